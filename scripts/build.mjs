@@ -1,0 +1,120 @@
+// Builds the addon and the default library in release mode, and puts both where the loader looks: beside index.js.
+//
+//   npm run build    also writes the generated files, index.js (the loader) and index.d.ts, into the source tree
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { command, Failure, run, say } from './console.mjs';
+
+const root = path.dirname(import.meta.dirname);
+const output = path.join(root, 'target', 'addon');
+const stamp = path.join(output, 'built');
+const SOURCES = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'build.rs',
+  'rust-toolchain.toml',
+  'package.json',
+  'package-lock.json',
+  'src',
+  'native-lib',
+];
+
+/** Written by napi-rs, and committed so that an editor has the types before the first build. */
+export const GENERATED = ['index.js', 'index.d.ts'];
+
+/** Builds if a source is newer than the last build. */
+export async function ensureBuilt() {
+  const newest = Math.max(...SOURCES.flatMap(filesIn).map((file) => fs.statSync(file).mtimeMs));
+  const built = fs.statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const placed = [
+    libraryFile(),
+    ...fs.readdirSync(output, { encoding: 'utf8' }).filter((name) => name.endsWith('.node')),
+  ];
+  if (newest < built && placed.length > 1 && placed.every((name) => fs.existsSync(path.join(root, name)))) return;
+  await build();
+}
+
+async function build() {
+  say('building the addon and the default library (release).');
+  const started = new Date();
+  fs.mkdirSync(output, { recursive: true });
+  const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
+  const { status, output: log } = await run(
+    process.execPath,
+    [cli, 'build', '--platform', '--release', '--output-dir', output],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Failure(`the native build failed; the compiler's words are above. ${log}`);
+  const { triple } = await rust();
+  place(path.join(root, 'target', triple, 'release', libraryFile()));
+  for (const name of fs.readdirSync(output)) if (name.endsWith('.node')) place(path.join(output, name));
+  fs.writeFileSync(stamp, '');
+  fs.utimesSync(stamp, started, started); // what is edited during the build is newer than it
+}
+
+/**
+ * Copies a file into the root. The rename leaves a process that has the old one loaded undisturbed.
+ * @param {string} file
+ */
+function place(file) {
+  const target = path.join(root, path.basename(file));
+  fs.copyFileSync(file, `${target}.new`);
+  fs.renameSync(`${target}.new`, target);
+}
+
+/** @returns {string[]} the generated files that differ from the committed ones */
+export function staleGenerated() {
+  return GENERATED.filter(
+    (name) => !fs.readFileSync(path.join(output, name)).equals(fs.readFileSync(path.join(root, name))),
+  );
+}
+
+/** The file name of the default library on this system. */
+function libraryFile() {
+  return libraryName('native_lib');
+}
+
+/**
+ * The file name that this system gives a dynamic library.
+ * @param {string} name
+ */
+export function libraryName(name) {
+  if (process.platform === 'win32') return `${name}.dll`;
+  return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
+}
+
+/** The Rust toolchain: its version and what it builds for. */
+export async function rust() {
+  const { status, output: words } = await run('rustc', ['-vV'], { cwd: root });
+  const version = /^release: (\d+)\.(\d+)/m.exec(words);
+  const triple = /^host: (.+)$/m.exec(words);
+  if (status !== 0 || !version || !triple) return { found: false, minor: 0, triple: '', words: words.trim() };
+  return {
+    found: true,
+    minor: Number(version[1]) > 1 ? Number.POSITIVE_INFINITY : Number(version[2]),
+    triple: triple[1],
+    words: words.trim(),
+  };
+}
+
+/** @param {string} relative @returns {string[]} */
+function filesIn(relative) {
+  const full = path.join(root, relative);
+  if (!fs.statSync(full).isDirectory()) return [full];
+  return fs.readdirSync(full, { recursive: true, encoding: 'utf8' }).map((name) => path.join(full, name));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await command(async () => {
+    await build();
+    for (const name of staleGenerated()) {
+      fs.copyFileSync(path.join(output, name), path.join(root, name));
+      say(`${name} was regenerated; commit it with the change that caused it.`);
+    }
+  });
+}

@@ -1,0 +1,49 @@
+// The steps of the set-up, each of which does nothing when it has been done before.
+
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { ensureBuilt, rust } from './build.mjs';
+import { command, Failure, npm, say } from './console.mjs';
+import { ensureElectron } from './electron.mjs';
+import { ensureSystem } from './system.mjs';
+
+const root = path.dirname(import.meta.dirname);
+const RUST_MINOR = 88;
+
+/** @param {{ forTests: boolean }} options */
+export const setUp = ({ forTests }) =>
+  command(async () => {
+    await ensureRust();
+    await ensurePackages();
+    const electron = await ensureElectron();
+    say(`Electron ${electron.version} (${electron.source}).`);
+    await ensureSystem({ electron, forTests });
+    await ensureBuilt();
+  });
+
+async function ensureRust() {
+  const { found, minor, words } = await rust();
+  if (!found) {
+    throw new Failure(
+      `there is no working Rust compiler (${words.split('\n')[0]}). Install Rust 1.${RUST_MINOR} or later from https://rustup.rs, open a new terminal and run this again.`,
+    );
+  }
+  if (minor < RUST_MINOR) {
+    throw new Failure(`Rust 1.${minor} is too old; 1.${RUST_MINOR} or later is needed. Type: rustup update stable`);
+  }
+}
+
+/** Installs the packages of the lock file, unless just these are installed. */
+async function ensurePackages() {
+  const lock = createHash('sha256')
+    .update(fs.readFileSync(path.join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = path.join(root, 'node_modules', '.inplace-exchange');
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === lock) return;
+  say('installing the npm packages.');
+  // Errors only: on Node 20 npm warns of packages that ask for Node 22 and are tested here on 20.
+  const { status, output } = await npm(['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: root });
+  if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
+  fs.writeFileSync(stamp, lock);
+}

@@ -1,0 +1,14 @@
+// Brings everything that `npm start` and `npm test` need: packages, Electron, system libraries, the native build.
+// This file only checks Node, in words that any Node understands; setup-steps.mjs does the work.
+
+const required = [20, 19];
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < required[0] || (major === required[0] && minor < required[1])) {
+  console.error(
+    `inplace-exchange: Node ${process.versions.node} is too old; install Node ${required.join('.')} or later.`,
+  );
+  process.exit(1);
+} else {
+  import('./setup-steps.mjs').then(({ setUp }) => setUp({ forTests: process.argv.includes('--test') }));
+}

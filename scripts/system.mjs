@@ -1,0 +1,65 @@
+// The system libraries that Electron needs on Linux, and what the tests need besides. On Debian and its kin, as root,
+// they are installed; otherwise the command to type is shown.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { Failure, run, say } from './console.mjs';
+
+const ELECTRON_PACKAGES = ['libgtk-3-0', 'libnss3', 'libgbm1', 'libasound2', 'libxss1', 'libatk-bridge2.0-0'];
+
+/** @param {{ electron: import('./electron.mjs').Electron, forTests: boolean }} what */
+export async function ensureSystem({ electron, forTests }) {
+  if (process.platform !== 'linux') return;
+  const wanted = await missing(electron, forTests);
+  if (wanted.length === 0) return;
+  const debian = fs.existsSync('/etc/debian_version');
+  if (!debian) {
+    throw new Failure(
+      `this system lacks libraries that Electron needs. On Debian they are called ${wanted.join(' ')}; install what your system calls them.`,
+    );
+  }
+  const packages = await Promise.all(wanted.map(currentName));
+  if (process.getuid?.() !== 0) {
+    throw new Failure(`system libraries are missing. Type: sudo apt-get install -y ${packages.join(' ')}`);
+  }
+  say(`installing system libraries: ${packages.join(' ')}.`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
+    const { status, output } = await run('apt-get', args, { env: environment });
+    if (status !== 0) throw new Failure(`apt-get ${args.join(' ')} failed:\n${output.trim()}`);
+  }
+  const still = await missing(electron, forTests);
+  if (still.length > 0)
+    throw new Failure(`apt-get has installed ${packages.join(' ')}, and still missing are ${still.join(' ')}.`);
+}
+
+/**
+ * Debian names of what is not there.
+ * @param {import('./electron.mjs').Electron} electron @param {boolean} forTests
+ */
+async function missing({ folder }, forTests) {
+  const { output } = await run('ldd', [path.join(folder, 'electron')]);
+  const packages = output.includes('not found') ? [...ELECTRON_PACKAGES] : [];
+  if (!hasDisplay() && !(await runs('Xvfb', '-help'))) packages.push('xvfb');
+  // The tests compile the C header as C and as C++.
+  if (forTests && !(await runs('c++', '--version'))) packages.push('g++');
+  return packages;
+}
+
+/** @param {string} program @param {string} flag */
+async function runs(program, flag) {
+  return (await run(program, [flag])).status !== 127;
+}
+
+/**
+ * Newer Debian and Ubuntu releases renamed some of these packages (64-bit time): libasound2 is libasound2t64 there.
+ * @param {string} name
+ */
+async function currentName(name) {
+  const renamed = await run('apt-cache', ['show', '--no-all-versions', `${name}t64`]);
+  return renamed.status === 0 ? `${name}t64` : name;
+}
+
+/** Whether a person's display can be reached. */
+export const hasDisplay = () =>
+  process.platform !== 'linux' || Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);

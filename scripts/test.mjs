@@ -1,0 +1,170 @@
+// npm test: every check and every test, with a line for each and a count at the end.
+//
+//   npm test                                 all of them
+//   npm test -- window                       those whose name contains the word
+//   npm test -- window --electron 27.3.10    in another Electron (one that the npm registry holds)
+
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { libraryName, rust, staleGenerated } from './build.mjs';
+import { command, Failure, run, say } from './console.mjs';
+import { openDisplay } from './display.mjs';
+import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './electron.mjs';
+
+const root = path.dirname(import.meta.dirname);
+
+/** @typedef {{ passed: number, failed: number }} Count */
+
+/** @param {string} name */
+const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+
+/** @type {NodeJS.ProcessEnv} what every step gets */
+let environment = {};
+let triple = '';
+
+/**
+ * One check that passes or fails as a whole.
+ * @param {string} program @param {string[]} args
+ * @returns {() => Promise<Count>}
+ */
+const check = (program, args) => async () => {
+  const { status, output } = await run(program, args, { cwd: root, shell: process.platform === 'win32' });
+  if (status !== 0) process.stdout.write(`${output}\n`);
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+};
+
+/**
+ * A test runner, which counts for itself. One that ends badly, or ran nothing, has failed whatever it counted.
+ * @param {string} program @param {string[]} args
+ * @param {{ passed: RegExp, failed: RegExp }} counts
+ * @param {NodeJS.ProcessEnv} [extra]
+ * @returns {Promise<Count>}
+ */
+async function suite(program, args, counts, extra = {}) {
+  const { status, output } = await run(program, args, { cwd: root, tee: true, env: { ...environment, ...extra } });
+  const sum = (/** @type {RegExp} */ pattern) =>
+    [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
+  const count = { passed: sum(counts.passed), failed: sum(counts.failed) };
+  if ((status !== 0 || count.passed === 0) && count.failed === 0) count.failed = 1;
+  return count;
+}
+
+const CARGO = { passed: /^test result: .* (\d+) passed/gm, failed: /^test result: .* (\d+) failed/gm };
+const MOCHA = { passed: /^ +(\d+) passing/gm, failed: /^ +(\d+) failing/gm };
+
+/** @param {string[]} files @param {NodeJS.ProcessEnv} [extra] */
+const mocha = (files, extra) => () =>
+  suite(process.execPath, [bin('mocha'), '--timeout', '30000', ...files], MOCHA, extra);
+
+/**
+ * @param {'main' | 'renderer'} where @param {string[]} files
+ * @param {() => NodeJS.ProcessEnv} [extra]
+ */
+const electronMocha = (where, files, extra) => () =>
+  suite(
+    process.execPath,
+    [
+      path.join(root, 'node_modules', 'electron-mocha', 'bin', 'electron-mocha'),
+      ...electronFlags(),
+      '--log-level=3', // Chromium's complaints about a missing D-Bus or GPU say nothing about the tests
+      ...(where === 'renderer' ? ['--renderer'] : []),
+      '--timeout',
+      '30000',
+      ...files,
+    ],
+    MOCHA,
+    extra?.(),
+  );
+
+const fixtures = () => path.join(root, 'target', triple, 'release');
+const addressLibrary = () => ({ INPLACE_EXCHANGE_LIBRARY: path.join(fixtures(), libraryName('fixture_address')) });
+const header = (/** @type {string[]} */ ...args) => [
+  ...args,
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-fsyntax-only',
+  'tests/header.c',
+];
+
+/** @type {[string, () => Promise<Count>][]} */
+const STEPS = [
+  ['rustfmt', check('cargo', ['fmt', '--all', '--check'])],
+  ['clippy', check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings'])],
+  ['biome', check(bin('biome'), ['ci', '--error-on-warnings', '.'])],
+  ['types', check(bin('tsc'), ['--project', '.'])],
+  ['generated files', async () => generatedAreCurrent()],
+  ['header as C11', check('cc', header('-std=c11'))],
+  ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
+  ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
+  [
+    'fixtures',
+    () =>
+      check('cargo', [
+        'build',
+        '--quiet',
+        '--release',
+        '--target',
+        triple,
+        '-p',
+        'fixture-address',
+        '-p',
+        'fixture-probe',
+      ])(),
+  ],
+  ['set-up', mocha(['tests/setup.test.mjs'])],
+  ['addon, main process', electronMocha('main', ['tests/addon.test.js', 'tests/problem.test.js'])],
+  ['addon, renderer process', electronMocha('renderer', ['tests/addon.test.js', 'tests/problem.test.js'])],
+  ['identity, main process', electronMocha('main', ['tests/identity.test.js'], addressLibrary)],
+  ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], addressLibrary)],
+  ['window', mocha(['tests/window.test.mjs'])],
+];
+
+/** @returns {Count} */
+function generatedAreCurrent() {
+  const stale = staleGenerated();
+  for (const name of stale) process.stdout.write(`${name} is not what the source generates. Type: npm run build\n`);
+  return stale.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+await command(async () => {
+  const { values, positionals } = parseArgs({ options: { electron: { type: 'string' } }, allowPositionals: true });
+  const electron = values.electron ? await namedElectron(values.electron) : installedElectron();
+  if (!electron) throw new Failure('there is no Electron yet. Type: npm test');
+  const steps = STEPS.filter(([name]) => positionals.every((word) => name.includes(word)));
+  if (steps.length === 0)
+    throw new Failure(
+      `no step is called ${positionals.join(' ')}. There are: ${STEPS.map(([name]) => name).join(', ')}`,
+    );
+  useElectron(electron);
+  ({ triple } = await rust());
+  const display = await openDisplay();
+  environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: fixtures() };
+  const total = { passed: 0, failed: 0 };
+  const failures = [];
+  try {
+    for (const [name, step] of steps) {
+      const started = Date.now();
+      say(`${name} ...`);
+      const { passed, failed } = await step();
+      total.passed += passed;
+      total.failed += failed;
+      if (failed > 0) failures.push(name);
+      say(`${name}: ${passed} passed, ${failed} failed, ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    }
+  } finally {
+    await display.close();
+  }
+  say(`in Electron ${electron.version}${failures.length > 0 ? `; failed: ${failures.join(', ')}` : ''}`);
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+  if (total.failed > 0) process.exitCode = 1;
+});
+
+/** @param {string} version */
+function namedElectron(version) {
+  if (!(version in REGISTRY_BUILDS))
+    throw new Failure(
+      `the npm registry holds Electron ${Object.keys(REGISTRY_BUILDS).join(' and ')}, not ${version}. For another one set ELECTRON_OVERRIDE_DIST_PATH.`,
+    );
+  return registryElectron(version);
+}

@@ -1,0 +1,29 @@
+// Opens the app's real window, for the commands that look at it and click in it. The caller has said which Electron
+// (useElectron), because Playwright asks `require('electron')`.
+
+import path from 'node:path';
+import { _electron } from 'playwright-core';
+import { electronFlags } from './electron.mjs';
+
+const root = path.dirname(import.meta.dirname);
+
+/**
+ * @param {object} [options]
+ * @param {Record<string, string | undefined>} [options.environment] on top of this process's own
+ * @param {'light' | 'dark'} [options.theme]
+ * @param {string[]} [options.args] for the app
+ */
+export async function openWindow({ environment = {}, theme, args = [] } = {}) {
+  const app = await _electron.launch({
+    args: [...electronFlags(), root, ...args],
+    cwd: root,
+    env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
+    colorScheme: theme ?? null,
+  });
+  try {
+    return { app, page: await app.firstWindow() };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}

@@ -1,0 +1,307 @@
+//! Everything that can go wrong, and its one way into JavaScript.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::path::PathBuf;
+use std::ptr;
+
+use napi::sys;
+
+/// An exchange that did not happen. Each variant is one `code`, and carries what its JavaScript error carries.
+#[derive(Debug)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// The argument is not a view of bytes.
+    InvalidBuffer { given: &'static str, instead: &'static str },
+    /// The view's memory has been transferred away.
+    BufferDetached,
+    /// The message needs `required` bytes, more than the buffer has.
+    BufferTooSmall { required: u32 },
+    /// Not an absolute path.
+    LibraryPath { path: PathBuf },
+    /// No file at that path, or none that can be reached.
+    LibraryNotFound { path: PathBuf, source: std::io::Error },
+    /// The system's loader refuses the file.
+    LibraryLoad { path: PathBuf, source: libloading::Error },
+    /// The file is not the one that was loaded from this path.
+    LibraryChanged { path: PathBuf },
+    /// A required function is missing.
+    LibrarySymbol { path: PathBuf, symbol: &'static str },
+    /// The library speaks another version of the C ABI.
+    LibraryAbi { path: PathBuf, library: u32, host: u32 },
+    /// The library's count is beyond what any message can have.
+    LibraryCount { path: PathBuf, count: i64 },
+    /// The library answered with a negative status.
+    LibraryFailed {
+        path: PathBuf,
+        status: i64,
+        message: Option<String>,
+    },
+    /// The library takes one call at a time, and one is running.
+    LibraryBusy { path: PathBuf },
+}
+
+/// The JavaScript class of an error.
+#[derive(Clone, Copy)]
+enum Class {
+    Error,
+    TypeError,
+    RangeError,
+}
+
+impl Error {
+    fn code(&self) -> (&'static str, Class) {
+        match self {
+            Self::InvalidBuffer { .. } => ("ERR_INVALID_BUFFER", Class::TypeError),
+            Self::BufferDetached => ("ERR_BUFFER_DETACHED", Class::TypeError),
+            Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
+            Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
+            Self::LibraryNotFound { .. } => ("ERR_LIBRARY_NOT_FOUND", Class::Error),
+            Self::LibraryLoad { .. } | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
+            Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
+            Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
+            Self::LibraryCount { .. } => ("ERR_LIBRARY_COUNT", Class::RangeError),
+            Self::LibraryFailed { .. } => ("ERR_LIBRARY_FAILED", Class::Error),
+            Self::LibraryBusy { .. } => ("ERR_LIBRARY_BUSY", Class::Error),
+        }
+    }
+
+    fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::InvalidBuffer { .. } | Self::BufferDetached | Self::BufferTooSmall { .. } => None,
+            Self::LibraryPath { path }
+            | Self::LibraryNotFound { path, .. }
+            | Self::LibraryLoad { path, .. }
+            | Self::LibraryChanged { path }
+            | Self::LibrarySymbol { path, .. }
+            | Self::LibraryAbi { path, .. }
+            | Self::LibraryCount { path, .. }
+            | Self::LibraryFailed { path, .. }
+            | Self::LibraryBusy { path } => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidBuffer { given, instead } => {
+                write!(
+                    f,
+                    "The buffer must be a Buffer or a Uint8Array, and {given} was given. {instead}"
+                )
+            }
+            Self::BufferDetached => f.write_str(
+                "The buffer's memory was transferred elsewhere, so there is nothing left to write into. \
+                 Pass the buffer that now owns it, or a new one.",
+            ),
+            Self::BufferTooSmall { required } => {
+                write!(
+                    f,
+                    "The message needs {required} bytes, more than the buffer has. Call again with a buffer of that size."
+                )
+            }
+            Self::LibraryPath { path } => write!(
+                f,
+                "A library is named by its absolute path, and {path:?} is none: a relative one would be searched for in \
+                 places where others may put files.",
+            ),
+            Self::LibraryNotFound { path, source } => {
+                write!(
+                    f,
+                    "There is no library at {}: {source}. Build it, or correct the path.",
+                    path.display()
+                )
+            }
+            // libloading says only that it failed; the system's own words are its source.
+            Self::LibraryLoad { path, source } => {
+                write!(f, "The system could not load {}: {source}", path.display())?;
+                let mut cause = std::error::Error::source(source);
+                while let Some(reason) = cause {
+                    write!(f, ": {reason}")?;
+                    cause = reason.source();
+                }
+                Ok(())
+            }
+            Self::LibraryChanged { path } => write!(
+                f,
+                "{} has changed since it was loaded, and a library stays loaded for the life of the process. Restart \
+                 the app to run the new build.",
+                path.display(),
+            ),
+            Self::LibrarySymbol { path, symbol } => write!(
+                f,
+                "{} does not export {symbol}, so it is no library for this addon. If it is meant to be one, export the \
+                 function with C linkage, as exchange.h declares it.",
+                path.display(),
+            ),
+            Self::LibraryAbi { path, library, host } => write!(
+                f,
+                "{} was built for version {library} of the C ABI in exchange.h, and this addon speaks version {host}. \
+                 Build it against this addon's header.",
+                path.display(),
+            ),
+            Self::LibraryCount { path, count } => write!(
+                f,
+                "{} answered with {count} bytes, beyond the limit of 2147483647. A function that returns a 32-bit int \
+                 does this with a negative status: exchange_inplace returns int64_t.",
+                path.display(),
+            ),
+            Self::LibraryFailed {
+                path,
+                status,
+                message: Some(message),
+            } => {
+                write!(f, "{} failed with status {status}: {message}", path.display())
+            }
+            Self::LibraryFailed {
+                path,
+                status,
+                message: None,
+            } => {
+                write!(
+                    f,
+                    "{} failed with status {status}, and gives no reason.",
+                    path.display()
+                )
+            }
+            Self::LibraryBusy { path } => write!(
+                f,
+                "{} takes one call at a time, and one is running on another thread. Call again when that has ended.",
+                path.display(),
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::LibraryNotFound { source, .. } => Some(source),
+            Self::LibraryLoad { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// Says what a value is that is no view of bytes, and what to pass in its place.
+    ///
+    /// # Safety
+    /// `env` is live and `value` is one of its values.
+    #[cold]
+    pub(crate) unsafe fn invalid_buffer(env: sys::napi_env, value: sys::napi_value) -> Box<Self> {
+        const VIEW: &str = "Pass its bytes: new Uint8Array(x.buffer, x.byteOffset, x.byteLength).";
+        const ALLOCATE: &str = "Pass new Uint8Array(size), or Buffer.alloc(size).";
+        let is = |test: unsafe fn(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status| {
+            let mut yes = false;
+            // SAFETY: env and value are live, and yes is a place for the answer.
+            (unsafe { test(env, value, &mut yes) }) == sys::Status::napi_ok && yes
+        };
+        let mut kind = sys::ValueType::napi_undefined;
+        // SAFETY: env and value are live, and kind is a place for the answer.
+        unsafe { sys::napi_typeof(env, value, &mut kind) };
+        let (given, instead) = if is(sys::napi_is_typedarray) {
+            ("a view of wider or signed elements", VIEW)
+        } else if is(sys::napi_is_dataview) {
+            ("a DataView", VIEW)
+        } else if is(sys::napi_is_arraybuffer) {
+            ("an ArrayBuffer", "Pass a view of it: new Uint8Array(x).")
+        } else if is(sys::napi_is_array) {
+            ("an array", "Pass Uint8Array.from(x), or Buffer.from(x).")
+        } else {
+            let given = match kind {
+                sys::ValueType::napi_undefined => "undefined",
+                sys::ValueType::napi_null => "null",
+                sys::ValueType::napi_boolean => "a boolean",
+                sys::ValueType::napi_number => "a number",
+                sys::ValueType::napi_string => "a string",
+                sys::ValueType::napi_symbol => "a symbol",
+                sys::ValueType::napi_bigint => "a bigint",
+                sys::ValueType::napi_function => "a function",
+                _ => "another kind of object",
+            };
+            (given, ALLOCATE)
+        };
+        Box::new(Self::InvalidBuffer { given, instead })
+    }
+
+    /// Throws this as a JavaScript error with a `code`, its fields and the whole chain of causes in its message.
+    ///
+    /// # Safety
+    /// `env` is live and on its own thread, and no exception is pending.
+    #[cold]
+    pub(crate) unsafe fn throw(&self, env: sys::napi_env) {
+        let (code, class) = self.code();
+        // SAFETY: env is live, here and below, and every value is one of its own, made just before it is used. Should
+        // Node-API refuse one (out of memory, or the environment is ending), it is left null, which Node-API refuses
+        // in turn.
+        unsafe {
+            let create = match class {
+                Class::Error => sys::napi_create_error,
+                Class::TypeError => sys::napi_create_type_error,
+                Class::RangeError => sys::napi_create_range_error,
+            };
+            let mut error = ptr::null_mut();
+            create(env, string(env, code), string(env, &self.to_string()), &mut error);
+            if let Some(path) = self.path() {
+                set(env, error, c"path", string(env, &path.to_string_lossy()));
+            }
+            match self {
+                Self::BufferTooSmall { required } => set(env, error, c"required", number(env, i64::from(*required))),
+                Self::LibraryCount { count, .. } => set(env, error, c"count", bigint(env, *count)),
+                Self::LibraryFailed { status, .. } => set(env, error, c"status", number(env, *status)),
+                Self::LibrarySymbol { symbol, .. } => set(env, error, c"symbol", string(env, symbol)),
+                Self::LibraryAbi { library, host, .. } => {
+                    set(env, error, c"libraryVersion", number(env, i64::from(*library)));
+                    set(env, error, c"hostVersion", number(env, i64::from(*host)));
+                }
+                _ => {}
+            }
+            sys::napi_throw(env, error);
+        }
+    }
+}
+
+/// # Safety
+/// `env` is live.
+unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: env is live, the text is read for its own length, and value is a place for one value.
+    unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len().cast_signed(), &mut value) };
+    value
+}
+
+/// A number, or a bigint where a number would round.
+///
+/// # Safety
+/// `env` is live.
+unsafe fn number(env: sys::napi_env, integer: i64) -> sys::napi_value {
+    const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+    let mut value = ptr::null_mut();
+    // SAFETY: env is live, and value is a place for one value.
+    unsafe {
+        if integer.unsigned_abs() <= MAX_SAFE_INTEGER {
+            sys::napi_create_int64(env, integer, &mut value);
+            value
+        } else {
+            bigint(env, integer)
+        }
+    }
+}
+
+/// # Safety
+/// `env` is live.
+unsafe fn bigint(env: sys::napi_env, integer: i64) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: env is live, and value is a place for one value.
+    unsafe { sys::napi_create_bigint_int64(env, integer, &mut value) };
+    value
+}
+
+/// # Safety
+/// `env` is live, `object` and `value` are null or values of it.
+unsafe fn set(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+    // SAFETY: env is live, the name is NUL-terminated and copied, and Node-API refuses a null value.
+    unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) };
+}

@@ -1,0 +1,110 @@
+//! The call: from a JavaScript argument to the library and back, by hand over Node-API.
+
+use std::ptr::{self, NonNull};
+
+use napi::sys;
+
+use crate::environment::Binding;
+use crate::error::Error;
+
+/// The native side of `exchangeDataInPlace`. Its data pointer is the [`Binding`] of the library to call.
+///
+/// # Safety
+/// - Called by Node-API, with a live environment and callback info.
+/// - The function was created with a pointer to a `Binding` of the same environment, which outlives its JavaScript.
+pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut argc = 1;
+    let mut argument = ptr::null_mut();
+    let mut data = ptr::null_mut();
+    // SAFETY: env and info are live. There is room for the one argument that argc allows; Node-API fills it with
+    // undefined when the caller gave none.
+    let status = unsafe { sys::napi_get_cb_info(env, info, &mut argc, &mut argument, ptr::null_mut(), &mut data) };
+    if status != sys::Status::napi_ok {
+        return ptr::null_mut();
+    }
+    // SAFETY: data is the Binding this function was created with, alive as long as JavaScript can call it. Only this
+    // thread uses it, and only by shared reference.
+    let binding = unsafe { &*data.cast::<Binding>() };
+    // SAFETY: env is live and argument is a value of this call.
+    match unsafe { exchange(env, binding, argument) } {
+        Ok(count) => {
+            let mut result = ptr::null_mut();
+            // SAFETY: env is live and result is a place for one value; it stays null if that fails.
+            unsafe { sys::napi_create_uint32(env, count, &mut result) };
+            result
+        }
+        Err(error) => {
+            // SAFETY: env is live, and no exception is pending: nothing that ran so far can throw.
+            unsafe { error.throw(env) };
+            ptr::null_mut()
+        }
+    }
+}
+
+/// # Safety
+/// `env` is live and `value` is one of its values.
+#[inline]
+unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value) -> Result<u32, Box<Error>> {
+    let mut kind = 0;
+    let mut len = 0;
+    let mut data = ptr::null_mut();
+    // SAFETY: env and value are live, and every out-pointer is null or a place of its type. A value that is no typed
+    // array is answered with a status. For kinds with one-byte elements the length counts bytes.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            value,
+            &mut kind,
+            &mut len,
+            &mut data,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    };
+    let bytes = kind == sys::TypedarrayType::uint8_array || kind == sys::TypedarrayType::uint8_clamped_array;
+    if status != sys::Status::napi_ok || !bytes {
+        // SAFETY: env and value are live.
+        return Err(unsafe { Error::invalid_buffer(env, value) });
+    }
+    let data = match NonNull::new(data.cast::<u8>()) {
+        Some(data) if len > 0 => data,
+        // An empty view's pointer may be null or stale. The contract gives the library one that is not null.
+        _ => {
+            // SAFETY: env and value are live, and value is a typed array.
+            if unsafe { is_detached(env, value) } {
+                return Err(Box::new(Error::BufferDetached));
+            }
+            len = 0;
+            NonNull::dangling()
+        }
+    };
+    let library = binding.library()?;
+    // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
+    // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
+    // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
+    unsafe { library.exchange(data, len) }
+}
+
+/// # Safety
+/// `env` is live and `value` is one of its typed arrays.
+#[cold]
+unsafe fn is_detached(env: sys::napi_env, value: sys::napi_value) -> bool {
+    let mut buffer = ptr::null_mut();
+    let mut detached = false;
+    // SAFETY: env and value are live, the out-pointers are null or places of their type, and buffer is read only after
+    // the call that set it succeeded.
+    unsafe {
+        let status = sys::napi_get_typedarray_info(
+            env,
+            value,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &mut buffer,
+            ptr::null_mut(),
+        );
+        status == sys::Status::napi_ok
+            && sys::napi_is_detached_arraybuffer(env, buffer, &mut detached) == sys::Status::napi_ok
+            && detached
+    }
+}

@@ -1,0 +1,81 @@
+// The addon over the default library. Runs in Electron's main process and in its renderer process.
+
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { exchangeDataInPlace } = require('../index.js');
+
+const version = /^version = "(.+)"$/m.exec(readFileSync(path.join(__dirname, '..', 'Cargo.toml'), 'utf8'))?.[1];
+const TEXT = `Hello from Rust! native-lib ${version} wrote these bytes in place, into memory that V8 owns.`;
+const PATTERN = 0x5a;
+
+describe(`exchangeDataInPlace in the ${process.type} process`, () => {
+  it('answers the number of bytes written, and the slice to it is the text', () => {
+    const buffer = Buffer.alloc(256, PATTERN);
+    const count = exchangeDataInPlace(buffer);
+    assert.equal(count, Buffer.byteLength(TEXT));
+    assert.equal(buffer.subarray(0, count).toString('utf8'), TEXT);
+    assert.ok(buffer.subarray(count).every((byte) => byte === PATTERN));
+  });
+
+  it('writes into a buffer of just the right size', () => {
+    const buffer = Buffer.alloc(TEXT.length);
+    assert.equal(exchangeDataInPlace(buffer), TEXT.length);
+    assert.equal(buffer.toString('utf8'), TEXT);
+  });
+
+  it('takes 8 MiB, and leaves what comes after the message alone', () => {
+    const buffer = Buffer.alloc(8 * 1024 * 1024, PATTERN);
+    const count = exchangeDataInPlace(buffer);
+    assert.equal(buffer.subarray(0, count).toString('utf8'), TEXT);
+    assert.ok(Buffer.alloc(buffer.length - count, PATTERN).equals(buffer.subarray(count)));
+  });
+
+  it('takes a Uint8Array and a Uint8ClampedArray', () => {
+    for (const bytes of [new Uint8Array(256), new Uint8ClampedArray(256)]) {
+      const count = exchangeDataInPlace(/** @type {Uint8Array} */ (bytes));
+      assert.equal(new TextDecoder().decode(bytes.slice(0, count)), TEXT);
+    }
+  });
+
+  it('refuses a buffer that is too small, says what is needed, and writes nothing', () => {
+    for (const size of [0, 1, TEXT.length - 1]) {
+      const buffer = Buffer.alloc(size, PATTERN);
+      assert.throws(() => exchangeDataInPlace(buffer), {
+        name: 'RangeError',
+        code: 'ERR_BUFFER_TOO_SMALL',
+        required: TEXT.length,
+      });
+      assert.ok(buffer.every((byte) => byte === PATTERN));
+    }
+  });
+
+  it('refuses what is no view of bytes, and says what to pass', () => {
+    for (const [value, words] of [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [256, 'a number'],
+      ['text', 'a string'],
+      [{ length: 256 }, 'another kind of object'],
+      [[1, 2, 3], 'an array'],
+      [new ArrayBuffer(256), 'an ArrayBuffer'],
+      [new DataView(new ArrayBuffer(256)), 'a DataView'],
+      [new Float64Array(32), 'a view of wider or signed elements'],
+      [new Proxy(Buffer.alloc(256), {}), 'another kind of object'],
+    ]) {
+      assert.throws(
+        () => exchangeDataInPlace(/** @type {any} */ (value)),
+        (/** @type {any} */ error) =>
+          error instanceof TypeError &&
+          /** @type {any} */ (error).code === 'ERR_INVALID_BUFFER' &&
+          error.message.includes(`${words} was given`),
+      );
+    }
+  });
+
+  it('refuses a detached buffer', () => {
+    const bytes = new Uint8Array(256);
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    assert.throws(() => exchangeDataInPlace(bytes), { name: 'TypeError', code: 'ERR_BUFFER_DETACHED' });
+  });
+});

@@ -1,0 +1,201 @@
+// The real window, with real clicks.
+
+import assert from 'node:assert/strict';
+import { openWindow } from '../scripts/window.mjs';
+
+/** @typedef {Awaited<ReturnType<typeof openWindow>>} Window */
+
+const PAGE = 'app://inplace-exchange/';
+
+describe('the window', () => {
+  /** @type {Window} */
+  let window;
+  before(async () => {
+    window = await openWindow();
+  });
+  after(() => window?.app.close());
+
+  const text = () => window.page.locator('#text').innerText();
+
+  it('exchanges data on a click', async () => {
+    const { page } = window;
+    await page.getByRole('button', { name: 'Exchange Data' }).click();
+    assert.match(await text(), /^Hello from Rust! native-lib \d+\.\d+\.\d+ wrote these bytes in place/);
+    assert.equal(await page.locator('#written').innerText(), `${(await text()).length} B`);
+    assert.equal(await page.locator('#lent').innerText(), '4,096 B');
+    assert.match(await page.locator('#time').innerText(), /^[\d.]+ (ns|µs|ms)$/);
+    assert.equal(await page.locator('#error').isVisible(), false);
+  });
+
+  it('exchanges data by keyboard, from the start', async () => {
+    const { page } = window;
+    await page.reload();
+    assert.equal(await page.locator('#text').isVisible(), false);
+    await page.keyboard.press('Enter');
+    assert.match(await text(), /^Hello from Rust!/);
+    await page.keyboard.press('Space');
+    assert.equal(await page.locator('#call').innerText(), 'call 2');
+  });
+
+  it('moves nothing when the result arrives', async () => {
+    const { page } = window;
+    const place = () => page.locator('footer').boundingBox();
+    await page.reload();
+    const before = await place();
+    await page.getByRole('button', { name: 'Exchange Data' }).click();
+    await text();
+    assert.deepEqual(await place(), before);
+  });
+
+  it('has no Node and no native code in the page', async () => {
+    const globals = await window.page.evaluate(() =>
+      ['require', 'process', 'module', 'Buffer', 'global', 'electron'].filter((name) => name in globalThis),
+    );
+    assert.deepEqual(globals, []);
+    const bridge = await window.page.evaluate(() => Object.keys(/** @type {any} */ (globalThis).inplaceExchange));
+    assert.deepEqual(bridge, ['exchange', 'runtime']);
+  });
+
+  it('has the security settings that it claims', async () => {
+    const settings = await window.app.evaluate(({ BrowserWindow }) =>
+      /** @type {any} */ (BrowserWindow.getAllWindows()[0].webContents).getLastWebPreferences(),
+    );
+    assert.equal(settings.contextIsolation, true);
+    assert.equal(settings.nodeIntegration, false);
+    assert.equal(settings.webSecurity, true);
+    assert.equal(settings.webviewTag, false);
+  });
+
+  it('is cross-origin isolated', async () => {
+    assert.equal(await window.page.evaluate(() => crossOriginIsolated), true);
+  });
+
+  it('serves its page with a Content-Security-Policy that holds', async () => {
+    const { page } = window;
+    const response = await page.reload();
+    const policy = response?.headers()['content-security-policy'] ?? '';
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'"])
+      assert.ok(policy.includes(part), part);
+    const outcome = await page.evaluate(() => {
+      const violation = new Promise((resolve) =>
+        document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective), {
+          once: true,
+        }),
+      );
+      document.body.append(Object.assign(document.createElement('img'), { src: 'https://example.invalid/x.png' }));
+      return violation;
+    });
+    assert.equal(outcome, 'img-src');
+    await page.reload();
+  });
+
+  it('serves no file outside the allow-list', async () => {
+    const status = (/** @type {string} */ url) =>
+      window.app.evaluate(async ({ net }, url) => (await net.fetch(url)).status, url);
+    assert.equal(await status(PAGE), 200);
+    assert.equal(await status(`${PAGE}renderer/page.js`), 200);
+    for (const url of [
+      `${PAGE}main.js`,
+      `${PAGE}package.json`,
+      `${PAGE}renderer/preload.js`,
+      `${PAGE}renderer/../main.js`,
+      `${PAGE}renderer/%2e%2e/main.js`,
+      `${PAGE}..%2f..%2fetc/passwd`,
+      'app://elsewhere/',
+    ]) {
+      assert.equal(await status(url), 404, url);
+    }
+  });
+
+  it('stays on its page', async () => {
+    const { page } = window;
+    for (const url of ['https://example.invalid/', 'app://inplace-exchange/renderer/page.js', 'file:///etc/hostname']) {
+      await page.evaluate((url) => {
+        location.href = url;
+      }, url);
+      await page.waitForTimeout(200);
+      assert.equal(page.url(), PAGE);
+    }
+    assert.equal(await page.locator('h1').count(), 1);
+  });
+
+  it('opens no other window', async () => {
+    const { app, page } = window;
+    assert.equal(await page.evaluate((url) => globalThis.open(url) === null, PAGE), true);
+    assert.equal(await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows().length), 1);
+  });
+
+  it('gets no permission', async () => {
+    const denied = await window.page.evaluate(
+      () => new Promise((resolve) => navigator.geolocation.getCurrentPosition(resolve, ({ code }) => resolve(code))),
+    );
+    assert.equal(denied, 1, 'GeolocationPositionError.PERMISSION_DENIED');
+    assert.equal(await window.page.evaluate(() => Notification.requestPermission()), 'denied');
+  });
+});
+
+describe('the log of a window that is opened, used and reloaded', () => {
+  it('has no error and no security warning', async () => {
+    const { app, page } = await openWindow({ environment: { ELECTRON_ENABLE_SECURITY_WARNINGS: 'true' } });
+    try {
+      // Asked of the main process, which hears every world of the page: Electron warns from the preload's.
+      await app.evaluate(({ BrowserWindow }) => {
+        /** @type {string[]} */
+        const log = [];
+        Object.assign(globalThis, { log });
+        BrowserWindow.getAllWindows()[0].webContents.on('console-message', (event, _level, message) => {
+          log.push(message ?? /** @type {any} */ (event).message);
+        });
+      });
+      await page.reload();
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
+      await page.locator('#text').waitFor();
+      await page.evaluate(() => console.log('the end'));
+      await page.waitForTimeout(300);
+      const log = await app.evaluate(() => /** @type {any} */ (globalThis).log);
+      assert.deepEqual(log, ['the end']);
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('the window without its library', () => {
+  it('says which file is missing, as an error, and goes on working', async () => {
+    const missing = process.platform === 'win32' ? 'C:\\no-such-folder\\library.dll' : '/no-such-folder/library.so';
+    const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: missing } });
+    try {
+      for (let press = 0; press < 2; press += 1) {
+        await page.getByRole('button', { name: 'Exchange Data' }).click();
+        const alert = page.getByRole('alert');
+        assert.equal(await alert.locator('#error-code').innerText(), 'ERR_LIBRARY_NOT_FOUND');
+        const message = await alert.locator('#error-message').innerText();
+        assert.ok(message.includes(missing), message);
+        assert.match(message, /Build it, or correct the path/);
+        assert.equal(await page.locator('#text').isVisible(), false);
+      }
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('the start', () => {
+  it('has the button ready (measured, not judged: machines differ)', async () => {
+    const { app, page } = await openWindow();
+    try {
+      const created = await app.evaluate(() => process.getCreationTime() ?? Number.NaN);
+      await page.getByRole('button', { name: 'Exchange Data', disabled: false }).waitFor();
+      const usable = await page.evaluate(
+        () => performance.timeOrigin + performance.getEntriesByName('usable')[0].startTime,
+      );
+      assert.ok(usable > created);
+      const version = await app.evaluate(() => process.versions.electron);
+      console.log(
+        `      Electron ${version}: button usable ${Math.round(usable - created)} ms after its process started`,
+      );
+    } finally {
+      await app.close();
+    }
+  });
+});
