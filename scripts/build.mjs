@@ -24,15 +24,14 @@ const SOURCES = [
 /** Written by napi-rs, and committed so that an editor has the types before the first build. */
 export const GENERATED = ['index.js', 'index.d.ts'];
 
-/** Builds if a source is newer than the last build. */
+/** Builds if a source is newer than the last build, or what that put in place has gone. */
 export async function ensureBuilt() {
-  const newest = Math.max(...SOURCES.flatMap(filesIn).map((file) => fs.statSync(file).mtimeMs));
-  const built = fs.statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const placed = [
-    libraryFile(),
-    ...fs.readdirSync(output, { encoding: 'utf8' }).filter((name) => name.endsWith('.node')),
-  ];
-  if (newest < built && placed.length > 1 && placed.every((name) => fs.existsSync(path.join(root, name)))) return;
+  const built = fs.statSync(stamp, { throwIfNoEntry: false });
+  if (built) {
+    const placed = fs.readFileSync(stamp, 'utf8').split('\n');
+    const newest = Math.max(...SOURCES.flatMap(filesIn).map((file) => fs.statSync(file).mtimeMs));
+    if (newest < built.mtimeMs && placed.every((name) => fs.existsSync(path.join(root, name)))) return;
+  }
   await build();
 }
 
@@ -51,9 +50,13 @@ async function build() {
   );
   if (status !== 0) throw new Failure(`the native build failed; the compiler's words are above. ${log}`);
   const { triple } = await rust();
-  place(path.join(root, 'target', triple, 'release', libraryFile()));
-  for (const name of fs.readdirSync(output)) if (name.endsWith('.node')) place(path.join(output, name));
-  fs.writeFileSync(stamp, '');
+  const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
+  const files = [
+    path.join(root, 'target', triple, 'release', libraryName('native_lib')),
+    ...addon.map((name) => path.join(output, name)),
+  ];
+  files.forEach(place);
+  fs.writeFileSync(stamp, files.map((file) => path.basename(file)).join('\n'));
   fs.utimesSync(stamp, started, started); // what is edited during the build is newer than it
 }
 
@@ -72,11 +75,6 @@ export function staleGenerated() {
   return GENERATED.filter(
     (name) => !fs.readFileSync(path.join(output, name)).equals(fs.readFileSync(path.join(root, name))),
   );
-}
-
-/** The file name of the default library on this system. */
-function libraryFile() {
-  return libraryName('native_lib');
 }
 
 /**
