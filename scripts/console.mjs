@@ -1,6 +1,7 @@
 // How the project's commands speak: one voice on stderr, so that stdout carries only what a command was asked for.
 
 import { spawn } from 'node:child_process';
+import { own } from './children.mjs';
 
 /** A failure whose message is all that the person at the terminal needs: no stack is printed for it. */
 export class Failure extends Error {}
@@ -47,7 +48,7 @@ export function progress(what, measure) {
  */
 export function run(program, args, { limitMs, tee = false, ...options } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const child = own(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options }));
     let output = '';
     let late = false;
     /** @param {NodeJS.WriteStream} to */

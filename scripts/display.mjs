@@ -1,6 +1,7 @@
 // A virtual display, for machines that have none.
 
 import { spawn } from 'node:child_process';
+import { own } from './children.mjs';
 import { Failure } from './console.mjs';
 import { hasDisplay } from './system.mjs';
 
@@ -10,16 +11,16 @@ import { hasDisplay } from './system.mjs';
  */
 export async function openDisplay() {
   if (hasDisplay()) return { environment: {}, close: async () => {}, virtual: false };
-  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'], {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-  });
+  const server = own(
+    spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    }),
+  );
   const ended = new Promise((resolve) => server.once('close', resolve));
   let complaint = '';
   server.stderr?.on('data', (chunk) => {
     complaint += chunk;
   });
-  const end = () => server.kill();
-  process.once('exit', end);
   const number = await new Promise((resolve, reject) => {
     server.once('error', reject);
     ended.then(() => reject(new Failure(`the virtual display (Xvfb) did not start: ${complaint.trim()}`)));
@@ -29,7 +30,6 @@ export async function openDisplay() {
     environment: { DISPLAY: `:${number}` },
     virtual: true,
     close: async () => {
-      process.off('exit', end);
       server.kill();
       await ended;
     },

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { own } from './children.mjs';
 import { command, Failure, say } from './console.mjs';
 import { openDisplay } from './display.mjs';
 import { electronFlags, installedElectron, useElectron } from './electron.mjs';
@@ -55,18 +56,17 @@ async function openForAPerson({ electron, display }) {
       'there is no display here, so the window opens on a virtual one, where nobody sees it. For a picture: npm start -- --screenshot FILE.png',
     );
   }
-  const child = spawn(electron.executable, [...electronFlags(), root], {
-    env: { ...process.env, ...display.environment },
-    stdio: 'inherit',
-  });
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
-    process.on(signal, () => child.kill(signal));
-  const status = await new Promise((resolve) => {
+  const child = own(
+    spawn(electron.executable, [...electronFlags(), root], {
+      env: { ...process.env, ...display.environment },
+      stdio: 'inherit',
+    }),
+  );
+  const end = await new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
-  if (status !== 0 && !['SIGINT', 'SIGTERM', 'SIGHUP'].includes(status))
-    throw new Failure(`Electron ended with ${status}.`);
+  if (end !== 0) throw new Failure(`Electron ended with ${end}.`);
 }
 
 /** @param {{ display: Display, file: string, theme?: 'light' | 'dark' }} what */

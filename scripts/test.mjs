@@ -118,6 +118,7 @@ const STEPS = [
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], addressLibrary)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], addressLibrary)],
   ['window', mocha(['tests/window.test.mjs'])],
+  ['start', mocha(['tests/start.test.mjs'])],
 ];
 
 /** @returns {Count} */

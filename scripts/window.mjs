@@ -3,6 +3,7 @@
 
 import path from 'node:path';
 import { _electron } from 'playwright-core';
+import { own } from './children.mjs';
 import { electronFlags } from './electron.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -20,6 +21,7 @@ export async function openWindow({ environment = {}, theme, args = [] } = {}) {
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
     colorScheme: theme ?? null,
   });
+  own(app.process());
   try {
     return { app, page: await app.firstWindow() };
   } catch (error) {

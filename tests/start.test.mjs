@@ -1,0 +1,66 @@
+// npm start, as a person types it.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { run } from '../scripts/console.mjs';
+
+const start = path.join(import.meta.dirname, '..', 'scripts', 'start.mjs');
+const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+describe('npm start', () => {
+  /** @type {string} */
+  let folder;
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
+  });
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+  /** @param {string[]} args @param {NodeJS.ProcessEnv} [environment] */
+  const startWith = (args, environment = {}) =>
+    run(process.execPath, [start, ...args], { env: { ...process.env, INIT_CWD: folder, ...environment } });
+
+  for (const theme of ['light', 'dark']) {
+    it(`--screenshot --theme ${theme} saves a picture and prints the text last`, async () => {
+      const { status, output } = await startWith(['--screenshot', 'window.png', '--theme', theme]);
+      assert.equal(status, 0, output);
+      assert.match(output.trimEnd().split('\n').pop() ?? '', /^Hello from Rust! native-lib /);
+      const picture = fs.readFileSync(path.join(folder, 'window.png'));
+      assert.ok(picture.subarray(0, PNG.length).equals(PNG));
+      assert.ok(picture.readUInt32BE(16) >= 960, 'the width of the window, or more on a dense display');
+    });
+  }
+
+  it('--screenshot fails with the reason when the exchange fails, and still shows the window', async () => {
+    const missing = path.join(folder, 'missing-library');
+    const { status, output } = await startWith(['--screenshot', 'window.png'], { INPLACE_EXCHANGE_LIBRARY: missing });
+    assert.equal(status, 1);
+    assert.match(output, /the exchange failed: ERR_LIBRARY_NOT_FOUND/);
+    assert.ok(output.includes(missing));
+    assert.ok(fs.existsSync(path.join(folder, 'window.png')));
+  });
+
+  it('--screenshot fails with the reason when the picture cannot be saved', async () => {
+    fs.writeFileSync(path.join(folder, 'file'), '');
+    const { status, output } = await startWith(['--screenshot', 'file/window.png']);
+    assert.equal(status, 1);
+    assert.match(output, /ENOTDIR|EEXIST|ENOENT/);
+  });
+
+  it('refuses what it does not know, and shows what it does', async () => {
+    for (const args of [
+      ['--picture'],
+      ['--screenshot'],
+      ['--screenshot', 'x.png', '--theme', 'blue'],
+      ['--theme', 'dark'],
+    ]) {
+      const { status, output } = await startWith(args);
+      assert.equal(status, 1, args.join(' '));
+      assert.match(output, /npm start -- --screenshot FILE\.png/);
+    }
+    const { status, output } = await startWith(['--help']);
+    assert.equal(status, 0);
+    assert.match(output, /npm start -- --screenshot FILE\.png/);
+  });
+});
