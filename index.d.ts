@@ -31,8 +31,37 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  */
 export declare function exchangeDataInPlace(buf: Buffer | Uint8Array): number
 
+/** A library that `openLibrary` has loaded. */
+export interface ExchangeLibrary {
+  /** The real path of its file: absolute, links resolved. */
+  readonly path: string
+  /** What it calls itself, or the name of its file. */
+  readonly name: string
+  /** The version of the C ABI that it was built for. */
+  readonly abiVersion: number
+  /** As the function `exchangeDataInPlace`, over this library. It needs no `this`. */
+  readonly exchangeDataInPlace: (buf: Buffer | Uint8Array) => number
+}
+
 /**
  * Whether this runtime lets native code wrap its own memory in a Buffer. It is tried, not guessed: `false` inside
  * V8's memory cage (Electron 20 and later), `true` in Node.js.
  */
 export declare function externalBuffersAllowed(): boolean
+
+/**
+ * Loads a dynamic library that keeps the contract in `native-lib/include/exchange.h`. Any number of them can be open.
+ *
+ * `path` is absolute. In a packaged app, a path inside `app.asar` is looked up in `app.asar.unpacked`. A file is
+ * loaded once in a process, however often and from however many windows and workers it is opened, and stays loaded
+ * until the process ends. To load a library is to run its code, with all the rights of this process.
+ *
+ * Throws an error with a `code` and the `path`:
+ * - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or with a NUL in it
+ * - `ERR_LIBRARY_NOT_FOUND` (Error): no such file
+ * - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file has changed since it was
+ *   loaded, and the process must restart to see the new build
+ * - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
+ * - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
+ */
+export declare function openLibrary(path: string): ExchangeLibrary

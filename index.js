@@ -837,3 +837,4 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.exchangeDataInPlace = nativeBinding.exchangeDataInPlace
 module.exports.externalBuffersAllowed = nativeBinding.externalBuffersAllowed
+module.exports.openLibrary = nativeBinding.openLibrary

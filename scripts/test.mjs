@@ -6,12 +6,16 @@
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { libraryName, rust, staleGenerated } from './build.mjs';
+import { staleGenerated } from './build.mjs';
 import { command, Failure, run, say } from './console.mjs';
 import { openDisplay } from './display.mjs';
 import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './electron.mjs';
+import { buildFixtures, FIXTURES, fixtureFile } from './fixtures.mjs';
 
 const root = path.dirname(import.meta.dirname);
+
+/** A renderer that crashes leaves its test runner waiting for ever. */
+const LIMIT_MS = 5 * 60_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
@@ -20,7 +24,6 @@ const bin = (name) => path.join(root, 'node_modules', '.bin', name);
 
 /** @type {NodeJS.ProcessEnv} what every step gets */
 let environment = {};
-let triple = '';
 
 /**
  * One check that passes or fails as a whole.
@@ -41,10 +44,16 @@ const check = (program, args) => async () => {
  * @returns {Promise<Count>}
  */
 async function suite(program, args, counts, extra = {}) {
-  const { status, output } = await run(program, args, { cwd: root, tee: true, env: { ...environment, ...extra } });
+  const { status, output } = await run(program, args, {
+    cwd: root,
+    tee: true,
+    limitMs: LIMIT_MS,
+    env: { ...environment, ...extra },
+  });
   const sum = (/** @type {RegExp} */ pattern) =>
     [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
   const count = { passed: sum(counts.passed), failed: sum(counts.failed) };
+  if (status === 124) process.stdout.write(`not done in ${LIMIT_MS / 60_000} minutes\n`);
   if ((status !== 0 || count.passed === 0) && count.failed === 0) count.failed = 1;
   return count;
 }
@@ -58,7 +67,7 @@ const mocha = (files, extra) => () =>
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
- * @param {() => NodeJS.ProcessEnv} [extra]
+ * @param {NodeJS.ProcessEnv} [extra]
  */
 const electronMocha = (where, files, extra) => () =>
   suite(
@@ -67,17 +76,15 @@ const electronMocha = (where, files, extra) => () =>
       path.join(root, 'node_modules', 'electron-mocha', 'bin', 'electron-mocha'),
       ...electronFlags(),
       '--log-level=3', // Chromium's complaints about a missing D-Bus or GPU say nothing about the tests
-      ...(where === 'renderer' ? ['--renderer'] : []),
+      ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
       '--timeout',
       '30000',
       ...files,
     ],
     MOCHA,
-    extra?.(),
+    extra,
   );
 
-const fixtures = () => path.join(root, 'target', triple, 'release');
-const addressLibrary = () => ({ INPLACE_EXCHANGE_LIBRARY: path.join(fixtures(), libraryName('fixture_address')) });
 const header = (/** @type {string[]} */ ...args) => [
   ...args,
   '-Wall',
@@ -86,6 +93,9 @@ const header = (/** @type {string[]} */ ...args) => [
   '-fsyntax-only',
   'tests/header.c',
 ];
+
+const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries'].map((name) => `tests/${name}.test.js`);
+const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [
@@ -97,26 +107,13 @@ const STEPS = [
   ['header as C11', check('cc', header('-std=c11'))],
   ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
   ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
-  [
-    'fixtures',
-    () =>
-      check('cargo', [
-        'build',
-        '--quiet',
-        '--release',
-        '--target',
-        triple,
-        '-p',
-        'fixture-address',
-        '-p',
-        'fixture-probe',
-      ])(),
-  ],
+  ['fixtures', () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
+  ['documents', mocha(['tests/docs.test.mjs'])],
   ['set-up', mocha(['tests/setup.test.mjs'])],
-  ['addon, main process', electronMocha('main', ['tests/addon.test.js', 'tests/problem.test.js'])],
-  ['addon, renderer process', electronMocha('renderer', ['tests/addon.test.js', 'tests/problem.test.js'])],
-  ['identity, main process', electronMocha('main', ['tests/identity.test.js'], addressLibrary)],
-  ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], addressLibrary)],
+  ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
+  ['addon, renderer process', electronMocha('renderer', ADDON_TESTS)],
+  ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
+  ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['window', mocha(['tests/window.test.mjs'])],
   ['start', mocha(['tests/start.test.mjs'])],
 ];
@@ -138,9 +135,8 @@ await command(async () => {
       `no step is called ${positionals.join(' ')}. There are: ${STEPS.map(([name]) => name).join(', ')}`,
     );
   useElectron(electron);
-  ({ triple } = await rust());
   const display = await openDisplay();
-  environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: fixtures() };
+  environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
   const total = { passed: 0, failed: 0 };
   const failures = [];
   try {

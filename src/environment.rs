@@ -14,37 +14,24 @@ use crate::exchange;
 use crate::library::Library;
 use crate::locate;
 
-/// What a JavaScript function is bound to: a library, loaded and opened when it is first called. From then on the way
-/// from the function to the library is one load.
-pub(crate) struct Binding {
-    library: OnceCell<&'static Library>,
-    path: PathBuf,
-    opened: Rc<Opened>,
+/// Prepares an environment that has just loaded the addon.
+pub(crate) fn start(env: &Env) -> Result<()> {
+    env.set_instance_data(Rc::<Opened>::default(), (), |context| drop(context.value))
 }
 
-impl Binding {
-    /// The library, ready to be called in this environment.
-    #[inline]
-    pub(crate) fn library(&self) -> std::result::Result<&'static Library, Box<Error>> {
-        match self.library.get() {
-            Some(library) => Ok(library),
-            None => self.open(),
-        }
-    }
-
-    #[cold]
-    fn open(&self) -> std::result::Result<&'static Library, Box<Error>> {
-        let library = Library::load(&self.path)?;
-        self.opened.open(library)?;
-        Ok(self.library.get_or_init(|| library))
-    }
-}
-
-/// The libraries that are open in an environment, each once. They are closed when the last binding has gone.
+/// The libraries that are open in an environment, each once. They are closed when the environment has ended: when its
+/// instance data and all its bindings have gone.
 #[derive(Default)]
 struct Opened(RefCell<Vec<&'static Library>>);
 
 impl Opened {
+    fn of(env: &Env) -> Result<Rc<Self>> {
+        match env.get_instance_data::<Rc<Self>>()? {
+            Some(opened) => Ok(Rc::clone(opened)),
+            None => Err(napi::Error::from_reason("this environment has ended")),
+        }
+    }
+
     fn open(&self, library: &'static Library) -> std::result::Result<(), Box<Error>> {
         let mut opened = self.0.borrow_mut();
         if !opened.iter().any(|other| ptr::eq(*other, library)) {
@@ -63,44 +50,100 @@ impl Drop for Opened {
     }
 }
 
-/// `exchangeDataInPlace` of this environment, over the default library.
-pub(crate) fn default_exchange(env: &Env) -> Result<Unknown<'_>> {
-    let path = locate::default_library(
-        &addon_folder(env)?,
-        std::env::var_os(locate::LIBRARY_VARIABLE),
-        resources_path(env).as_deref(),
-    );
-    bind(
-        env,
-        Binding {
-            library: OnceCell::new(),
-            path,
-            opened: Rc::default(),
-        },
-    )
+/// Which library a function calls.
+pub(crate) enum Source {
+    /// The one at this path, loaded at the first call.
+    Path(PathBuf),
+    /// One that is loaded.
+    Loaded(&'static Library),
 }
 
-/// A JavaScript function that calls the library of a binding.
-fn bind(env: &Env, binding: Binding) -> Result<Unknown<'_>> {
+impl Source {
+    /// The default library, as it is found in this environment.
+    pub(crate) fn default(env: &Env) -> Result<Self> {
+        Ok(Self::Path(locate::default_library(
+            &addon_folder(env)?,
+            std::env::var_os(locate::LIBRARY_VARIABLE),
+            resources_path(env).as_deref(),
+        )))
+    }
+}
+
+/// What a JavaScript function is bound to: a library, loaded and opened when it is first called. From then on the way
+/// from the function to the library is one load.
+pub(crate) struct Binding {
+    ready: OnceCell<&'static Library>,
+    source: Source,
+    opened: Rc<Opened>,
+}
+
+impl Binding {
+    /// The library, ready to be called in this environment.
+    #[inline]
+    pub(crate) fn library(&self) -> std::result::Result<&'static Library, Box<Error>> {
+        match self.ready.get() {
+            Some(library) => Ok(library),
+            None => self.open(),
+        }
+    }
+
+    #[cold]
+    fn open(&self) -> std::result::Result<&'static Library, Box<Error>> {
+        let library = match &self.source {
+            Source::Path(path) => Library::load(path)?,
+            Source::Loaded(library) => library,
+        };
+        self.opened.open(library)?;
+        Ok(self.ready.get_or_init(|| library))
+    }
+}
+
+/// `exchangeDataInPlace` of this environment, over a library.
+pub(crate) fn exchange_function(env: &Env, source: Source) -> Result<Unknown<'_>> {
+    unsafe extern "C" fn free(_env: sys::napi_env, binding: *mut c_void, _hint: *mut c_void) {
+        // SAFETY: the binding came from Box::into_raw below, and a finalizer runs once: when the function it belongs
+        // to has been collected, or the environment has ended. Nobody can call the function any more.
+        drop(unsafe { Box::from_raw(binding.cast::<Binding>()) });
+    }
+
     const NAME: &CStr = c"exchangeDataInPlace";
-    let binding = Box::into_raw(Box::new(binding));
-    // Runs once, when no JavaScript of this environment can run any more: the function below is not called after it.
-    env.add_env_cleanup_hook(binding, |binding| {
-        // SAFETY: it came from Box::into_raw, and this hook alone takes it back.
-        drop(unsafe { Box::from_raw(binding) });
-    })?;
+    let opened = Opened::of(env)?;
+    let binding = Box::into_raw(Box::new(Binding {
+        ready: OnceCell::new(),
+        source,
+        opened,
+    }))
+    .cast::<c_void>();
     let mut function = ptr::null_mut();
-    // SAFETY: env is live; the name is NUL-terminated and copied; the binding is what the callback asks for.
-    check_status!(unsafe {
-        sys::napi_create_function(
+    // SAFETY: env is live; the name is NUL-terminated and copied; a Binding is what the callback asks for, and it lives
+    // as long as the function, whose finalizer frees it.
+    let status = unsafe {
+        let status = sys::napi_create_function(
             env.raw(),
             NAME.as_ptr(),
             NAME.count_bytes().cast_signed(),
             Some(exchange::callback),
-            binding.cast::<c_void>(),
+            binding,
             &mut function,
-        )
-    })?;
+        );
+        if status == sys::Status::napi_ok {
+            sys::napi_add_finalizer(
+                env.raw(),
+                function,
+                binding,
+                Some(free),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        } else {
+            status
+        }
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: no finalizer was set, so the binding is still ours; the function, if any, was given to nobody.
+        drop(unsafe { Box::from_raw(binding.cast::<Binding>()) });
+    }
+    check_status!(status)?;
     // SAFETY: function was just made in this environment.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), function) })
 }

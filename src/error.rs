@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::ptr;
 
-use napi::sys;
+use napi::{Unknown, sys};
 
 /// An exchange that did not happen. Each variant is one `code`, and carries what its JavaScript error carries.
 #[derive(Debug)]
@@ -17,12 +17,21 @@ pub(crate) enum Error {
     BufferDetached,
     /// The message needs `required` bytes, more than the buffer has.
     BufferTooSmall { required: u32 },
+    /// Not a string.
+    LibraryPathKind,
     /// Not an absolute path.
     LibraryPath { path: PathBuf },
-    /// No file at that path, or none that can be reached.
-    LibraryNotFound { path: PathBuf, source: std::io::Error },
+    /// No file at that path, or none that can be reached. `unpacked` says that it was named inside an archive, and
+    /// looked for beside it.
+    LibraryNotFound {
+        path: PathBuf,
+        source: std::io::Error,
+        unpacked: bool,
+    },
     /// The system's loader refuses the file.
     LibraryLoad { path: PathBuf, source: libloading::Error },
+    /// The file ends before what its headers describe. Some systems' loaders end the process over that.
+    LibraryCutShort { path: PathBuf, len: u64, needed: u64 },
     /// The file is not the one that was loaded from this path.
     LibraryChanged { path: PathBuf },
     /// A required function is missing.
@@ -55,9 +64,11 @@ impl Error {
             Self::InvalidBuffer { .. } => ("ERR_INVALID_BUFFER", Class::TypeError),
             Self::BufferDetached => ("ERR_BUFFER_DETACHED", Class::TypeError),
             Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
-            Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
+            Self::LibraryPathKind | Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
             Self::LibraryNotFound { .. } => ("ERR_LIBRARY_NOT_FOUND", Class::Error),
-            Self::LibraryLoad { .. } | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
+            Self::LibraryLoad { .. } | Self::LibraryCutShort { .. } | Self::LibraryChanged { .. } => {
+                ("ERR_LIBRARY_LOAD", Class::Error)
+            }
             Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
             Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
             Self::LibraryCount { .. } => ("ERR_LIBRARY_COUNT", Class::RangeError),
@@ -68,10 +79,13 @@ impl Error {
 
     fn path(&self) -> Option<&PathBuf> {
         match self {
-            Self::InvalidBuffer { .. } | Self::BufferDetached | Self::BufferTooSmall { .. } => None,
+            Self::InvalidBuffer { .. } | Self::BufferDetached | Self::BufferTooSmall { .. } | Self::LibraryPathKind => {
+                None
+            }
             Self::LibraryPath { path }
             | Self::LibraryNotFound { path, .. }
             | Self::LibraryLoad { path, .. }
+            | Self::LibraryCutShort { path, .. }
             | Self::LibraryChanged { path }
             | Self::LibrarySymbol { path, .. }
             | Self::LibraryAbi { path, .. }
@@ -101,17 +115,27 @@ impl fmt::Display for Error {
                     "The message needs {required} bytes, more than the buffer has. Call again with a buffer of that size."
                 )
             }
-            Self::LibraryPath { path } => write!(
-                f,
-                "A library is named by its absolute path, and {path:?} is none: a relative one would be searched for in \
-                 places where others may put files.",
-            ),
-            Self::LibraryNotFound { path, source } => {
+            Self::LibraryPathKind => f.write_str("A library is named by its absolute path, a string."),
+            Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
                 write!(
                     f,
-                    "There is no library at {}: {source}. Build it, or correct the path.",
-                    path.display()
+                    "The path {path:?} has a NUL in it, where the system would take it to end. Take the NUL out."
                 )
+            }
+            Self::LibraryPath { path } => write!(
+                f,
+                "A library is named by its absolute path, and {path:?} is none. A relative one would be looked for in \
+                 places where somebody else may put a file of that name (search-order hijacking). Join it to a folder \
+                 you trust, as in path.join(__dirname, ...).",
+            ),
+            Self::LibraryNotFound { path, source, unpacked } => {
+                write!(f, "There is no library at {}: {source}. ", path.display())?;
+                f.write_str(if *unpacked {
+                    "It was named inside app.asar and looked for beside it, because the system cannot load a library \
+                     out of an archive: have your packager unpack it (asarUnpack)."
+                } else {
+                    "Build it, or correct the path."
+                })
             }
             // libloading says only that it failed; the system's own words are its source.
             Self::LibraryLoad { path, source } => {
@@ -123,6 +147,12 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::LibraryCutShort { path, len, needed } => write!(
+                f,
+                "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
+                 Build or copy it again.",
+                path.display(),
+            ),
             Self::LibraryChanged { path } => write!(
                 f,
                 "{} has changed since it was loaded, and a library stays loaded for the life of the process. Restart \
@@ -226,12 +256,31 @@ impl Error {
         Box::new(Self::InvalidBuffer { given, instead })
     }
 
-    /// Throws this as a JavaScript error with a `code`, its fields and the whole chain of causes in its message.
+    /// Throws this in JavaScript.
     ///
     /// # Safety
     /// `env` is live and on its own thread, and no exception is pending.
     #[cold]
     pub(crate) unsafe fn throw(&self, env: sys::napi_env) {
+        // SAFETY: env is live; should the error be null, Node-API refuses it.
+        unsafe { sys::napi_throw(env, self.create(env)) };
+    }
+
+    /// This as the error of a derived function, which throws it.
+    ///
+    /// # Safety
+    /// `env` is live and on its own thread.
+    #[cold]
+    pub(crate) unsafe fn to_napi(&self, env: sys::napi_env) -> napi::Error {
+        // SAFETY: env is live, and the value is one of its own.
+        unsafe { Unknown::from_raw_unchecked(env, self.create(env)) }.into()
+    }
+
+    /// This as a JavaScript error, with a `code`, its fields, and the whole chain of causes in its message.
+    ///
+    /// # Safety
+    /// `env` is live and on its own thread.
+    unsafe fn create(&self, env: sys::napi_env) -> sys::napi_value {
         let (code, class) = self.code();
         // SAFETY: env is live, here and below, and every value is one of its own, made just before it is used. Should
         // Node-API refuse one (out of memory, or the environment is ending), it is left null, which Node-API refuses
@@ -258,7 +307,7 @@ impl Error {
                 }
                 _ => {}
             }
-            sys::napi_throw(env, error);
+            error
         }
     }
 }

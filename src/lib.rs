@@ -8,8 +8,13 @@ mod exchange;
 mod library;
 mod locate;
 
+use std::path::PathBuf;
+
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+
+use crate::environment::Source;
+use crate::library::Library;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
 ///
@@ -36,6 +41,59 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
     Err(Error::from_reason("replaced when the module is registered"))
 }
 
+/// A library that `openLibrary` has loaded.
+#[napi(object, object_from_js = false)]
+pub struct ExchangeLibrary<'env> {
+    /// The real path of its file: absolute, links resolved.
+    #[napi(readonly)]
+    pub path: String,
+    /// What it calls itself, or the name of its file.
+    #[napi(readonly)]
+    pub name: String,
+    /// The version of the C ABI that it was built for.
+    #[napi(readonly)]
+    pub abi_version: u32,
+    /// As the function `exchangeDataInPlace`, over this library. It needs no `this`.
+    #[napi(readonly, ts_type = "(buf: Buffer | Uint8Array) => number")]
+    pub exchange_data_in_place: Unknown<'env>,
+}
+
+/// Loads a dynamic library that keeps the contract in `native-lib/include/exchange.h`. Any number of them can be open.
+///
+/// `path` is absolute. In a packaged app, a path inside `app.asar` is looked up in `app.asar.unpacked`. A file is
+/// loaded once in a process, however often and from however many windows and workers it is opened, and stays loaded
+/// until the process ends. To load a library is to run its code, with all the rights of this process.
+///
+/// Throws an error with a `code` and the `path`:
+/// - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or with a NUL in it
+/// - `ERR_LIBRARY_NOT_FOUND` (Error): no such file
+/// - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file has changed since it was
+///   loaded, and the process must restart to see the new build
+/// - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
+/// - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
+#[napi(ts_args_type = "path: string")]
+pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<ExchangeLibrary<'env>> {
+    let library = path_of(&path)
+        .and_then(|path| Library::load(&path))
+        // SAFETY: env is live and on its own thread.
+        .map_err(|error| unsafe { error.to_napi(env.raw()) })?;
+    Ok(ExchangeLibrary {
+        path: library.path().to_string_lossy().into_owned(),
+        name: library.name().to_owned(),
+        abi_version: library.abi_version(),
+        exchange_data_in_place: environment::exchange_function(env, Source::Loaded(library))?,
+    })
+}
+
+fn path_of(value: &Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
+    // SAFETY: the value is one of this call's.
+    let path = (value.get_type().ok() == Some(ValueType::String)).then(|| unsafe { value.cast::<String>() });
+    match path {
+        Some(Ok(path)) => Ok(path.into()),
+        _ => Err(Box::new(error::Error::LibraryPathKind)),
+    }
+}
+
 /// Whether this runtime lets native code wrap its own memory in a Buffer. It is tried, not guessed: `false` inside
 /// V8's memory cage (Electron 20 and later), `true` in Node.js.
 #[napi]
@@ -46,5 +104,7 @@ pub fn external_buffers_allowed(env: Env) -> Result<bool> {
 #[napi(module_exports)]
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {
-    exports.set_named_property("exchangeDataInPlace", environment::default_exchange(&env)?)
+    environment::start(&env)?;
+    let function = environment::exchange_function(&env, Source::default(&env)?)?;
+    exports.set_named_property("exchangeDataInPlace", function)
 }

@@ -1,13 +1,20 @@
 //! A loaded library: the C ABI of `native-lib/include/exchange.h` behind a safe type.
 
 use std::ffi::{CStr, c_char};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64};
+use object::read::ReadCache;
+use object::read::elf::{FileHeader, ProgramHeader};
 
 use crate::error::Error;
+use crate::locate;
 
 /// The version of the C ABI that this addon speaks.
 const ABI_VERSION: u32 = 1;
@@ -18,6 +25,7 @@ const CONCURRENT: u32 = 1;
 /// The largest message that a call can report: lengths travel through JavaScript as signed 32-bit integers.
 const MAX_COUNT: u64 = i32::MAX as u64;
 
+type Name = unsafe extern "C" fn() -> *const c_char;
 type Exchange = unsafe extern "C" fn(*mut u8, usize) -> i64;
 type ErrorMessage = unsafe extern "C" fn(i64) -> *const c_char;
 type Open = unsafe extern "C" fn() -> i64;
@@ -34,25 +42,44 @@ pub(crate) struct Library {
     serial: bool,
     /// A call is running; used only when `serial`.
     running: AtomicBool,
+    name: String,
+    abi_version: u32,
     /// The real path: absolute, without links.
     path: PathBuf,
     stamp: Stamp,
 }
 
-/// What tells one build of a file from the next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What tells a file from another, and one build of it from the next.
+#[derive(Debug, PartialEq, Eq)]
 struct Stamp {
+    /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
+    #[cfg(unix)]
+    file: (u64, u64),
     modified: Option<SystemTime>,
     len: u64,
 }
 
 impl Stamp {
     fn of(path: &Path) -> std::io::Result<Self> {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
         let metadata = path.metadata()?;
         Ok(Self {
+            #[cfg(unix)]
+            file: (metadata.dev(), metadata.ino()),
             modified: metadata.modified().ok(),
             len: metadata.len(),
         })
+    }
+
+    #[cfg(unix)]
+    fn same_file(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+
+    #[cfg(not(unix))]
+    fn same_file(&self, _other: &Self) -> bool {
+        false
     }
 }
 
@@ -65,19 +92,25 @@ impl Library {
         if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(Box::new(Error::LibraryPath { path: path.into() }));
         }
+        let outside = locate::unpacked(path);
+        let unpacked = outside != path;
         let not_found = |source| {
             Box::new(Error::LibraryNotFound {
-                path: path.into(),
+                path: outside.clone(),
                 source,
+                unpacked,
             })
         };
-        let path = path.canonicalize().map_err(not_found)?;
+        let path = outside.canonicalize().map_err(not_found)?;
         let stamp = Stamp::of(&path).map_err(not_found)?;
 
         // Held while the library loads, so that two threads never load one file twice. A panic cannot leave the list
         // half changed, so a poisoned lock is as good as any.
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = loaded.iter().find(|library| library.path == path) {
+        if let Some(library) = loaded
+            .iter()
+            .find(|other| other.path == path || other.stamp.same_file(&stamp))
+        {
             if library.stamp != stamp {
                 return Err(Box::new(Error::LibraryChanged { path }));
             }
@@ -90,18 +123,26 @@ impl Library {
 
     /// Reads the version, refuses what it does not know, and only then looks at the rest.
     fn open_file(path: PathBuf, stamp: Stamp) -> Result<Self, Box<Error>> {
+        if let Some(needed) = described_len(&path).filter(|&needed| needed > stamp.len) {
+            return Err(Box::new(Error::LibraryCutShort {
+                path,
+                len: stamp.len,
+                needed,
+            }));
+        }
         // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its
         // code, as with any addon. Its path is absolute, so that the search order cannot put another in its place.
-        let file = match unsafe { libloading::Library::new(&path) } {
+        let file = match unsafe { load_file(&path) } {
             Ok(file) => file,
             Err(source) => return Err(Box::new(Error::LibraryLoad { path, source })),
         };
         // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: `file` is
         // never closed once they are kept, below.
-        let (abi_version, flags, exchange, error_message, open, close) = unsafe {
+        let (abi_version, flags, name, exchange, error_message, open, close) = unsafe {
             (
                 symbol::<unsafe extern "C" fn() -> u32>(&file, c"exchange_abi_version"),
                 symbol::<unsafe extern "C" fn() -> u32>(&file, c"exchange_flags"),
+                symbol::<Name>(&file, c"exchange_library_name"),
                 symbol::<Exchange>(&file, c"exchange_inplace"),
                 symbol::<ErrorMessage>(&file, c"exchange_error_message"),
                 symbol::<Open>(&file, c"exchange_open"),
@@ -125,8 +166,17 @@ impl Library {
         };
         // SAFETY: the version is one whose header has this function, and allows this call now.
         let flags = flags.map_or(0, |flags| unsafe { flags() });
+        // SAFETY: likewise; the text, if there is one, is NUL-terminated and static.
+        let name = name.and_then(|name| unsafe { text(name()) });
         std::mem::forget(file);
         Ok(Self {
+            name: name.unwrap_or_else(|| {
+                path.file_name()
+                    .unwrap_or(path.as_os_str())
+                    .to_string_lossy()
+                    .into_owned()
+            }),
+            abi_version: version,
             exchange,
             error_message,
             open,
@@ -146,31 +196,36 @@ impl Library {
     /// - Nothing else in this process relies on those bytes staying unchanged meanwhile.
     #[inline]
     pub(crate) unsafe fn exchange(&self, data: NonNull<u8>, len: usize) -> Result<u32, Box<Error>> {
-        let answer = if self.serial {
-            if self.running.swap(true, Ordering::Acquire) {
-                return Err(Box::new(Error::LibraryBusy {
-                    path: self.path.clone(),
-                }));
-            }
-            // SAFETY: as below; and no other call of this library is running.
-            let answer = unsafe { (self.exchange)(data.as_ptr(), len) };
-            self.running.store(false, Ordering::Release);
-            answer
-        } else {
+        let call = || {
             // SAFETY: the library is loaded, and lent memory as its header says: the caller's obligation.
             unsafe { (self.exchange)(data.as_ptr(), len) }
         };
+        let answer = if self.serial { self.alone(call)? } else { call() };
         match interpret(answer, len) {
             Answer::Message(count) => Ok(count),
             answer => Err(self.failure(answer)),
         }
     }
 
+    /// Makes a call of a library that takes one at a time, unless one is running on another thread.
+    #[inline]
+    fn alone<T>(&self, call: impl FnOnce() -> T) -> Result<T, Box<Error>> {
+        if self.running.swap(true, Ordering::Acquire) {
+            return Err(Box::new(Error::LibraryBusy {
+                path: self.path.clone(),
+            }));
+        }
+        let result = call();
+        self.running.store(false, Ordering::Release);
+        Ok(result)
+    }
+
     /// Tells the library that a JavaScript environment is about to use it.
     pub(crate) fn open(&self) -> Result<(), Box<Error>> {
         let Some(open) = self.open else { return Ok(()) };
         // SAFETY: the library is loaded, and the header allows this call from any thread before an exchange.
-        let status = unsafe { open() };
+        let call = || unsafe { open() };
+        let status = if self.serial { self.alone(call)? } else { call() };
         if status < 0 {
             Err(self.failure(Answer::Failed(status)))
         } else {
@@ -178,12 +233,34 @@ impl Library {
         }
     }
 
-    /// Pairs with an [`open`](Self::open) that succeeded, when its environment has ended.
+    /// Pairs with an [`open`](Self::open) that succeeded, when its environment has ended. Waits for a call that is
+    /// running for another environment, if the library takes one at a time.
     pub(crate) fn close(&self) {
-        if let Some(close) = self.close {
-            // SAFETY: the library is loaded, and the header allows this call once the environment's calls are over.
-            unsafe { close() }
+        let Some(close) = self.close else { return };
+        // SAFETY: the library is loaded, and the header allows this call once the environment's calls are over.
+        let call = || unsafe { close() };
+        if self.serial {
+            while self.alone(call).is_err() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        } else {
+            call();
         }
+    }
+
+    /// The real path of the library's file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the library calls itself, or the name of its file.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version of the C ABI that it was built for.
+    pub(crate) fn abi_version(&self) -> u32 {
+        self.abi_version
     }
 
     /// An answer that is no message, as an error.
@@ -201,15 +278,64 @@ impl Library {
         })
     }
 
-    /// What the library says of a negative status. Bytes that are not UTF-8 are replaced.
+    /// What the library says of a negative status.
     fn message(&self, status: i64) -> Option<String> {
-        // SAFETY: the library is loaded, and the header allows this call from any thread at any time.
-        let text = unsafe { self.error_message?(status) };
-        if text.is_null() {
-            return None;
-        }
-        // SAFETY: not null, so by the header NUL-terminated and static.
-        Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+        let message = self.error_message?;
+        // SAFETY: the library is loaded, and the header allows this call from any thread at any time. The text, if
+        // there is one, is NUL-terminated and static.
+        unsafe { text(message(status)) }
+    }
+}
+
+/// A library's text; bytes that are not UTF-8 are replaced.
+///
+/// # Safety
+/// `text` is null, or NUL-terminated and static.
+unsafe fn text(text: *const c_char) -> Option<String> {
+    // SAFETY: not null, so NUL-terminated and static.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
+
+/// How long an ELF file must be to hold what its headers describe. A file that is still being copied is shorter, and
+/// loading it would end the process: Linux maps what is not there, and the first touch is a bus error. The loaders of
+/// other systems check this themselves, as all of them do with headers that cannot be read.
+fn described_len(path: &Path) -> Option<u64> {
+    fn end<Elf: FileHeader>(file: &ReadCache<File>) -> Option<u64> {
+        let header = Elf::parse(file).ok()?;
+        let endian = header.endian().ok()?;
+        let segments = header
+            .program_headers(endian, file)
+            .ok()?
+            .iter()
+            .map(|segment| segment.file_range(endian));
+        // Linkers put the table of sections last: a file that is cut anywhere has lost its end.
+        let sections = (
+            header.e_shoff(endian).into(),
+            u64::from(header.e_shnum(endian)) * u64::from(header.e_shentsize(endian)),
+        );
+        segments
+            .chain([sections])
+            .map(|(offset, len)| offset.saturating_add(len))
+            .max()
+    }
+
+    let file = ReadCache::new(File::open(path).ok()?);
+    end::<FileHeader64<Endianness>>(&file).or_else(|| end::<FileHeader32<Endianness>>(&file))
+}
+
+/// # Safety
+/// Loading runs the library's initialisers.
+unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    #[cfg(windows)]
+    {
+        use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
+        // SAFETY: the caller's. The flag makes the system look for the library's own dependencies beside it.
+        unsafe { Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }.map(Into::into)
+    }
+    #[cfg(not(windows))]
+    // SAFETY: the caller's.
+    unsafe {
+        libloading::Library::new(path)
     }
 }
 
@@ -252,6 +378,8 @@ fn interpret(answer: i64, len: usize) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -283,6 +411,90 @@ mod tests {
             };
             prop_assert_eq!(interpret(answer, len), expected);
         }
+    }
+
+    thread_local! {
+        static ANSWER: Cell<i64> = const { Cell::new(0) };
+        static SEEN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    }
+
+    /// Writes all it is lent, remembers what that was, and answers `ANSWER`.
+    unsafe extern "C" fn scribble(data: *mut u8, len: usize) -> i64 {
+        SEEN.set((data.addr(), len));
+        // SAFETY: the test lends len bytes at data.
+        unsafe { data.write_bytes(0xA5, len) };
+        ANSWER.get()
+    }
+
+    fn scribbler(serial: bool) -> Library {
+        Library {
+            exchange: scribble,
+            error_message: None,
+            open: None,
+            close: None,
+            serial,
+            running: AtomicBool::new(false),
+            name: String::new(),
+            abi_version: ABI_VERSION,
+            path: PathBuf::new(),
+            stamp: Stamp::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap(),
+        }
+    }
+
+    fn answers(len: usize) -> impl Strategy<Value = i64> {
+        let len = len as i64;
+        prop_oneof![
+            any::<i64>(),
+            len - 2..=len + 2,
+            i64::from(i32::MAX) - 2..=i64::from(i32::MAX) + 2,
+            -2i64..=2
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_library_sees_just_the_view_and_its_answer_becomes_one_outcome(
+            serial: bool,
+            before in 0usize..64,
+            after in 0usize..64,
+            (len, answer) in (0usize..4096).prop_flat_map(|len| (Just(len), answers(len))),
+        ) {
+            let library = scribbler(serial);
+            let mut memory = vec![0x5A; before + len + after];
+            let start = memory.as_mut_ptr().wrapping_add(before);
+            for _again in 0..2 {
+                ANSWER.set(answer);
+                // SAFETY: start points at len bytes in the middle of memory, which nothing else uses.
+                let outcome = unsafe { library.exchange(NonNull::new(start).unwrap(), len) };
+                prop_assert_eq!(SEEN.get(), (start.addr(), len));
+                prop_assert_eq!(library.running.load(Ordering::Relaxed), false, "the gate is open again");
+                match outcome.map_err(|error| *error) {
+                    Ok(count) => {
+                        prop_assert_eq!(i64::from(count), answer);
+                        prop_assert!(count as usize <= len);
+                    }
+                    Err(Error::BufferTooSmall { required }) => {
+                        prop_assert_eq!(i64::from(required), answer);
+                        prop_assert!(required as usize > len && required <= i32::MAX as u32);
+                    }
+                    Err(Error::LibraryCount { count, .. }) => {
+                        prop_assert!(count == answer && count > i64::from(i32::MAX));
+                    }
+                    Err(Error::LibraryFailed { status, .. }) => prop_assert!(status == answer && status < 0),
+                    Err(other) => prop_assert!(false, "{}", other),
+                }
+            }
+            prop_assert!(memory[..before].iter().chain(&memory[before + len..]).all(|&byte| byte == 0x5A));
+            prop_assert!(memory[before..before + len].iter().all(|&byte| byte == 0xA5));
+        }
+    }
+
+    #[test]
+    fn a_library_that_takes_one_call_at_a_time_refuses_a_second_one() {
+        let library = scribbler(true);
+        let busy = library.alone(|| library.alone(|| ()).err()).ok().flatten();
+        assert!(matches!(busy.as_deref(), Some(Error::LibraryBusy { .. })));
+        assert!(library.alone(|| ()).is_ok());
     }
 
     #[test]

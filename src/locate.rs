@@ -17,7 +17,7 @@ pub(crate) fn default_library(addon: &Path, named: Option<OsString>, resources: 
     let packaged = resources.is_some_and(|resources| addon.starts_with(resources));
     match named {
         Some(named) if !packaged && !named.is_empty() => named.into(),
-        _ => unpacked(&addon.join(libloading::library_filename("native_lib"))),
+        _ => addon.join(libloading::library_filename("native_lib")),
     }
 }
 
@@ -87,10 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn is_looked_for_outside_the_archive() {
-        let inside = Path::new("/opt/app/resources/app.asar/node_modules/inplace-exchange");
-        let outside = "/opt/app/resources/app.asar.unpacked/node_modules/inplace-exchange";
-        assert_eq!(default_library(inside, None, None), beside(outside));
+    fn what_is_in_an_archive_is_looked_for_beside_it() {
+        let inside = Path::new("/opt/app/resources/app.asar/node_modules/x/libx.so");
+        let outside = Path::new("/opt/app/resources/app.asar.unpacked/node_modules/x/libx.so");
+        assert_eq!(unpacked(inside), outside);
+        assert_eq!(unpacked(outside), outside);
         assert_eq!(unpacked(Path::new("/my.app.asar/x")), Path::new("/my.app.asar/x"));
     }
 

@@ -1,17 +1,17 @@
-// Where the test run has built the fixtures.
+// Where the test run has built the fixtures, and what the tests of both processes share.
 
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 
+const folder = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
+const EXTENSION = { darwin: '.dylib', win32: '.dll' }[/** @type {string} */ (process.platform)] ?? '.so';
+
 /**
- * The path of a fixture library, by the name of its folder in tests/fixtures.
+ * The path of a fixture library (scripts/fixtures.mjs names them).
  * @param {string} name
  */
-function fixtureLibrary(name) {
-  const file = `fixture_${name}`;
-  const folder = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
-  if (process.platform === 'win32') return path.join(folder, `${file}.dll`);
-  return path.join(folder, process.platform === 'darwin' ? `lib${file}.dylib` : `lib${file}.so`);
-}
+const fixtureLibrary = (name) => path.join(folder, `${name}${EXTENSION}`);
 
 /**
  * The fixture addon that shows addresses and what this runtime refuses.
@@ -27,4 +27,30 @@ function loadProbe() {
   return /** @type {any} */ (module.exports);
 }
 
-module.exports = { fixtureLibrary, loadProbe };
+/** A folder that is removed after the tests of this block. */
+function temporaryFolder() {
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
+  after(() => fs.rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+/**
+ * Checks that a table of docs/errors.md is the one that the tests have gone through.
+ * @param {string[]} head @param {string[][]} rows
+ */
+function assertDocumented(head, rows) {
+  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  const table = [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const page = fs.readFileSync(path.join(__dirname, '..', 'docs', 'errors.md'), 'utf8');
+  if (!page.includes(table)) throw new Error(`docs/errors.md lacks this table:\n\n${table}\n`);
+}
+
+/**
+ * @template T
+ * @param {T[]} values @param {(value: T) => unknown} test
+ */
+function each(values, test) {
+  for (const value of values) test(value);
+}
+
+module.exports = { assertDocumented, each, fixtureLibrary, loadProbe, temporaryFolder };

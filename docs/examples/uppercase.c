@@ -1,0 +1,10 @@
+#include "exchange.h"
+
+int64_t exchange_inplace(uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (data[i] >= 'a' && data[i] <= 'z') data[i] -= 'a' - 'A';
+    return (int64_t)len;
+}
+
+const char *exchange_library_name(void) { return "uppercase (C)"; }

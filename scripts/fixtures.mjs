@@ -1,0 +1,91 @@
+// Builds the libraries that the tests load: tests/fixtures, and the examples of the guide.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { libraryName, rust } from './build.mjs';
+import { Failure, run } from './console.mjs';
+
+const root = path.dirname(import.meta.dirname);
+
+/** Where they are, each under its name here with the system's ending. */
+export const FIXTURES = path.join(root, 'target', 'fixtures');
+
+const LIBRARIES = 'tests/fixtures/libraries';
+const EXTENSION = path.extname(libraryName('x'));
+const cString = (/** @type {string} */ text) => `"${text}"`;
+
+/** @type {Record<string, { source: string, defines?: Record<string, string>, links?: string[] }>} name to what it is built from */
+const NATIVE = {
+  'uppercase-c': { source: 'docs/examples/uppercase.c' },
+  'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
+  'uppercase-rs': { source: 'docs/examples/uppercase.rs' },
+  address: { source: `${LIBRARIES}/address.rs` },
+  throws: { source: `${LIBRARIES}/throws.cc` },
+  panics: { source: `${LIBRARIES}/panics.rs` },
+  int: { source: `${LIBRARIES}/int.c` },
+  life: { source: `${LIBRARIES}/life.c` },
+  'life-refused': { source: `${LIBRARIES}/life.c`, defines: { REFUSE: '1' } },
+  slow: { source: `${LIBRARIES}/slow.c` },
+  nothing: { source: `${LIBRARIES}/nothing.c` },
+  zero: answer('0'),
+  named: answer('0', { NAME: cString('A name of its own') }),
+  'name-null': answer('0', { NAME: 'NULL' }),
+  'too-small': answer('(int64_t)len + 1000'),
+  'int64-max': answer('INT64_MAX'),
+  'int64-min': answer('INT64_MIN'),
+  'two-to-32': answer('INT64_C(4294967296)'),
+  'two-to-53-plus-1': answer('INT64_C(9007199254740993)'),
+  negative: answer('-9'),
+  'negative-message': answer('-9', { MESSAGE: cString('the lens cap is on') }),
+  'negative-message-null': answer('-9', { MESSAGE: 'NULL' }),
+  'negative-message-not-utf8': answer('-9', { MESSAGE: cString('\\xff\\xfe lens') }),
+  'abi-0': answer('0', { VERSION: '0' }),
+  'abi-99': answer('0', { VERSION: '99' }),
+  'needs-nothing': { ...answer('0', { DEPENDENCY: '1' }), links: ['nothing'] },
+};
+
+/** @param {string} expression @param {Record<string, string>} [defines] */
+function answer(expression, defines) {
+  return { source: `${LIBRARIES}/answer.c`, defines: { ANSWER: expression, ...defines } };
+}
+
+export async function buildFixtures() {
+  fs.mkdirSync(FIXTURES, { recursive: true });
+  const { triple } = await rust();
+  await compile('cargo', ['build', '--quiet', '--release', '--target', triple, '-p', 'fixture-probe']);
+  fs.copyFileSync(path.join(root, 'target', triple, 'release', libraryName('fixture_probe')), fixtureFile('probe'));
+  for (const [name, { source, defines = {}, links = [] }] of Object.entries(NATIVE)) {
+    const flags = [
+      ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}`),
+      ...links.map(fixtureFile),
+      ...(links.length > 0 ? ['-Wl,-rpath,$ORIGIN'] : []), // found beside it
+    ];
+    await compile(...compiler(source, fixtureFile(name), flags));
+  }
+}
+
+/** @param {string} name */
+export const fixtureFile = (name) => path.join(FIXTURES, `${name}${EXTENSION}`);
+
+/**
+ * @param {string} source @param {string} output @param {string[]} flags
+ * @returns {[string, string[]]}
+ */
+function compiler(source, output, flags) {
+  if (source.endsWith('.rs')) return ['rustc', ['--edition=2024', '--crate-type=cdylib', '-O', '-o', output, source]];
+  const [program, standard] = source.endsWith('.cc') ? ['c++', '-std=c++17'] : ['cc', '-std=c11'];
+  const warnings = ['-Wall', '-Wextra', '-Werror'];
+  const include = ['-I', 'native-lib/include'];
+  // A dependant looks for this name, and not for the path at which it was linked.
+  const name = process.platform === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : [];
+  return [
+    program,
+    [standard, '-O2', '-shared', '-fPIC', ...warnings, ...include, ...name, '-o', output, source, ...flags],
+  ];
+}
+
+/** @param {string} program @param {string[]} args */
+async function compile(program, args) {
+  const { status, output } = await run(program, args, { cwd: root });
+  if (status !== 0) throw new Failure(`${program} ${args.join(' ')}\n${output}`);
+}

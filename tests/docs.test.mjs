@@ -1,0 +1,39 @@
+// What the documents say that a test can hold them to.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+
+const root = path.dirname(import.meta.dirname);
+const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
+
+describe('the documents', () => {
+  for (const [language, file] of [
+    ['c', 'uppercase.c'],
+    ['cpp', 'uppercase.cc'],
+    ['rust', 'uppercase.rs'],
+  ]) {
+    it(`the guide shows ${file} as it is built and run, in under 25 lines`, () => {
+      const source = read(`docs/examples/${file}`);
+      assert.ok(read('docs/write-a-library.md').includes(`\`\`\`${language}\n${source}\`\`\``));
+      assert.ok(source.trimEnd().split('\n').length < 25);
+    });
+  }
+
+  it('every code of the addon is on the page of errors, and in the types', () => {
+    const codes = new Set(read('src/error.rs').match(/ERR_[A-Z_]+/g));
+    assert.equal(codes.size, 11);
+    for (const code of codes) {
+      assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+      assert.ok(read('index.d.ts').includes(`\`${code}\``), code);
+    }
+  });
+
+  it('no link leads nowhere', () => {
+    for (const page of ['README.md', 'docs/errors.md', 'docs/write-a-library.md']) {
+      for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        assert.ok(fs.existsSync(path.join(root, path.dirname(page), target)), `${page}: ${target}`);
+      }
+    }
+  });
+});
