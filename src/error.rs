@@ -256,14 +256,19 @@ impl Error {
         Box::new(Self::InvalidBuffer { given, instead })
     }
 
-    /// Throws this in JavaScript.
+    /// Throws this in JavaScript, and gives what a callback answers then.
     ///
     /// # Safety
     /// `env` is live and on its own thread, and no exception is pending.
     #[cold]
-    pub(crate) unsafe fn throw(&self, env: sys::napi_env) {
+    #[expect(
+        clippy::boxed_local,
+        reason = "takes the box, so that freeing it is no part of the hot path"
+    )]
+    pub(crate) unsafe fn throw(self: Box<Self>, env: sys::napi_env) -> sys::napi_value {
         // SAFETY: env is live; should the error be null, Node-API refuses it.
         unsafe { sys::napi_throw(env, self.create(env)) };
+        ptr::null_mut()
     }
 
     /// This as the error of a derived function, which throws it.

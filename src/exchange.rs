@@ -29,15 +29,13 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     match unsafe { exchange(env, binding, argument) } {
         Ok(count) => {
             let mut result = ptr::null_mut();
+            // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner.
             // SAFETY: env is live and result is a place for one value; it stays null if that fails.
-            unsafe { sys::napi_create_uint32(env, count, &mut result) };
+            unsafe { sys::napi_create_int32(env, count.cast_signed(), &mut result) };
             result
         }
-        Err(error) => {
-            // SAFETY: env is live, and no exception is pending: nothing that ran so far can throw.
-            unsafe { error.throw(env) };
-            ptr::null_mut()
-        }
+        // SAFETY: env is live, and no exception is pending: nothing that ran so far can throw.
+        Err(error) => unsafe { error.throw(env) },
     }
 }
 
@@ -67,15 +65,12 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
         return Err(unsafe { Error::invalid_buffer(env, value) });
     }
     let data = match NonNull::new(data.cast::<u8>()) {
-        Some(data) if len > 0 => data,
+        Some(data) if len != 0 => data,
         // An empty view's pointer may be null or stale. The contract gives the library one that is not null.
         _ => {
-            // SAFETY: env and value are live, and value is a typed array.
-            if unsafe { is_detached(env, value) } {
-                return Err(Box::new(Error::BufferDetached));
-            }
             len = 0;
-            NonNull::dangling()
+            // SAFETY: env and value are live, and value is a typed array.
+            unsafe { empty_view(env, value)? }
         }
     };
     let library = binding.library()?;
@@ -85,10 +80,12 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
     unsafe { library.exchange(data, len) }
 }
 
+/// The pointer for a view without bytes, unless that is because its memory has gone.
+///
 /// # Safety
 /// `env` is live and `value` is one of its typed arrays.
 #[cold]
-unsafe fn is_detached(env: sys::napi_env, value: sys::napi_value) -> bool {
+unsafe fn empty_view(env: sys::napi_env, value: sys::napi_value) -> Result<NonNull<u8>, Box<Error>> {
     let mut buffer = ptr::null_mut();
     let mut detached = false;
     // SAFETY: env and value are live, the out-pointers are null or places of their type, and buffer is read only after
@@ -103,8 +100,13 @@ unsafe fn is_detached(env: sys::napi_env, value: sys::napi_value) -> bool {
             &mut buffer,
             ptr::null_mut(),
         );
-        status == sys::Status::napi_ok
-            && sys::napi_is_detached_arraybuffer(env, buffer, &mut detached) == sys::Status::napi_ok
-            && detached
+        if status == sys::Status::napi_ok {
+            sys::napi_is_detached_arraybuffer(env, buffer, &mut detached);
+        }
+    }
+    if detached {
+        Err(Box::new(Error::BufferDetached))
+    } else {
+        Ok(NonNull::dangling())
     }
 }

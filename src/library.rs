@@ -211,9 +211,7 @@ impl Library {
     #[inline]
     fn alone<T>(&self, call: impl FnOnce() -> T) -> Result<T, Box<Error>> {
         if self.running.swap(true, Ordering::Acquire) {
-            return Err(Box::new(Error::LibraryBusy {
-                path: self.path.clone(),
-            }));
+            return Err(self.busy());
         }
         let result = call();
         self.running.store(false, Ordering::Release);
@@ -261,6 +259,13 @@ impl Library {
     /// The version of the C ABI that it was built for.
     pub(crate) fn abi_version(&self) -> u32 {
         self.abi_version
+    }
+
+    #[cold]
+    fn busy(&self) -> Box<Error> {
+        Box::new(Error::LibraryBusy {
+            path: self.path.clone(),
+        })
     }
 
     /// An answer that is no message, as an error.
@@ -361,18 +366,22 @@ enum Answer {
 
 #[inline]
 fn interpret(answer: i64, len: usize) -> Answer {
-    match u64::try_from(answer) {
-        Err(_) => Answer::Failed(answer),
-        Ok(count) if count > MAX_COUNT => Answer::Beyond(answer),
-        Ok(count) => {
-            #[expect(clippy::cast_possible_truncation, reason = "at most MAX_COUNT, checked above")]
-            let small = count as u32;
-            if count <= len as u64 {
-                Answer::Message(small)
-            } else {
-                Answer::TooSmall(small)
-            }
-        }
+    // As an unsigned number a negative status is beyond every limit, so that one comparison settles a good answer.
+    let count = answer.cast_unsigned();
+    if count > MAX_COUNT.min(len as u64) {
+        return fault(answer);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most MAX_COUNT")]
+    Answer::Message(count as u32)
+}
+
+/// What an answer means that is no message.
+#[cold]
+fn fault(answer: i64) -> Answer {
+    match u32::try_from(answer) {
+        _ if answer < 0 => Answer::Failed(answer),
+        Ok(count) if u64::from(count) <= MAX_COUNT => Answer::TooSmall(count),
+        _ => Answer::Beyond(answer),
     }
 }
 

@@ -1,0 +1,26 @@
+// Opens a hidden window whose preload does the measuring, so that it runs in a real renderer with context isolation on.
+
+const path = require('node:path');
+const { app, BrowserWindow, ipcMain } = require('electron');
+
+ipcMain.on('progress', (_event, line) => process.stderr.write(`${line}\n`));
+ipcMain.on('result', (_event, result) => {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  app.exit(0);
+});
+ipcMain.on('failure', (_event, message) => {
+  process.stderr.write(`${message}\n`);
+  app.exit(1);
+});
+
+app.whenReady().then(() => {
+  const window = new BrowserWindow({
+    show: false,
+    webPreferences: { preload: path.join(__dirname, 'renderer.js'), sandbox: false, backgroundThrottling: false },
+  });
+  window.webContents.on('render-process-gone', (_event, { reason }) => {
+    process.stderr.write(`the renderer has gone: ${reason}\n`);
+    app.exit(1);
+  });
+  window.loadURL('about:blank');
+});

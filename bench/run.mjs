@@ -1,0 +1,113 @@
+// npm run bench: what a call costs, in a real renderer, beside the other ways to call the same library.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { own } from '../scripts/children.mjs';
+import { command, Failure, npm, run, say } from '../scripts/console.mjs';
+import { openDisplay } from '../scripts/display.mjs';
+import { electronFlags, installedElectron, useElectron } from '../scripts/electron.mjs';
+
+const bench = import.meta.dirname;
+const root = path.dirname(bench);
+const built = path.join(root, 'target', 'bench');
+const packages = path.join(bench, 'node_modules');
+
+await command(async () => {
+  const electron = installedElectron();
+  if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
+  useElectron(electron);
+  await install();
+  await compileNative();
+  const display = await openDisplay();
+  try {
+    print(await measure(electron, display.environment));
+  } finally {
+    await display.close();
+  }
+});
+
+/** The peers, which users of the project never install. */
+async function install() {
+  if (fs.existsSync(path.join(packages, 'koffi'))) return;
+  say('installing the peers.');
+  const { status, output } = await npm(['ci', '--loglevel=error'], { cwd: bench });
+  if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
+}
+
+async function compileNative() {
+  fs.mkdirSync(built, { recursive: true });
+  const shared = ['-O2', '-shared', '-fPIC', '-Wall', '-Wextra'];
+  const abi = ['-I', path.join(root, 'native-lib', 'include')];
+  const nodeApi = [
+    '-I',
+    path.join(packages, 'node-api-headers', 'include'),
+    '-I',
+    path.join(packages, 'node-addon-api'),
+  ];
+  for (const [compiler, source, output, flags] of /** @type {[string, string, string, string[]][]} */ ([
+    ['cc', 'fill.c', 'fill.so', abi],
+    ['cc', 'fill.c', 'fill-serial.so', [...abi, '-DSERIAL']],
+    ['cc', 'raw.c', 'raw.node', nodeApi],
+    ['c++', 'addon-api.cc', 'addon-api.node', ['-std=c++17', ...nodeApi]],
+  ])) {
+    const args = [...shared, ...flags, '-o', path.join(built, output), path.join(bench, 'native', source)];
+    const { status, output: words } = await run(compiler, args);
+    if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${words}`);
+  }
+}
+
+/**
+ * @param {import('../scripts/electron.mjs').Electron} electron
+ * @param {Record<string, string>} environment
+ * @returns {Promise<any>}
+ */
+async function measure(electron, environment) {
+  const library = path.join(built, 'fill.so');
+  const args = [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', path.join(bench, 'app')];
+  const child = own(
+    spawn(electron.executable, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        ...environment,
+        INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
+        BENCH_LIBRARY: library,
+        BENCH_SERIAL_LIBRARY: path.join(built, 'fill-serial.so'),
+        BENCH_NATIVE: built,
+      },
+    }),
+  );
+  let output = '';
+  child.stdout?.on('data', (chunk) => {
+    output += chunk;
+  });
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  if (status !== 0) throw new Failure('the measurement failed; the reason is above.');
+  return JSON.parse(output);
+}
+
+/** @param {any} result */
+function print({ versions, rows, noise, memory }) {
+  const out = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
+  const line = (/** @type {string} */ first, /** @type {string[]} */ ...cells) =>
+    out(first.padEnd(38) + cells.map((cell) => cell.padStart(12)).join(''));
+  const { electron, chrome, node } = versions;
+  const cpus = os.cpus();
+  out(`Electron ${electron}, Chromium ${chrome}, Node ${node}; ${cpus[0].model.trim()}, ${cpus.length} cores`);
+  out(`${rows[0].bytes}-byte Buffer; ${rows[0].rounds} rounds; a ratio is the median of the ratios inside each round`);
+  out('');
+  const against = ['peer/raw-c', 'peer/koffi', 'peer/node-addon-api'];
+  line('', 'best ns', 'median ns', ...against.map((id) => `/ ${id.replace('peer/', '').replace('node-', '')}`));
+  for (const { id, bestNs, medianNs, ratioTo } of rows) {
+    line(id, bestNs.toFixed(1), medianNs.toFixed(1), ...against.map((other) => ratioTo[other].toFixed(2)));
+  }
+  out('');
+  const twice = rows.find((/** @type {any} */ row) => row.id === noise).ratioTo['peer/raw-c'];
+  out(`noise: the control's two rows differ by a factor of ${twice.toFixed(2)}`);
+  if (Math.abs(twice - 1) > 0.1) out('This run is too noisy to compare.');
+  out(
+    `memory: ${memory.calls.toLocaleString('en')} calls left ${(memory.grownBytes / 1024).toFixed(0)} KiB of resident memory`,
+  );
+}
