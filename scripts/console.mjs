@@ -31,7 +31,7 @@ export async function command(body) {
 export function progress(what, measure) {
   const live = process.stderr.isTTY === true;
   const draw = () => (live ? process.stderr.write(`\r\x1b[2K${what} ${measure()}`) : say(`${what} ${measure()}`));
-  const timer = setInterval(draw, live ? 200 : 3000);
+  const timer = setInterval(draw, live ? 200 : 3000).unref();
   return () => {
     clearInterval(timer);
     if (live) process.stderr.write('\r\x1b[2K');

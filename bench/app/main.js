@@ -3,7 +3,6 @@
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain } = require('electron');
 
-ipcMain.on('progress', (_event, line) => process.stderr.write(`${line}\n`));
 ipcMain.on('result', (_event, result) => {
   process.stdout.write(`${JSON.stringify(result)}\n`);
   app.exit(0);

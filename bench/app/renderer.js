@@ -3,12 +3,10 @@
 
 const { ipcRenderer } = require('electron');
 
-const { BENCH_LIBRARY = '', BENCH_SERIAL_LIBRARY = '', BENCH_NATIVE = '', BENCH_ROUNDS = '15' } = process.env;
+const { BENCH_LIBRARY = '', BENCH_SERIAL_LIBRARY = '', BENCH_NATIVE = '', BENCH_ROUNDS = '' } = process.env;
 const ROUNDS = Number(BENCH_ROUNDS);
 const BATCH_MS = 40;
 const BYTES = 64;
-const CONTROL = 'peer/raw-c';
-const CONTROL_AGAIN = 'peer/raw-c, again';
 
 /** @param {string} name */
 function nativeModule(name) {
@@ -32,8 +30,8 @@ function rows() {
   open({ library: 'fill', path: BENCH_LIBRARY });
   const raw = nativeModule('raw');
   return {
-    [CONTROL]: raw.exchange,
-    [CONTROL_AGAIN]: nativeModule('raw').exchange,
+    'peer/raw-c': raw.exchange,
+    'peer/raw-c, again': nativeModule('raw').exchange,
     'peer/raw-c, unchecked': raw.exchangeUnchecked,
     'in-place/default': exchangeDataInPlace,
     'in-place/opened': openLibrary(BENCH_LIBRARY).exchangeDataInPlace,
@@ -66,9 +64,6 @@ function loopOf(id, call) {
   return new Function('process', 'call', `return function loop(buffer, times) {${body}}`)(process, call);
 }
 
-/** @param {number[]} values */
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-
 function measure() {
   const buffer = Buffer.alloc(BYTES);
   /** @type {{ id: string, call: (buffer: Buffer) => number, loop: ReturnType<typeof loopOf>, times: number, ns: number[] }[]} */
@@ -78,7 +73,6 @@ function measure() {
     entry.times = Math.ceil((BATCH_MS * 1e6) / entry.loop(buffer, 20_000));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
-    ipcRenderer.send('progress', `round ${round + 1} of ${ROUNDS}`);
     for (let turn = 0; turn < entries.length; turn += 1) {
       const { id, call, loop, times, ns } = entries[(round + turn) % entries.length];
       buffer.fill(0);
@@ -87,16 +81,7 @@ function measure() {
       ns.push(loop(buffer, times));
     }
   }
-  return entries.map(({ id, ns }) => ({
-    id,
-    bytes: BYTES,
-    rounds: ROUNDS,
-    bestNs: Math.min(...ns),
-    medianNs: median(ns),
-    ratioTo: Object.fromEntries(
-      entries.map((other) => [other.id, median(ns.map((value, round) => value / other.ns[round]))]),
-    ),
-  }));
+  return entries.map(({ id, ns }) => ({ id, ns }));
 }
 
 /** How much resident memory ten million calls leave behind. */
@@ -116,7 +101,7 @@ function memory() {
 try {
   const { electron, chrome, node, napi } = process.versions;
   ipcRenderer.send('result', {
-    noise: CONTROL_AGAIN,
+    bytes: BYTES,
     versions: { electron, chrome, node, napi },
     rows: measure(),
     memory: memory(),
