@@ -11,7 +11,7 @@ use napi::{check_status, sys};
 
 use crate::error::Error;
 use crate::exchange;
-use crate::library::Library;
+use crate::library::{Entry, Library};
 use crate::locate;
 
 /// Prepares an environment that has just loaded the addon.
@@ -70,31 +70,31 @@ impl Source {
 }
 
 /// What a JavaScript function is bound to: a library, loaded and opened when it is first called. From then on the way
-/// from the function to the library is one load.
+/// from the function to the library's code is one load.
 pub(crate) struct Binding {
-    ready: OnceCell<&'static Library>,
+    entry: OnceCell<Entry>,
     source: Source,
     opened: Rc<Opened>,
 }
 
 impl Binding {
-    /// The library, ready to be called in this environment.
+    /// The library's entry, once it is ready to be called in this environment.
     #[inline]
-    pub(crate) fn library(&self) -> std::result::Result<&'static Library, Box<Error>> {
-        match self.ready.get() {
-            Some(library) => Ok(library),
+    pub(crate) fn entry(&self) -> std::result::Result<&Entry, Box<Error>> {
+        match self.entry.get() {
+            Some(entry) => Ok(entry),
             None => self.open(),
         }
     }
 
     #[cold]
-    fn open(&self) -> std::result::Result<&'static Library, Box<Error>> {
+    fn open(&self) -> std::result::Result<&Entry, Box<Error>> {
         let library = match &self.source {
             Source::Path(path) => Library::load(path)?,
             Source::Loaded(library) => library,
         };
         self.opened.open(library)?;
-        Ok(self.ready.get_or_init(|| library))
+        Ok(self.entry.get_or_init(|| library.entry()))
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn exchange_function(env: &Env, source: Source) -> Result<Unknown<'_>
     const NAME: &CStr = c"exchangeDataInPlace";
     let opened = Opened::of(env)?;
     let binding = Box::into_raw(Box::new(Binding {
-        ready: OnceCell::new(),
+        entry: OnceCell::new(),
         source,
         opened,
     }))

@@ -1,5 +1,6 @@
 //! The call: from a JavaScript argument to the library and back, by hand over Node-API.
 
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use napi::sys;
@@ -14,14 +15,24 @@ use crate::error::Error;
 /// - The function was created with a pointer to a `Binding` of the same environment, which outlives its JavaScript.
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut argc = 1;
-    let mut argument = ptr::null_mut();
-    let mut data = ptr::null_mut();
+    let (mut argument, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     // SAFETY: env and info are live. There is room for the one argument that argc allows; Node-API fills it with
     // undefined when the caller gave none.
-    let status = unsafe { sys::napi_get_cb_info(env, info, &mut argc, &mut argument, ptr::null_mut(), &mut data) };
+    let status = unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut argc,
+            argument.as_mut_ptr(),
+            ptr::null_mut(),
+            data.as_mut_ptr(),
+        )
+    };
     if status != sys::Status::napi_ok {
         return ptr::null_mut();
     }
+    // SAFETY: Node-API has answered, and so written both.
+    let (argument, data) = unsafe { (argument.assume_init(), data.assume_init()) };
     // SAFETY: data is the Binding this function was created with, alive as long as JavaScript can call it. Only this
     // thread uses it, and only by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
@@ -43,41 +54,45 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
 /// `env` is live and `value` is one of its values.
 #[inline]
 unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value) -> Result<u32, Box<Error>> {
-    let mut kind = 0;
-    let mut len = 0;
-    let mut data = ptr::null_mut();
+    // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
+    let mut kind = sys::TypedarrayType::int8_array;
+    let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     // SAFETY: env and value are live, and every out-pointer is null or a place of its type. A value that is no typed
-    // array is answered with a status. For kinds with one-byte elements the length counts bytes.
+    // array is answered with a status.
     let status = unsafe {
         sys::napi_get_typedarray_info(
             env,
             value,
             &mut kind,
-            &mut len,
-            &mut data,
+            len.as_mut_ptr(),
+            data.as_mut_ptr(),
             ptr::null_mut(),
             ptr::null_mut(),
         )
     };
-    let bytes = kind == sys::TypedarrayType::uint8_array || kind == sys::TypedarrayType::uint8_clamped_array;
-    if status != sys::Status::napi_ok || !bytes {
+    if status != sys::Status::napi_ok {
         // SAFETY: env and value are live.
         return Err(unsafe { Error::invalid_buffer(env, value) });
     }
-    let data = match NonNull::new(data.cast::<u8>()) {
-        Some(data) if len != 0 => data,
+    // SAFETY: Node-API has answered, and so written both.
+    let (mut len, data) = unsafe { (len.assume_init(), data.assume_init()) };
+    // For these kinds the length, which counts elements, counts bytes.
+    if kind != sys::TypedarrayType::uint8_array && kind != sys::TypedarrayType::uint8_clamped_array {
+        // SAFETY: env and value are live.
+        return Err(unsafe { Error::invalid_buffer(env, value) });
+    }
+    let mut data = data.cast::<u8>();
+    if len == 0 || data.is_null() {
         // An empty view's pointer may be null or stale. The contract gives the library one that is not null.
-        _ => {
-            len = 0;
-            // SAFETY: env and value are live, and value is a typed array.
-            unsafe { empty_view(env, value)? }
-        }
-    };
-    let library = binding.library()?;
+        len = 0;
+        // SAFETY: env and value are live, and value is a typed array.
+        data = unsafe { empty_view(env, value)? }.as_ptr();
+    }
+    let entry = binding.entry()?;
     // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
     // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
     // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
-    unsafe { library.exchange(data, len) }
+    unsafe { entry.exchange(data, len) }
 }
 
 /// The pointer for a view without bytes, unless that is because its memory has gone.
