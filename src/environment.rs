@@ -33,10 +33,10 @@ impl Opened {
     }
 
     fn open(&self, library: &'static Library) -> std::result::Result<(), Box<Error>> {
-        let mut opened = self.0.borrow_mut();
-        if !opened.iter().any(|other| ptr::eq(*other, library)) {
+        // The list is not borrowed while the library's code runs.
+        if !self.0.borrow().iter().any(|other| ptr::eq(*other, library)) {
             library.open()?;
-            opened.push(library);
+            self.0.borrow_mut().push(library);
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ pub(crate) enum Error {
     },
     /// The system's loader refuses the file.
     LibraryLoad { path: PathBuf, source: libloading::Error },
+    /// A directory, a pipe or a device. To open a pipe would wait for somebody to write into it.
+    LibraryNotFile { path: PathBuf },
     /// The file ends before what its headers describe. Some systems' loaders end the process over that.
     LibraryCutShort { path: PathBuf, len: u64, needed: u64 },
     /// The file is not the one that was loaded from this path.
@@ -66,9 +68,10 @@ impl Error {
             Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
             Self::LibraryPathKind | Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
             Self::LibraryNotFound { .. } => ("ERR_LIBRARY_NOT_FOUND", Class::Error),
-            Self::LibraryLoad { .. } | Self::LibraryCutShort { .. } | Self::LibraryChanged { .. } => {
-                ("ERR_LIBRARY_LOAD", Class::Error)
-            }
+            Self::LibraryLoad { .. }
+            | Self::LibraryNotFile { .. }
+            | Self::LibraryCutShort { .. }
+            | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
             Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
             Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
             Self::LibraryCount { .. } => ("ERR_LIBRARY_COUNT", Class::RangeError),
@@ -85,6 +88,7 @@ impl Error {
             Self::LibraryPath { path }
             | Self::LibraryNotFound { path, .. }
             | Self::LibraryLoad { path, .. }
+            | Self::LibraryNotFile { path }
             | Self::LibraryCutShort { path, .. }
             | Self::LibraryChanged { path }
             | Self::LibrarySymbol { path, .. }
@@ -147,6 +151,11 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::LibraryNotFile { path } => write!(
+                f,
+                "The system could not load {}: it is a directory, a pipe or a device. Name the library's file.",
+                path.display(),
+            ),
             Self::LibraryCutShort { path, len, needed } => write!(
                 f,
                 "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \

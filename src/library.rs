@@ -1,7 +1,7 @@
 //! A loaded library: the C ABI of `native-lib/include/exchange.h` behind a safe type.
 
 use std::ffi::{CStr, c_char};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -59,16 +59,15 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> std::io::Result<Self> {
+    fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
-        let metadata = path.metadata()?;
-        Ok(Self {
+        Self {
             #[cfg(unix)]
             file: (metadata.dev(), metadata.ino()),
             modified: metadata.modified().ok(),
             len: metadata.len(),
-        })
+        }
     }
 
     #[cfg(unix)]
@@ -101,7 +100,11 @@ impl Library {
             })
         };
         let path = outside.canonicalize().map_err(not_found)?;
-        let stamp = Stamp::of(&path).map_err(not_found)?;
+        let metadata = path.metadata().map_err(not_found)?;
+        if !metadata.is_file() {
+            return Err(Box::new(Error::LibraryNotFile { path }));
+        }
+        let stamp = Stamp::of(&metadata);
 
         // Held while the library loads, so that two threads never load one file twice. A panic cannot leave the list
         // half changed, so a poisoned lock is as good as any.
@@ -464,7 +467,7 @@ mod tests {
             name: String::new(),
             abi_version: ABI_VERSION,
             path: PathBuf::new(),
-            stamp: Stamp::of(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap(),
+            stamp: Stamp::of(&Path::new(env!("CARGO_MANIFEST_DIR")).metadata().unwrap()),
         }))
     }
 

@@ -2,6 +2,7 @@
 // and in its renderer process.
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { openLibrary } = require('../index.js');
@@ -69,8 +70,17 @@ const MATRIX = [
   ],
   [
     'a directory',
-    "`ERR_LIBRARY_LOAD` with the system's reason",
-    () => opening(folder, 'ERR_LIBRARY_LOAD', /could not load .*(directory|is a|not permitted)/i, { path: folder }),
+    '`ERR_LIBRARY_LOAD`',
+    () => opening(folder, 'ERR_LIBRARY_LOAD', /could not load .*: it is a directory/, { path: folder }),
+  ],
+  [
+    'a pipe, which would keep a reader waiting',
+    '`ERR_LIBRARY_LOAD`',
+    () => {
+      const file = path.join(folder, 'pipe.so');
+      execFileSync('mkfifo', [file]);
+      opening(file, 'ERR_LIBRARY_LOAD', /could not load .*: it is a directory, a pipe or a device/, { path: file });
+    },
   ],
   [
     'a text file',
