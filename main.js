@@ -7,7 +7,8 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { app, BrowserWindow, nativeTheme, protocol, session } = require('electron');
 
-const PAGE = 'app://inplace-exchange/';
+const HOST = 'inplace-exchange';
+const PAGE = `app://${HOST}/`;
 
 /** All that the page can load: URL path to file and type. A path that is not here does not exist. */
 const FILES = new Map([
@@ -69,8 +70,8 @@ app.whenReady().then(() => {
  * @returns {Promise<Response>}
  */
 async function serve(request) {
-  const { origin, pathname } = new URL(request.url);
-  const entry = `${origin}/` === PAGE || request.url.startsWith(PAGE) ? FILES.get(pathname) : undefined;
+  const { host, pathname } = new URL(request.url);
+  const entry = host === HOST ? FILES.get(pathname) : undefined;
   if (!entry || request.method !== 'GET') return new Response('Not found', { status: 404, headers: HEADERS });
   const body = await fs.readFile(path.join(__dirname, entry.file));
   return new Response(body, { headers: { ...HEADERS, 'Content-Type': entry.type } });

@@ -115,6 +115,7 @@ const STEPS = [
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['window', mocha(['tests/window.test.mjs'])],
+  ['packaged', mocha(['tests/packaged.test.mjs'])],
   ['start', mocha(['tests/start.test.mjs'])],
 ];
 
