@@ -29,7 +29,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  * - `ERR_LIBRARY_PATH` (TypeError), `ERR_LIBRARY_NOT_FOUND`, `ERR_LIBRARY_LOAD`, `ERR_LIBRARY_SYMBOL`,
  *   `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` says which one
  */
-export declare function exchangeDataInPlace(buf: Buffer | Uint8Array): number
+export declare function exchangeDataInPlace(buf: Uint8Array | Uint8ClampedArray): number
 
 /** A library that `openLibrary` has loaded. */
 export interface ExchangeLibrary {
@@ -40,7 +40,7 @@ export interface ExchangeLibrary {
   /** The version of the C ABI that it was built for. */
   readonly abiVersion: number
   /** As the function `exchangeDataInPlace`, over this library. It needs no `this`. */
-  readonly exchangeDataInPlace: (buf: Buffer | Uint8Array) => number
+  readonly exchangeDataInPlace: (buf: Uint8Array | Uint8ClampedArray) => number
 }
 
 /**

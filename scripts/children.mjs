@@ -34,12 +34,14 @@ function watch() {
   }, 500).unref();
 }
 
+/** One after the other, the last one first: a window ends before the display that it is on. */
 async function endAll() {
-  const gone = [...children].map((child) => new Promise((resolve) => child.once('close', resolve)));
-  for (const child of children) child.kill();
-  setTimeout(() => {
-    for (const child of children) child.kill('SIGKILL');
-  }, PATIENCE_MS).unref();
-  await Promise.all(gone);
+  for (const child of [...children].reverse()) {
+    const gone = new Promise((resolve) => child.once('close', resolve));
+    const impatient = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    child.kill();
+    await gone;
+    clearTimeout(impatient);
+  }
   process.exit(130);
 }

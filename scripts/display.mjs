@@ -14,6 +14,7 @@ export async function openDisplay() {
   const server = own(
     spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      detached: true, // out of reach of the terminal's Ctrl-C, so that it outlives the window
     }),
   );
   const ended = new Promise((resolve) => server.once('close', resolve));

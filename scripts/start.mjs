@@ -56,8 +56,10 @@ async function openForAPerson({ electron, display }) {
       'there is no display here, so the window opens on a virtual one, where nobody sees it. For a picture: npm start -- --screenshot FILE.png',
     );
   }
+  // Without a desktop there is no D-Bus and no GPU, about which Chromium complains at length.
+  const quiet = display.virtual ? ['--log-level=3'] : [];
   const child = own(
-    spawn(electron.executable, [...electronFlags(), root], {
+    spawn(electron.executable, [...electronFlags(), ...quiet, root], {
       env: { ...process.env, ...display.environment },
       stdio: 'inherit',
     }),

@@ -36,7 +36,7 @@ use crate::library::Library;
 ///   `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` says which one
 // The generated types come from this signature. The function itself is replaced below: a derived argument costs about
 // 145 ns a call, several times the exchange.
-#[napi(ts_args_type = "buf: Buffer | Uint8Array")]
+#[napi(ts_args_type = "buf: Uint8Array | Uint8ClampedArray")]
 pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
     Err(Error::from_reason("replaced when the module is registered"))
 }
@@ -54,7 +54,7 @@ pub struct ExchangeLibrary<'env> {
     #[napi(readonly)]
     pub abi_version: u32,
     /// As the function `exchangeDataInPlace`, over this library. It needs no `this`.
-    #[napi(readonly, ts_type = "(buf: Buffer | Uint8Array) => number")]
+    #[napi(readonly, ts_type = "(buf: Uint8Array | Uint8ClampedArray) => number")]
     pub exchange_data_in_place: Unknown<'env>,
 }
 
