@@ -12,12 +12,10 @@ const root = path.dirname(import.meta.dirname);
  * @param {object} [options]
  * @param {Record<string, string | undefined>} [options.environment] on top of this process's own
  * @param {'light' | 'dark'} [options.theme]
- * @param {string} [options.packaged] the executable of a packaged app, instead of this project's own
  */
-export async function openWindow({ environment = {}, theme, packaged } = {}) {
+export async function openWindow({ environment = {}, theme } = {}) {
   const app = await _electron.launch({
-    executablePath: packaged,
-    args: packaged ? electronFlags() : [...electronFlags(), root],
+    args: [...electronFlags(), root],
     cwd: root,
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
     colorScheme: theme ?? null,
