@@ -26,6 +26,7 @@ const NATIVE = {
   life: { source: `${LIBRARIES}/life.c` },
   'life-refused': { source: `${LIBRARIES}/life.c`, defines: { REFUSE: '1' } },
   slow: { source: `${LIBRARIES}/slow.c` },
+  thread: { source: `${LIBRARIES}/thread.c` },
   nothing: { source: `${LIBRARIES}/nothing.c` },
   zero: answer('0'),
   named: answer('0', { NAME: cString('A name of its own') }),

@@ -14,24 +14,24 @@ use crate::exchange;
 use crate::library::{Entry, Library};
 use crate::locate;
 
-/// Prepares an environment that has just loaded the addon.
-pub(crate) fn start(env: &Env) -> Result<()> {
-    env.set_instance_data(Rc::<Opened>::default(), (), |context| drop(context.value))
+/// What an environment holds. It is dropped when the environment has ended and no JavaScript of it can run any more.
+#[derive(Default)]
+struct Environment {
+    /// One for each library, at an address that stays: functions point at it.
+    bindings: RefCell<Vec<Rc<Binding>>>,
+    opened: Rc<Opened>,
 }
 
-/// The libraries that are open in an environment, each once. They are closed when the environment has ended: when its
-/// instance data and all its bindings have gone.
+/// Prepares an environment that has just loaded the addon.
+pub(crate) fn start(env: &Env) -> Result<()> {
+    env.set_instance_data(Environment::default(), (), |context| drop(context.value))
+}
+
+/// The libraries that are open in an environment, each once. They are closed when it has ended.
 #[derive(Default)]
 struct Opened(RefCell<Vec<&'static Library>>);
 
 impl Opened {
-    fn of(env: &Env) -> Result<Rc<Self>> {
-        match env.get_instance_data::<Rc<Self>>()? {
-            Some(opened) => Ok(Rc::clone(opened)),
-            None => Err(napi::Error::from_reason("this environment has ended")),
-        }
-    }
-
     fn open(&self, library: &'static Library) -> std::result::Result<(), Box<Error>> {
         // The list is not borrowed while the library's code runs.
         if !self.0.borrow().iter().any(|other| ptr::eq(*other, library)) {
@@ -51,6 +51,7 @@ impl Drop for Opened {
 }
 
 /// Which library a function calls.
+#[derive(PartialEq, Eq)]
 pub(crate) enum Source {
     /// The one at this path, loaded at the first call.
     Path(PathBuf),
@@ -100,52 +101,42 @@ impl Binding {
 
 /// `exchangeDataInPlace` of this environment, over a library.
 pub(crate) fn exchange_function(env: &Env, source: Source) -> Result<Unknown<'_>> {
-    unsafe extern "C" fn free(_env: sys::napi_env, binding: *mut c_void, _hint: *mut c_void) {
-        // SAFETY: the binding came from Box::into_raw below, and a finalizer runs once: when the function it belongs
-        // to has been collected, or the environment has ended. Nobody can call the function any more.
-        drop(unsafe { Box::from_raw(binding.cast::<Binding>()) });
-    }
-
     const NAME: &CStr = c"exchangeDataInPlace";
-    let opened = Opened::of(env)?;
-    let binding = Box::into_raw(Box::new(Binding {
-        entry: OnceCell::new(),
-        source,
-        opened,
-    }))
-    .cast::<c_void>();
+    let binding = binding(env, source)?;
     let mut function = ptr::null_mut();
-    // SAFETY: env is live; the name is NUL-terminated and copied; a Binding is what the callback asks for, and it lives
-    // as long as the function, whose finalizer frees it.
-    let status = unsafe {
-        let status = sys::napi_create_function(
+    // SAFETY: env is live; the name is NUL-terminated and copied; a Binding is what the callback asks for, and this one
+    // lives as long as the environment, so longer than the function can be called.
+    check_status!(unsafe {
+        sys::napi_create_function(
             env.raw(),
             NAME.as_ptr(),
             NAME.count_bytes().cast_signed(),
             Some(exchange::callback),
-            binding,
+            binding.cast_mut().cast::<c_void>(),
             &mut function,
-        );
-        if status == sys::Status::napi_ok {
-            sys::napi_add_finalizer(
-                env.raw(),
-                function,
-                binding,
-                Some(free),
-                ptr::null_mut(),
-                ptr::null_mut(),
-            )
-        } else {
-            status
-        }
-    };
-    if status != sys::Status::napi_ok {
-        // SAFETY: no finalizer was set, so the binding is still ours; the function, if any, was given to nobody.
-        drop(unsafe { Box::from_raw(binding.cast::<Binding>()) });
-    }
-    check_status!(status)?;
+        )
+    })?;
     // SAFETY: function was just made in this environment.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), function) })
+}
+
+/// The environment's binding of a library: always the same one, so that opening it again costs no memory.
+fn binding(env: &Env, source: Source) -> Result<*const Binding> {
+    let Some(environment) = env.get_instance_data::<Environment>()? else {
+        return Err(napi::Error::from_reason("this environment has ended"));
+    };
+    let mut bindings = environment.bindings.borrow_mut();
+    let known = bindings.iter().position(|binding| binding.source == source);
+    let index = known.unwrap_or_else(|| {
+        let opened = Rc::clone(&environment.opened);
+        bindings.push(Rc::new(Binding {
+            entry: OnceCell::new(),
+            source,
+            opened,
+        }));
+        bindings.len() - 1
+    });
+    Ok(Rc::as_ptr(&bindings[index]))
 }
 
 /// The folder that the addon's file stands in.

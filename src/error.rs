@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::ptr;
 
-use napi::{Unknown, sys};
+use napi::sys;
+
+/// The longest text an error carries, in bytes.
+const MAX_TEXT: usize = 64 * 1024;
 
 /// An exchange that did not happen. Each variant is one `code`, and carries what its JavaScript error carries.
 #[derive(Debug)]
@@ -280,17 +283,20 @@ impl Error {
         ptr::null_mut()
     }
 
-    /// This as the error of a derived function, which throws it.
+    /// Throws this in JavaScript, for a derived function to return: napi-rs leaves an exception that is pending alone.
     ///
     /// # Safety
-    /// `env` is live and on its own thread.
+    /// `env` is live and on its own thread, and no exception is pending.
     #[cold]
-    pub(crate) unsafe fn to_napi(&self, env: sys::napi_env) -> napi::Error {
-        // SAFETY: env is live, and the value is one of its own.
-        unsafe { Unknown::from_raw_unchecked(env, self.create(env)) }.into()
+    pub(crate) unsafe fn throw_into_napi(self: Box<Self>, env: sys::napi_env) -> napi::Error {
+        let reason = self.to_string();
+        // SAFETY: the caller's.
+        unsafe { self.throw(env) };
+        napi::Error::new(napi::Status::PendingException, reason)
     }
 
-    /// This as a JavaScript error, with a `code`, its fields, and the whole chain of causes in its message.
+    /// This as a JavaScript error, with a `code`, its fields, and the whole chain of causes in its message. No
+    /// JavaScript runs: properties are defined, so that no setter on a prototype is called.
     ///
     /// # Safety
     /// `env` is live and on its own thread.
@@ -306,18 +312,22 @@ impl Error {
                 Class::RangeError => sys::napi_create_range_error,
             };
             let mut error = ptr::null_mut();
-            create(env, string(env, code), string(env, &self.to_string()), &mut error);
+            // Node-API would assign the code, so it is given none.
+            create(env, ptr::null_mut(), string(env, &self.to_string()), &mut error);
+            define(env, error, c"code", string(env, code));
             if let Some(path) = self.path() {
-                set(env, error, c"path", string(env, &path.to_string_lossy()));
+                define(env, error, c"path", string(env, &path.to_string_lossy()));
             }
             match self {
-                Self::BufferTooSmall { required } => set(env, error, c"required", number(env, i64::from(*required))),
-                Self::LibraryCount { count, .. } => set(env, error, c"count", bigint(env, *count)),
-                Self::LibraryFailed { status, .. } => set(env, error, c"status", number(env, *status)),
-                Self::LibrarySymbol { symbol, .. } => set(env, error, c"symbol", string(env, symbol)),
+                Self::BufferTooSmall { required } => {
+                    define(env, error, c"required", number(env, i64::from(*required)));
+                }
+                Self::LibraryCount { count, .. } => define(env, error, c"count", bigint(env, *count)),
+                Self::LibraryFailed { status, .. } => define(env, error, c"status", number(env, *status)),
+                Self::LibrarySymbol { symbol, .. } => define(env, error, c"symbol", string(env, symbol)),
                 Self::LibraryAbi { library, host, .. } => {
-                    set(env, error, c"libraryVersion", number(env, i64::from(*library)));
-                    set(env, error, c"hostVersion", number(env, i64::from(*host)));
+                    define(env, error, c"libraryVersion", number(env, i64::from(*library)));
+                    define(env, error, c"hostVersion", number(env, i64::from(*host)));
                 }
                 _ => {}
             }
@@ -326,9 +336,16 @@ impl Error {
     }
 }
 
+/// The text, cut where nobody would read on: V8 has a limit, and an error must not get lost because a path or a
+/// library's message is beyond it.
+///
 /// # Safety
 /// `env` is live.
 unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
+    let end = (0..=MAX_TEXT.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    let text = &text[..end.unwrap_or(0)];
     let mut value = ptr::null_mut();
     // SAFETY: env is live, the text is read for its own length, and value is a place for one value.
     unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len().cast_signed(), &mut value) };
@@ -362,9 +379,23 @@ unsafe fn bigint(env: sys::napi_env, integer: i64) -> sys::napi_value {
     value
 }
 
+/// Makes a property as an assignment would, without calling a setter.
+///
 /// # Safety
 /// `env` is live, `object` and `value` are null or values of it.
-unsafe fn set(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
-    // SAFETY: env is live, the name is NUL-terminated and copied, and Node-API refuses a null value.
-    unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), value) };
+unsafe fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+    let property = sys::napi_property_descriptor {
+        utf8name: name.as_ptr(),
+        name: ptr::null_mut(),
+        method: None,
+        getter: None,
+        setter: None,
+        value,
+        attributes: sys::PropertyAttributes::writable
+            | sys::PropertyAttributes::enumerable
+            | sys::PropertyAttributes::configurable,
+        data: ptr::null_mut(),
+    };
+    // SAFETY: env is live, the descriptor is complete and its name NUL-terminated; Node-API refuses a null object.
+    unsafe { sys::napi_define_properties(env, object, 1, &property) };
 }

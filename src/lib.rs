@@ -75,8 +75,8 @@ pub struct ExchangeLibrary<'env> {
 pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<ExchangeLibrary<'env>> {
     let library = path_of(&path)
         .and_then(|path| Library::load(&path))
-        // SAFETY: env is live and on its own thread.
-        .map_err(|error| unsafe { error.to_napi(env.raw()) })?;
+        // SAFETY: env is live and on its own thread, and nothing so far has thrown.
+        .map_err(|error| unsafe { error.throw_into_napi(env.raw()) })?;
     Ok(ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
         name: library.name().to_owned(),

@@ -45,7 +45,15 @@ pub(crate) struct Library {
     abi_version: u32,
     /// The real path: absolute, without links.
     path: PathBuf,
+}
+
+/// A file that has been loaded.
+struct Loaded {
+    /// Its real path.
+    path: PathBuf,
     stamp: Stamp,
+    /// Nothing, if it was refused.
+    library: Option<&'static Library>,
 }
 
 /// What tells a file from another, and one build of it from the next.
@@ -81,11 +89,21 @@ impl Stamp {
     }
 }
 
+/// A library is itself, and no other.
+impl PartialEq for Library {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Library {}
+
 impl Library {
     /// The library at an absolute path. Each real file is loaded once in a process, however often it is asked for, and
     /// never unloaded: code that a thread may be running must not go away.
     pub(crate) fn load(path: &Path) -> Result<&'static Self, Box<Error>> {
-        static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
+        /// Every file whose code is in this process: a library, or one that was refused after it had been loaded.
+        static LOADED: Mutex<Vec<Loaded>> = Mutex::new(Vec::new());
 
         if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(Box::new(Error::LibraryPath { path: path.into() }));
@@ -109,46 +127,61 @@ impl Library {
         // Held while the library loads, so that two threads never load one file twice. A panic cannot leave the list
         // half changed, so a poisoned lock is as good as any.
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = loaded
+        let known = loaded
             .iter()
-            .find(|other| other.path == path || other.stamp.same_file(&stamp))
-        {
-            if library.stamp != stamp {
-                return Err(Box::new(Error::LibraryChanged { path }));
-            }
-            return Ok(library);
+            .find(|other| other.path == path || other.stamp.same_file(&stamp));
+        match known {
+            Some(known) if known.stamp != stamp => return Err(Box::new(Error::LibraryChanged { path })),
+            Some(Loaded {
+                library: Some(library), ..
+            }) => return Ok(library),
+            _ => {}
         }
-        let library: &'static Self = Box::leak(Box::new(Self::open_file(path, stamp)?));
-        loaded.push(library);
-        Ok(library)
+        let refused_before = known.is_some();
+        let file = Self::load_whole_file(&path, &stamp)?;
+        let library = Self::inspect(&file, &path);
+        // Never unloaded, also when it is refused: its initialisers have run, and may have started a thread.
+        std::mem::forget(file);
+        let library: Result<&'static Self, _> = library.map(|library| &*Box::leak(Box::new(library)));
+        if !refused_before {
+            loaded.push(Loaded {
+                path,
+                stamp,
+                library: library.as_ref().ok().copied(),
+            });
+        }
+        library
     }
 
-    /// Reads the version, refuses what it does not know, and only then looks at the rest.
-    fn open_file(path: PathBuf, stamp: Stamp) -> Result<Self, Box<Error>> {
-        if let Some(needed) = described_len(&path).filter(|&needed| needed > stamp.len) {
+    /// Loads a file that is as long as its headers say.
+    fn load_whole_file(path: &Path, stamp: &Stamp) -> Result<libloading::Library, Box<Error>> {
+        let path = || path.to_owned();
+        if let Some(needed) = described_len(&path()).filter(|&needed| needed > stamp.len) {
             return Err(Box::new(Error::LibraryCutShort {
-                path,
+                path: path(),
                 len: stamp.len,
                 needed,
             }));
         }
         // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its
         // code, as with any addon. Its path is absolute, so that the search order cannot put another in its place.
-        let file = match unsafe { load_file(&path) } {
-            Ok(file) => file,
-            Err(source) => return Err(Box::new(Error::LibraryLoad { path, source })),
-        };
-        // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: `file` is
-        // never closed once they are kept, below.
+        unsafe { load_file(&path()) }.map_err(|source| Box::new(Error::LibraryLoad { path: path(), source }))
+    }
+
+    /// Reads the version, refuses what it does not know, and only then looks at the rest.
+    fn inspect(file: &libloading::Library, path: &Path) -> Result<Self, Box<Error>> {
+        let path = path.to_owned();
+        // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: the caller
+        // never closes the file.
         let (abi_version, flags, name, exchange, error_message, open, close) = unsafe {
             (
-                symbol::<unsafe extern "C" fn() -> u32>(&file, c"exchange_abi_version"),
-                symbol::<unsafe extern "C" fn() -> u32>(&file, c"exchange_flags"),
-                symbol::<Name>(&file, c"exchange_library_name"),
-                symbol::<Exchange>(&file, c"exchange_inplace"),
-                symbol::<ErrorMessage>(&file, c"exchange_error_message"),
-                symbol::<Open>(&file, c"exchange_open"),
-                symbol::<Close>(&file, c"exchange_close"),
+                symbol::<unsafe extern "C" fn() -> u32>(file, c"exchange_abi_version"),
+                symbol::<unsafe extern "C" fn() -> u32>(file, c"exchange_flags"),
+                symbol::<Name>(file, c"exchange_library_name"),
+                symbol::<Exchange>(file, c"exchange_inplace"),
+                symbol::<ErrorMessage>(file, c"exchange_error_message"),
+                symbol::<Open>(file, c"exchange_open"),
+                symbol::<Close>(file, c"exchange_close"),
             )
         };
         // SAFETY: the header allows this call once the library is loaded, before any other.
@@ -170,7 +203,6 @@ impl Library {
         let flags = flags.map_or(0, |flags| unsafe { flags() });
         // SAFETY: likewise; the text, if there is one, is NUL-terminated and static.
         let name = name.and_then(|name| unsafe { text(name()) });
-        std::mem::forget(file);
         Ok(Self {
             name: name.unwrap_or_else(|| {
                 path.file_name()
@@ -186,7 +218,6 @@ impl Library {
             serial: flags & CONCURRENT == 0,
             running: AtomicBool::new(false),
             path,
-            stamp,
         })
     }
 
@@ -327,8 +358,15 @@ unsafe fn text(text: *const c_char) -> Option<String> {
 /// other systems check this themselves, as all of them do with headers that cannot be read.
 fn described_len(path: &Path) -> Option<u64> {
     fn end<Elf: FileHeader>(file: &ReadCache<File>) -> Option<u64> {
+        /// Says that the number of segments stands elsewhere: more than any library has, and a forged one could have
+        /// this read gigabytes of headers.
+        const MANY: u16 = object::elf::PN_XNUM;
+
         let header = Elf::parse(file).ok()?;
         let endian = header.endian().ok()?;
+        if header.e_phnum(endian) == MANY {
+            return None;
+        }
         let segments = header
             .program_headers(endian, file)
             .ok()?
@@ -467,7 +505,6 @@ mod tests {
             name: String::new(),
             abi_version: ABI_VERSION,
             path: PathBuf::new(),
-            stamp: Stamp::of(&Path::new(env!("CARGO_MANIFEST_DIR")).metadata().unwrap()),
         }))
     }
 

@@ -3,7 +3,8 @@
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
-const { exchangeDataInPlace } = require('../index.js');
+const { exchangeDataInPlace, openLibrary } = require('../index.js');
+const { fixtureLibrary } = require('./fixtures.js');
 
 const version = /^version = "(.+)"$/m.exec(readFileSync(path.join(__dirname, '..', 'Cargo.toml'), 'utf8'))?.[1];
 const TEXT = `Hello from Rust! native-lib ${version} wrote these bytes in place, into memory that V8 owns.`;
@@ -77,5 +78,64 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     const bytes = new Uint8Array(256);
     structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
     assert.throws(() => exchangeDataInPlace(bytes), { name: 'TypeError', code: 'ERR_BUFFER_DETACHED' });
+  });
+
+  it('gives an error, and no crash, with the stack all but used up', () => {
+    /** Calls itself until the stack is used up, and `call` in the last frames. @param {number} from @param {() => void} call */
+    const descend = (from, call) => {
+      let depth = 0;
+      const deeper = () => {
+        depth += 1;
+        if (depth > from) call();
+        deeper();
+      };
+      assert.throws(deeper, RangeError);
+      return depth;
+    };
+    for (const call of [() => openLibrary('relative'), () => exchangeDataInPlace(/** @type {any} */ (null))]) {
+      const codes = new Set();
+      descend(descend(Number.POSITIVE_INFINITY, () => {}) - 500, () => {
+        try {
+          call();
+        } catch (error) {
+          codes.add(/** @type {any} */ (error).code);
+        }
+      });
+      assert.ok(codes.has('ERR_LIBRARY_PATH') || codes.has('ERR_INVALID_BUFFER'));
+    }
+  });
+
+  it('gives its own error whatever has been done to the prototypes', () => {
+    const planted = ['code', 'path', 'required', 'cause'];
+    const circular = { cause: {} };
+    circular.cause = circular;
+    const called = /** @type {string[]} */ ([]);
+    for (const name of planted) {
+      Object.defineProperty(Object.prototype, name, {
+        configurable: true,
+        get: () => circular,
+        set: () => called.push(name),
+      });
+    }
+    try {
+      assert.throws(
+        () => exchangeDataInPlace(Buffer.alloc(1)),
+        (/** @type {any} */ { required }) => required === TEXT.length,
+      );
+      assert.throws(
+        () => openLibrary('relative'),
+        (/** @type {any} */ { code, path }) => code === 'ERR_LIBRARY_PATH' && path === 'relative',
+      );
+    } finally {
+      for (const name of planted) Reflect.deleteProperty(Object.prototype, name);
+    }
+    assert.deepEqual(called, []);
+  });
+
+  it('opening a library again and again costs no memory that stays', () => {
+    const opened = () => openLibrary(fixtureLibrary('zero'));
+    for (let i = 0; i < 1000; i += 1) opened();
+    assert.notEqual(opened(), opened(), "handles are the caller's own");
+    assert.equal(opened().exchangeDataInPlace(Buffer.alloc(1)), 0);
   });
 });

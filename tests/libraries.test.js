@@ -334,6 +334,21 @@ describe(`libraries, in the ${process.type} process`, () => {
     assert.equal(openLibrary(path.join(folder, 'app.asar', 'inside.so')).path, file);
   });
 
+  it('a library that is refused stays loaded, for a thread that it may have started', async () => {
+    const file = write('thread.so', bytesOf('thread'));
+    const refusing = () => opening(file, 'ERR_LIBRARY_ABI', /version 2/, { path: file });
+    refusing();
+    refusing();
+    await new Promise((resolve) => setTimeout(resolve, 300)); // its thread has come and gone
+    fs.renameSync(write('better.so', bytesOf('zero')), file);
+    opening(file, 'ERR_LIBRARY_LOAD', /has changed since it was loaded/, { path: file });
+  });
+
+  it('an error does not get lost in a path beyond all limits', () => {
+    opening('x'.repeat(2 ** 24), 'ERR_LIBRARY_PATH', /absolute path/);
+    opening(`/${'x'.repeat(2 ** 20)}`, 'ERR_LIBRARY_NOT_FOUND', /There is no library at/);
+  });
+
   it('finds a dependency that stands beside the library', () => {
     assert.equal(openLibrary(fixtureLibrary('needs-nothing')).exchangeDataInPlace(Buffer.alloc(1)), 0);
   });
