@@ -81,7 +81,7 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
   });
 
   it('gives an error, and no crash, with the stack all but used up', () => {
-    /** Calls itself until the stack is used up, and `call` in the last frames. @param {number} from @param {() => void} call */
+    /** Calls itself until the stack is used up, and `call` in the frames beyond `from`. @param {number} from @param {() => void} call */
     const descend = (from, call) => {
       let depth = 0;
       const deeper = () => {
@@ -94,7 +94,7 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     };
     for (const call of [() => openLibrary('relative'), () => exchangeDataInPlace(/** @type {any} */ (null))]) {
       const codes = new Set();
-      descend(descend(Number.POSITIVE_INFINITY, () => {}) - 500, () => {
+      descend(0.9 * descend(Number.POSITIVE_INFINITY, () => {}), () => {
         try {
           call();
         } catch (error) {
