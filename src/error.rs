@@ -152,7 +152,10 @@ impl fmt::Display for Error {
                     write!(f, ": {reason}")?;
                     cause = reason.source();
                 }
-                Ok(())
+                f.write_str(
+                    ". Check that it is a dynamic library, built for this system and complete, and that the libraries \
+                     it needs are installed or stand beside it.",
+                )
             }
             Self::LibraryNotFile { path } => write!(
                 f,
@@ -234,6 +237,7 @@ impl Error {
     #[cold]
     pub(crate) unsafe fn invalid_buffer(env: sys::napi_env, value: sys::napi_value) -> Box<Self> {
         const VIEW: &str = "Pass its bytes: new Uint8Array(x.buffer, x.byteOffset, x.byteLength).";
+        const SHARED: &str = "Pass new Uint8Array(size), or new Uint8Array(x) of a SharedArrayBuffer.";
         const ALLOCATE: &str = "Pass new Uint8Array(size), or Buffer.alloc(size).";
         let is = |test: unsafe fn(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status| {
             let mut yes = false;
@@ -261,7 +265,12 @@ impl Error {
                 sys::ValueType::napi_symbol => "a symbol",
                 sys::ValueType::napi_bigint => "a bigint",
                 sys::ValueType::napi_function => "a function",
-                _ => "another kind of object",
+                _ => {
+                    return Box::new(Self::InvalidBuffer {
+                        given: "another kind of object",
+                        instead: SHARED,
+                    });
+                }
             };
             (given, ALLOCATE)
         };

@@ -109,7 +109,8 @@ EXCHANGE_EXPORT void exchange_close(void);
 
 /*
  * Asks the exchange that is running to return soon, with any negative status. It may arrive when no exchange is
- * running, and more than once. Absent: a running exchange is waited for.
+ * running, and more than once; a host need not call it, and for an exchange that JavaScript waits for it cannot. Absent:
+ * a running exchange is waited for.
  * [any thread]
  */
 EXCHANGE_EXPORT void exchange_cancel(void);
