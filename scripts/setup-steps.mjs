@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ensureBuilt, rust } from './build.mjs';
 import { command, Failure, npm, say } from './console.mjs';
-import { ensureElectron } from './electron.mjs';
+import { electronFlags, ensureElectron } from './electron.mjs';
 import { ensureSystem } from './system.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -17,7 +17,9 @@ export const setUp = ({ forTests }) =>
     await ensureRust();
     await ensurePackages();
     const electron = await ensureElectron();
-    say(`Electron ${electron.version} (${electron.source}).`);
+    const flags = electronFlags();
+    const remark = flags.length > 0 ? ` Run as root it needs ${flags.join(' ')}: its own sandbox is off.` : '';
+    say(`Electron ${electron.version} (${electron.source}).${remark}`);
     await ensureSystem({ electron, forTests });
     await ensureBuilt();
   });

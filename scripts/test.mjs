@@ -19,8 +19,8 @@ const LIMIT_MS = 5 * 60_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
-/** @param {string} name */
-const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+/** A file of an npm package. @param {string[]} parts */
+const packaged = (...parts) => path.join(root, 'node_modules', ...parts);
 
 /** @type {NodeJS.ProcessEnv} what every step gets */
 let environment = {};
@@ -63,7 +63,7 @@ const MOCHA = { passed: /^ +(\d+) passing/gm, failed: /^ +(\d+) failing/gm };
 
 /** @param {string[]} files @param {NodeJS.ProcessEnv} [extra] */
 const mocha = (files, extra) => () =>
-  suite(process.execPath, [bin('mocha'), '--timeout', '30000', ...files], MOCHA, extra);
+  suite(process.execPath, [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files], MOCHA, extra);
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
@@ -73,7 +73,7 @@ const electronMocha = (where, files, extra) => () =>
   suite(
     process.execPath,
     [
-      path.join(root, 'node_modules', 'electron-mocha', 'bin', 'electron-mocha'),
+      packaged('electron-mocha', 'bin', 'electron-mocha'),
       ...electronFlags(),
       '--log-level=3', // Chromium's complaints about a missing D-Bus or GPU say nothing about the tests
       ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
@@ -97,17 +97,20 @@ const header = (/** @type {string[]} */ ...args) => [
 const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries'].map((name) => `tests/${name}.test.js`);
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
+const FIXTURES_STEP = 'fixtures';
+const NEEDS_FIXTURES = /^(addon|identity),/;
+
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [
   ['rustfmt', check('cargo', ['fmt', '--all', '--check'])],
   ['clippy', check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings'])],
-  ['biome', check(bin('biome'), ['ci', '--error-on-warnings', '.'])],
-  ['types', check(bin('tsc'), ['--project', '.'])],
+  ['biome', check(packaged('.bin', 'biome'), ['ci', '--error-on-warnings', '.'])],
+  ['types', check(packaged('.bin', 'tsc'), ['--project', '.'])],
   ['generated files', async () => generatedAreCurrent()],
   ['header as C11', check('cc', header('-std=c11'))],
   ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
   ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
-  ['fixtures', () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
+  [FIXTURES_STEP, () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
   ['documents', mocha(['tests/docs.test.mjs'])],
   ['set-up', mocha(['tests/setup.test.mjs'])],
   ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
@@ -130,7 +133,10 @@ await command(async () => {
   const { values, positionals } = parseArgs({ options: { electron: { type: 'string' } }, allowPositionals: true });
   const electron = values.electron ? await namedElectron(values.electron) : installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm test');
-  const steps = STEPS.filter(([name]) => positionals.every((word) => name.includes(word)));
+  const chosen = STEPS.filter(([name]) => positionals.every((word) => name.includes(word)));
+  const steps = chosen.some(([name]) => NEEDS_FIXTURES.test(name))
+    ? STEPS.filter((step) => step[0] === FIXTURES_STEP || chosen.includes(step))
+    : chosen;
   if (steps.length === 0)
     throw new Failure(
       `no step is called ${positionals.join(' ')}. There are: ${STEPS.map(([name]) => name).join(', ')}`,
@@ -144,7 +150,7 @@ await command(async () => {
     for (const [name, step] of steps) {
       const started = Date.now();
       say(`${name} ...`);
-      const { passed, failed } = await step();
+      const { passed, failed } = await step().catch(brokenStep);
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
@@ -157,6 +163,12 @@ await command(async () => {
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
   if (total.failed > 0) process.exitCode = 1;
 });
+
+/** A step that could not be carried out has failed; those after it are still run. @param {unknown} error @returns {Count} */
+function brokenStep(error) {
+  process.stdout.write(`${error instanceof Failure ? error.message : error}\n`);
+  return { passed: 0, failed: 1 };
+}
 
 /** @param {string} version */
 function namedElectron(version) {
