@@ -1,6 +1,6 @@
 //! The addon: lends the memory of a JavaScript buffer to a native dynamic library, which fills it in place.
 //!
-//! The hot path is [`exchange::callback`]: it checks its argument and calls [`library::Library::exchange`].
+//! The hot path is [`exchange::callback`]: it checks its argument and calls [`library::Entry::exchange`].
 
 mod environment;
 mod error;

@@ -155,17 +155,21 @@ impl Library {
 
     /// Loads a file that is as long as its headers say.
     fn load_whole_file(path: &Path, stamp: &Stamp) -> Result<libloading::Library, Box<Error>> {
-        let path = || path.to_owned();
-        if let Some(needed) = described_len(&path()).filter(|&needed| needed > stamp.len) {
+        if let Some(needed) = described_len(path).filter(|&needed| needed > stamp.len) {
             return Err(Box::new(Error::LibraryCutShort {
-                path: path(),
+                path: path.to_owned(),
                 len: stamp.len,
                 needed,
             }));
         }
         // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its
         // code, as with any addon. Its path is absolute, so that the search order cannot put another in its place.
-        unsafe { load_file(&path()) }.map_err(|source| Box::new(Error::LibraryLoad { path: path(), source }))
+        unsafe { load_file(path) }.map_err(|source| {
+            Box::new(Error::LibraryLoad {
+                path: path.to_owned(),
+                source,
+            })
+        })
     }
 
     /// Reads the version, refuses what it does not know, and only then looks at the rest.
