@@ -153,5 +153,6 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     };
     const before = await residentAfter(40_000);
     const grown = (await residentAfter(40_000)) - before;
+    assert.ok(grown < 4 * 1024 * 1024, `${grown} bytes for 40,000 openings`);
   });
 });
