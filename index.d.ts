@@ -10,6 +10,30 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * As `exchangeDataInPlace`, on another thread: JavaScript goes on while the library works.
+ *
+ * The memory is moved, not copied: `buf` is detached (its length is 0) while the call waits and runs, so that no code
+ * can touch what the library is writing. The promise fulfils with a Uint8Array over the same memory, trimmed to the
+ * message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
+ *
+ * The calls of a library that takes one at a time are made one after another, in order, whichever window or worker of
+ * this process they come from; the others run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`,
+ * 4 if not set).
+ *
+ * `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
+ *
+ * Never throws. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+ * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
+ * - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
+ *   that cannot be detached, such as a WebAssembly.Memory that is not shared
+ * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+ *
+ * An error has the memory in its `buffer`, a Uint8Array: nothing is lost. It is not there when there was no memory to
+ * begin with, and when the page or worker is ending while the library still has it.
+ */
+export declare function exchangeDataAsync(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }): Promise<Uint8Array>
+
+/**
  * Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
  *
  * What stands in the buffer before the call is the library's input. The result is the length of its message in
@@ -41,6 +65,8 @@ export interface ExchangeLibrary {
   readonly abiVersion: number
   /** As the function `exchangeDataInPlace`, over this library. It needs no `this`. */
   readonly exchangeDataInPlace: (buf: Uint8Array | Uint8ClampedArray) => number
+  /** As the function `exchangeDataAsync`, over this library. It needs no `this`. */
+  readonly exchangeDataAsync: (buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>
 }
 
 /**

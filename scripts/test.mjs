@@ -75,6 +75,7 @@ const electronMocha = (where, files, extra) => () =>
     [
       packaged('electron-mocha', 'bin', 'electron-mocha'),
       ...electronFlags(),
+      '--js-flags=--expose-gc',
       '--log-level=3', // Chromium's complaints about a missing D-Bus or GPU say nothing about the tests
       ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
       '--timeout',
@@ -94,7 +95,7 @@ const header = (/** @type {string[]} */ ...args) => [
   'tests/header.c',
 ];
 
-const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries'].map((name) => `tests/${name}.test.js`);
+const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((name) => `tests/${name}.test.js`);
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';

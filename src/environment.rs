@@ -1,52 +1,79 @@
 //! What one JavaScript environment (a page load, a worker, the main process) holds, from its start to its end.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
 use crate::error::Error;
-use crate::exchange;
+use crate::exchange_async::Background;
 use crate::library::{Entry, Library};
 use crate::locate;
+use crate::memory::Intrinsics;
+use crate::task::Session;
+use crate::{exchange, exchange_async};
 
-/// What an environment holds. It is dropped when the environment has ended and no JavaScript of it can run any more.
-#[derive(Default)]
-struct Environment {
+/// What an environment holds. It is dropped when the environment has ended, no JavaScript of it can run any more, and no
+/// other thread works for it.
+pub(crate) struct Environment {
     /// One for each library, at an address that stays: functions point at it.
     bindings: RefCell<Vec<Rc<Binding>>>,
-    opened: Rc<Opened>,
+    sessions: Rc<Sessions>,
+    pub(crate) intrinsics: Rc<Intrinsics>,
+    /// Made for the first asynchronous call.
+    pub(crate) background: OnceCell<Background>,
+}
+
+/// The libraries that are in use in an environment, each once. They are closed when it has ended.
+#[derive(Default)]
+struct Sessions(RefCell<Vec<Arc<Session>>>);
+
+impl Sessions {
+    fn of(&self, library: &'static Library) -> Arc<Session> {
+        let mut sessions = self.0.borrow_mut();
+        let known = sessions.iter().position(|session| session.library() == library);
+        let index = known.unwrap_or_else(|| {
+            sessions.push(Arc::new(Session::new(library)));
+            sessions.len() - 1
+        });
+        Arc::clone(&sessions[index])
+    }
+}
+
+impl Environment {
+    /// Closes those of its libraries that `may` be closed. The next exchange opens them again.
+    pub(crate) fn close_libraries(&self, may: impl Fn(&'static Library) -> bool) {
+        for binding in self.bindings.borrow().iter() {
+            binding.entry.set(None);
+        }
+        for session in self.sessions.0.borrow().iter().filter(|session| may(session.library())) {
+            session.close();
+        }
+    }
 }
 
 /// Prepares an environment that has just loaded the addon.
 pub(crate) fn start(env: &Env) -> Result<()> {
-    env.set_instance_data(Environment::default(), (), |context| drop(context.value))
+    let environment = Environment {
+        bindings: RefCell::default(),
+        sessions: Rc::default(),
+        intrinsics: Rc::new(Intrinsics::capture(env)?),
+        background: OnceCell::new(),
+    };
+    env.set_instance_data(Rc::new(environment), (), |context| drop(context.value))?;
+    exchange_async::listen_for_end(env)
 }
 
-/// The libraries that are open in an environment, each once. They are closed when it has ended.
-#[derive(Default)]
-struct Opened(RefCell<Vec<&'static Library>>);
-
-impl Opened {
-    fn open(&self, library: &'static Library) -> std::result::Result<(), Box<Error>> {
-        // The list is not borrowed while the library's code runs.
-        if !self.0.borrow().iter().any(|other| ptr::eq(*other, library)) {
-            library.open()?;
-            self.0.borrow_mut().push(library);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        for library in self.0.get_mut() {
-            library.close();
-        }
+/// The environment that is running.
+pub(crate) fn current(env: &Env) -> Result<Rc<Environment>> {
+    match env.get_instance_data::<Rc<Environment>>()? {
+        Some(environment) => Ok(Rc::clone(environment)),
+        None => Err(napi::Error::from_reason("this environment has ended")),
     }
 }
 
@@ -75,15 +102,16 @@ impl Source {
 #[repr(C, align(64))]
 pub(crate) struct Binding {
     /// First, at the start of a cache line: all that a call reads is then in one, wherever the allocator puts it.
-    entry: OnceCell<Entry>,
+    entry: Cell<Option<Entry>>,
     source: Source,
-    opened: Rc<Opened>,
+    session: OnceCell<Arc<Session>>,
+    sessions: Rc<Sessions>,
 }
 
 impl Binding {
     /// The library's entry, once it is ready to be called in this environment.
     #[inline]
-    pub(crate) fn entry(&self) -> std::result::Result<&Entry, Box<Error>> {
+    pub(crate) fn entry(&self) -> std::result::Result<Entry, Box<Error>> {
         match self.entry.get() {
             Some(entry) => Ok(entry),
             None => self.open(),
@@ -91,30 +119,60 @@ impl Binding {
     }
 
     #[cold]
-    fn open(&self) -> std::result::Result<&Entry, Box<Error>> {
+    fn open(&self) -> std::result::Result<Entry, Box<Error>> {
+        let session = self.session()?;
+        let library = session.library();
+        library.call(|| session.open())?;
+        self.entry.set(Some(library.entry()));
+        Ok(library.entry())
+    }
+
+    /// The library in this environment: loaded, and not necessarily open.
+    pub(crate) fn session(&self) -> std::result::Result<&Arc<Session>, Box<Error>> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
         let library = match &self.source {
             Source::Path(path) => Library::load(path)?,
             Source::Loaded(library) => library,
         };
-        self.opened.open(library)?;
-        Ok(self.entry.get_or_init(|| library.entry()))
+        Ok(self.session.get_or_init(|| self.sessions.of(library)))
     }
 }
 
-/// `exchangeDataInPlace` of this environment, over a library.
-pub(crate) fn exchange_function(env: &Env, source: Source) -> Result<Unknown<'_>> {
-    const NAME: &CStr = c"exchangeDataInPlace";
+/// What JavaScript calls to exchange data with one library.
+pub(crate) struct Functions<'env> {
+    pub(crate) in_place: Unknown<'env>,
+    pub(crate) asynchronous: Unknown<'env>,
+}
+
+/// The functions of this environment over a library.
+pub(crate) fn functions(env: &Env, source: Source) -> Result<Functions<'_>> {
     let binding = binding(env, source)?;
+    Ok(Functions {
+        in_place: function(env, c"exchangeDataInPlace", exchange::callback, binding.cast())?,
+        asynchronous: function(env, c"exchangeDataAsync", exchange_async::callback, binding.cast())?,
+    })
+}
+
+pub(crate) type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+/// A JavaScript function. What its callback asks of `data` is what the caller gives.
+pub(crate) fn function<'env>(
+    env: &'env Env,
+    name: &CStr,
+    callback: Callback,
+    data: *const c_void,
+) -> Result<Unknown<'env>> {
     let mut function = ptr::null_mut();
-    // SAFETY: env is live; the name is NUL-terminated and copied; a Binding is what the callback asks for, and this one
-    // lives as long as the environment, so longer than the function can be called.
+    // SAFETY: env is live; the name is copied; data is only handed on.
     check_status!(unsafe {
         sys::napi_create_function(
             env.raw(),
-            NAME.as_ptr(),
-            NAME.count_bytes().cast_signed(),
-            Some(exchange::callback),
-            binding.cast_mut().cast::<c_void>(),
+            name.as_ptr(),
+            name.count_bytes().cast_signed(),
+            Some(callback),
+            data.cast_mut(),
             &mut function,
         )
     })?;
@@ -122,19 +180,18 @@ pub(crate) fn exchange_function(env: &Env, source: Source) -> Result<Unknown<'_>
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), function) })
 }
 
-/// The environment's binding of a library: always the same one, so that opening it again costs no memory.
+/// The environment's binding of a library: always the same one, so that opening it again costs no memory. It lives as
+/// long as the environment, so longer than a function can be called.
 fn binding(env: &Env, source: Source) -> Result<*const Binding> {
-    let Some(environment) = env.get_instance_data::<Environment>()? else {
-        return Err(napi::Error::from_reason("this environment has ended"));
-    };
+    let environment = current(env)?;
     let mut bindings = environment.bindings.borrow_mut();
     let known = bindings.iter().position(|binding| binding.source == source);
     let index = known.unwrap_or_else(|| {
-        let opened = Rc::clone(&environment.opened);
         bindings.push(Rc::new(Binding {
-            entry: OnceCell::new(),
+            entry: Cell::new(None),
             source,
-            opened,
+            session: OnceCell::new(),
+            sessions: Rc::clone(&environment.sessions),
         }));
         bindings.len() - 1
     });

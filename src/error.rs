@@ -18,6 +18,16 @@ pub(crate) enum Error {
     InvalidBuffer { given: &'static str, instead: &'static str },
     /// The view's memory has been transferred away.
     BufferDetached,
+    /// The view covers a part of its ArrayBuffer, and the call would take all of it.
+    BufferInPart { offset: usize, len: usize, total: usize },
+    /// The view's ArrayBuffer is resizable: moving it copies it.
+    BufferResizable,
+    /// The view's ArrayBuffer cannot be detached.
+    BufferImmovable,
+    /// The second argument, or its signal, is not what it should be.
+    InvalidOptions { given: &'static str },
+    /// The call was asked to stop.
+    Aborted,
     /// The message needs `required` bytes, more than the buffer has.
     BufferTooSmall { required: u32 },
     /// Not a string.
@@ -61,12 +71,17 @@ enum Class {
     Error,
     TypeError,
     RangeError,
+    AbortError,
 }
 
 impl Error {
     fn code(&self) -> (&'static str, Class) {
         match self {
-            Self::InvalidBuffer { .. } => ("ERR_INVALID_BUFFER", Class::TypeError),
+            Self::InvalidBuffer { .. } | Self::BufferInPart { .. } | Self::BufferResizable | Self::BufferImmovable => {
+                ("ERR_INVALID_BUFFER", Class::TypeError)
+            }
+            Self::InvalidOptions { .. } => ("ERR_INVALID_ARG_TYPE", Class::TypeError),
+            Self::Aborted => ("ABORT_ERR", Class::AbortError),
             Self::BufferDetached => ("ERR_BUFFER_DETACHED", Class::TypeError),
             Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
             Self::LibraryPathKind | Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
@@ -85,9 +100,15 @@ impl Error {
 
     fn path(&self) -> Option<&PathBuf> {
         match self {
-            Self::InvalidBuffer { .. } | Self::BufferDetached | Self::BufferTooSmall { .. } | Self::LibraryPathKind => {
-                None
-            }
+            Self::InvalidBuffer { .. }
+            | Self::BufferDetached
+            | Self::BufferInPart { .. }
+            | Self::BufferResizable
+            | Self::BufferImmovable
+            | Self::InvalidOptions { .. }
+            | Self::Aborted
+            | Self::BufferTooSmall { .. }
+            | Self::LibraryPathKind => None,
             Self::LibraryPath { path }
             | Self::LibraryNotFound { path, .. }
             | Self::LibraryLoad { path, .. }
@@ -116,6 +137,28 @@ impl fmt::Display for Error {
                 "The buffer's memory was transferred elsewhere, so there is nothing left to write into. \
                  Pass the buffer that now owns it, or a new one.",
             ),
+            Self::BufferInPart { offset, len, total } => write!(
+                f,
+                "The view covers {len} of the {total} bytes of its ArrayBuffer, from byte {offset}. An asynchronous \
+                 exchange takes the whole ArrayBuffer away from JavaScript until it has ended, and the other bytes \
+                 may be somebody else's: Node.js keeps small Buffers in one pool. Pass Buffer.alloc(size), or new \
+                 Uint8Array(size).",
+            ),
+            Self::BufferResizable => f.write_str(
+                "The view's ArrayBuffer is resizable. An asynchronous exchange moves the memory out of JavaScript's \
+                 reach, and moving a resizable ArrayBuffer copies it. Pass a view of one that was made without \
+                 maxByteLength.",
+            ),
+            Self::BufferImmovable => f.write_str(
+                "The view's ArrayBuffer cannot be detached, as that of a WebAssembly.Memory. An asynchronous exchange \
+                 has to take the memory out of JavaScript's reach. Pass Buffer.alloc(size), new Uint8Array(size), or a \
+                 view of a shared WebAssembly.Memory.",
+            ),
+            Self::InvalidOptions { given } => write!(
+                f,
+                "The options are an object, {{ signal: an AbortSignal }}, or left out, and {given} was given.",
+            ),
+            Self::Aborted => f.write_str("The exchange was aborted."),
             Self::BufferTooSmall { required } => {
                 write!(
                     f,
@@ -244,9 +287,8 @@ impl Error {
             // SAFETY: env and value are live, and yes is a place for the answer.
             (unsafe { test(env, value, &mut yes) }) == sys::Status::napi_ok && yes
         };
-        let mut kind = sys::ValueType::napi_undefined;
-        // SAFETY: env and value are live, and kind is a place for the answer.
-        unsafe { sys::napi_typeof(env, value, &mut kind) };
+        // SAFETY: the caller's.
+        let named = unsafe { kind_of(env, value) };
         let (given, instead) = if is(sys::napi_is_typedarray) {
             ("a view of wider or signed elements", VIEW)
         } else if is(sys::napi_is_dataview) {
@@ -256,23 +298,7 @@ impl Error {
         } else if is(sys::napi_is_array) {
             ("an array", "Pass Uint8Array.from(x), or Buffer.from(x).")
         } else {
-            let given = match kind {
-                sys::ValueType::napi_undefined => "undefined",
-                sys::ValueType::napi_null => "null",
-                sys::ValueType::napi_boolean => "a boolean",
-                sys::ValueType::napi_number => "a number",
-                sys::ValueType::napi_string => "a string",
-                sys::ValueType::napi_symbol => "a symbol",
-                sys::ValueType::napi_bigint => "a bigint",
-                sys::ValueType::napi_function => "a function",
-                _ => {
-                    return Box::new(Self::InvalidBuffer {
-                        given: "another kind of object",
-                        instead: SHARED,
-                    });
-                }
-            };
-            (given, ALLOCATE)
+            (named, if named == OBJECT { SHARED } else { ALLOCATE })
         };
         Box::new(Self::InvalidBuffer { given, instead })
     }
@@ -309,14 +335,15 @@ impl Error {
     ///
     /// # Safety
     /// `env` is live and on its own thread.
-    unsafe fn create(&self, env: sys::napi_env) -> sys::napi_value {
+    #[cold]
+    pub(crate) unsafe fn create(&self, env: sys::napi_env) -> sys::napi_value {
         let (code, class) = self.code();
         // SAFETY: env is live, here and below, and every value is one of its own, made just before it is used. Should
         // Node-API refuse one (out of memory, or the environment is ending), it is left null, which Node-API refuses
         // in turn.
         unsafe {
             let create = match class {
-                Class::Error => sys::napi_create_error,
+                Class::Error | Class::AbortError => sys::napi_create_error,
                 Class::TypeError => sys::napi_create_type_error,
                 Class::RangeError => sys::napi_create_range_error,
             };
@@ -324,6 +351,9 @@ impl Error {
             // Node-API would assign the code, so it is given none.
             create(env, ptr::null_mut(), string(env, &self.to_string()), &mut error);
             define(env, error, c"code", string(env, code));
+            if let Class::AbortError = class {
+                define(env, error, c"name", string(env, "AbortError"));
+            }
             if let Some(path) = self.path() {
                 define(env, error, c"path", string(env, &path.to_string_lossy()));
             }
@@ -345,12 +375,35 @@ impl Error {
     }
 }
 
+const OBJECT: &str = "another kind of object";
+
+/// What kind of value this is, in words.
+///
+/// # Safety
+/// `env` is live and `value` is one of its values.
+pub(crate) unsafe fn kind_of(env: sys::napi_env, value: sys::napi_value) -> &'static str {
+    let mut kind = sys::ValueType::napi_undefined;
+    // SAFETY: env and value are live, and kind is a place for the answer.
+    unsafe { sys::napi_typeof(env, value, &mut kind) };
+    match kind {
+        sys::ValueType::napi_undefined => "undefined",
+        sys::ValueType::napi_null => "null",
+        sys::ValueType::napi_boolean => "a boolean",
+        sys::ValueType::napi_number => "a number",
+        sys::ValueType::napi_string => "a string",
+        sys::ValueType::napi_symbol => "a symbol",
+        sys::ValueType::napi_bigint => "a bigint",
+        sys::ValueType::napi_function => "a function",
+        _ => OBJECT,
+    }
+}
+
 /// The text, cut where nobody would read on: V8 has a limit, and an error must not get lost because a path or a
 /// library's message is beyond it.
 ///
 /// # Safety
 /// `env` is live.
-unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
+pub(crate) unsafe fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
     let end = (0..=MAX_TEXT.min(text.len()))
         .rev()
         .find(|&end| text.is_char_boundary(end));
@@ -393,6 +446,28 @@ unsafe fn bigint(env: sys::napi_env, integer: i64) -> sys::napi_value {
 /// # Safety
 /// `env` is live, `object` and `value` are null or values of it.
 unsafe fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+    // SAFETY: the caller's.
+    unsafe { define_as(env, object, name, value, sys::PropertyAttributes::enumerable) };
+}
+
+/// Makes a property that is left out when the object is printed or its properties are gone through.
+///
+/// # Safety
+/// `env` is live, `object` and `value` are null or values of it.
+pub(crate) unsafe fn define_hidden(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+    // SAFETY: the caller's.
+    unsafe { define_as(env, object, name, value, sys::PropertyAttributes::default) };
+}
+
+/// # Safety
+/// `env` is live, `object` and `value` are null or values of it.
+unsafe fn define_as(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &CStr,
+    value: sys::napi_value,
+    enumerable: sys::napi_property_attributes,
+) {
     let property = sys::napi_property_descriptor {
         utf8name: name.as_ptr(),
         name: ptr::null_mut(),
@@ -400,9 +475,7 @@ unsafe fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value
         getter: None,
         setter: None,
         value,
-        attributes: sys::PropertyAttributes::writable
-            | sys::PropertyAttributes::enumerable
-            | sys::PropertyAttributes::configurable,
+        attributes: enumerable | sys::PropertyAttributes::writable | sys::PropertyAttributes::configurable,
         data: ptr::null_mut(),
     };
     // SAFETY: env is live, the descriptor is complete and its name NUL-terminated; Node-API refuses a null object.

@@ -76,8 +76,7 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
     }
     // SAFETY: Node-API has answered, and so written both.
     let (mut len, data) = unsafe { (len.assume_init(), data.assume_init()) };
-    // For these kinds the length, which counts elements, counts bytes.
-    if kind != sys::TypedarrayType::uint8_array && kind != sys::TypedarrayType::uint8_clamped_array {
+    if !is_bytes(kind) {
         // SAFETY: env and value are live.
         return Err(unsafe { Error::invalid_buffer(env, value) });
     }
@@ -93,6 +92,12 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
     // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
     // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
     unsafe { entry.exchange(data, len) }
+}
+
+/// For these kinds the length of a view, which counts elements, counts bytes.
+#[inline]
+pub(crate) fn is_bytes(kind: sys::napi_typedarray_type) -> bool {
+    kind == sys::TypedarrayType::uint8_array || kind == sys::TypedarrayType::uint8_clamped_array
 }
 
 /// The pointer for a view without bytes, unless that is because its memory has gone.

@@ -5,8 +5,13 @@
 mod environment;
 mod error;
 mod exchange;
+mod exchange_async;
+mod heartbeat;
 mod library;
 mod locate;
+mod memory;
+mod task;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -41,6 +46,34 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
     Err(Error::from_reason("replaced when the module is registered"))
 }
 
+/// As `exchangeDataInPlace`, on another thread: JavaScript goes on while the library works.
+///
+/// The memory is moved, not copied: `buf` is detached (its length is 0) while the call waits and runs, so that no code
+/// can touch what the library is writing. The promise fulfils with a Uint8Array over the same memory, trimmed to the
+/// message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
+///
+/// The calls of a library that takes one at a time are made one after another, in order, whichever window or worker of
+/// this process they come from; the others run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`,
+/// 4 if not set).
+///
+/// `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
+///
+/// Never throws. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+/// - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
+/// - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
+///   that cannot be detached, such as a WebAssembly.Memory that is not shared
+/// - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+///
+/// An error has the memory in its `buffer`, a Uint8Array: nothing is lost. It is not there when there was no memory to
+/// begin with, and when the page or worker is ending while the library still has it.
+#[napi(
+    ts_args_type = "buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }",
+    ts_return_type = "Promise<Uint8Array>"
+)]
+pub fn exchange_data_async(_buf: Unknown) -> Result<()> {
+    Err(Error::from_reason("replaced when the module is registered"))
+}
+
 /// A library that `openLibrary` has loaded.
 #[napi(object, object_from_js = false)]
 pub struct ExchangeLibrary<'env> {
@@ -56,6 +89,12 @@ pub struct ExchangeLibrary<'env> {
     /// As the function `exchangeDataInPlace`, over this library. It needs no `this`.
     #[napi(readonly, ts_type = "(buf: Uint8Array | Uint8ClampedArray) => number")]
     pub exchange_data_in_place: Unknown<'env>,
+    /// As the function `exchangeDataAsync`, over this library. It needs no `this`.
+    #[napi(
+        readonly,
+        ts_type = "(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>"
+    )]
+    pub exchange_data_async: Unknown<'env>,
 }
 
 /// Loads a dynamic library that keeps the contract in `native-lib/include/exchange.h`. Any number of them can be open.
@@ -77,11 +116,13 @@ pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<Exchang
         .and_then(|path| Library::load(&path))
         // SAFETY: env is live and on its own thread, and nothing so far has thrown.
         .map_err(|error| unsafe { error.throw_into_napi(env.raw()) })?;
+    let functions = environment::functions(env, Source::Loaded(library))?;
     Ok(ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
         name: library.name().to_owned(),
         abi_version: library.abi_version(),
-        exchange_data_in_place: environment::exchange_function(env, Source::Loaded(library))?,
+        exchange_data_in_place: functions.in_place,
+        exchange_data_async: functions.asynchronous,
     })
 }
 
@@ -105,6 +146,7 @@ pub fn external_buffers_allowed(env: Env) -> Result<bool> {
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {
     environment::start(&env)?;
-    let function = environment::exchange_function(&env, Source::default(&env)?)?;
-    exports.set_named_property("exchangeDataInPlace", function)
+    let functions = environment::functions(&env, Source::default(&env)?)?;
+    exports.set_named_property("exchangeDataInPlace", functions.in_place)?;
+    exports.set_named_property("exchangeDataAsync", functions.asynchronous)
 }

@@ -3,9 +3,8 @@
 use std::ffi::{CStr, c_char};
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use object::Endianness;
 use object::elf::{FileHeader32, FileHeader64};
@@ -14,6 +13,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 use crate::error::Error;
 use crate::locate;
+use crate::turns::Turns;
 
 /// The version of the C ABI that this addon speaks.
 const ABI_VERSION: u32 = 1;
@@ -28,7 +28,8 @@ type Name = unsafe extern "C" fn() -> *const c_char;
 type Exchange = unsafe extern "C" fn(*mut u8, usize) -> i64;
 type ErrorMessage = unsafe extern "C" fn(i64) -> *const c_char;
 type Open = unsafe extern "C" fn() -> i64;
-type Close = unsafe extern "C" fn();
+pub(crate) type Close = unsafe extern "C" fn();
+pub(crate) type Cancel = unsafe extern "C" fn();
 
 /// A library that stays loaded for the life of the process. Its function pointers are valid for as long as it exists,
 /// and it is only ever handed out as `&'static`.
@@ -36,11 +37,7 @@ pub(crate) struct Library {
     exchange: Exchange,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
-    close: Option<Close>,
-    /// Set when the library takes one call at a time.
-    serial: bool,
-    /// A call is running; used only when `serial`.
-    running: AtomicBool,
+    turns: Turns,
     name: String,
     abi_version: u32,
     /// The real path: absolute, without links.
@@ -177,7 +174,7 @@ impl Library {
         let path = path.to_owned();
         // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: the caller
         // never closes the file.
-        let (abi_version, flags, name, exchange, error_message, open, close) = unsafe {
+        let (abi_version, flags, name, exchange, error_message, open, close, cancel) = unsafe {
             (
                 symbol::<unsafe extern "C" fn() -> u32>(file, c"exchange_abi_version"),
                 symbol::<unsafe extern "C" fn() -> u32>(file, c"exchange_flags"),
@@ -186,6 +183,7 @@ impl Library {
                 symbol::<ErrorMessage>(file, c"exchange_error_message"),
                 symbol::<Open>(file, c"exchange_open"),
                 symbol::<Close>(file, c"exchange_close"),
+                symbol::<Cancel>(file, c"exchange_cancel"),
             )
         };
         // SAFETY: the header allows this call once the library is loaded, before any other.
@@ -218,9 +216,7 @@ impl Library {
             exchange,
             error_message,
             open,
-            close,
-            serial: flags & CONCURRENT == 0,
-            running: AtomicBool::new(false),
+            turns: Turns::new(flags & CONCURRENT == 0, close, cancel),
             path,
         })
     }
@@ -229,47 +225,53 @@ impl Library {
     pub(crate) fn entry(&'static self) -> Entry {
         Entry {
             exchange: self.exchange,
-            serial: self.serial,
+            serial: self.turns.serial(),
             library: self,
         }
     }
 
-    /// Makes a call of a library that takes one at a time, unless one is running on another thread.
-    #[inline]
-    fn alone<T>(&self, call: impl FnOnce() -> T) -> Result<T, Box<Error>> {
-        if self.running.swap(true, Ordering::Acquire) {
-            return Err(self.busy());
-        }
-        let result = call();
-        self.running.store(false, Ordering::Release);
-        Ok(result)
+    /// Who may be in it, and when.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
-    /// Tells the library that a JavaScript environment is about to use it.
+    /// Makes a call on this thread: if the library takes one at a time, only when nobody else is in it.
+    pub(crate) fn call<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
+        if self.turns.serial() {
+            self.turns.alone(call).unwrap_or_else(|| Err(self.busy()))
+        } else {
+            call()
+        }
+    }
+
+    /// Tells the library that a JavaScript environment is about to use it. The caller is allowed inside it.
     pub(crate) fn open(&self) -> Result<(), Box<Error>> {
         let Some(open) = self.open else { return Ok(()) };
         // SAFETY: the library is loaded, and the header allows this call from any thread before an exchange.
-        let call = || unsafe { open() };
-        let status = if self.serial { self.alone(call)? } else { call() };
-        if status < 0 {
-            Err(self.failure(Answer::Failed(status)))
-        } else {
-            Ok(())
+        match unsafe { open() } {
+            status @ ..0 => Err(self.failure(Answer::Failed(status))),
+            _ => Ok(()),
         }
     }
 
-    /// Pairs with an [`open`](Self::open) that succeeded, when its environment has ended. Waits for a call that is
-    /// running for another environment, if the library takes one at a time.
-    pub(crate) fn close(&self) {
-        let Some(close) = self.close else { return };
-        // SAFETY: the library is loaded, and the header allows this call once the environment's calls are over.
-        let call = || unsafe { close() };
-        if self.serial {
-            while self.alone(call).is_err() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        } else {
-            call();
+    /// Lends `len` bytes at `data` to the library, and answers how many of them its message takes. The caller is
+    /// allowed inside it.
+    ///
+    /// # Safety
+    /// - `data` points at `len` bytes that may be read and written until this returns. When `len` is 0 it is only
+    ///   passed on.
+    /// - Nothing else in this process relies on those bytes staying unchanged meanwhile.
+    #[inline]
+    pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
+        // SAFETY: the library is loaded, and lent memory as its header says: the caller's obligation.
+        self.outcome(unsafe { (self.exchange)(data, len) }, len)
+    }
+
+    #[inline]
+    fn outcome(&self, answer: i64, len: usize) -> Result<u32, Box<Error>> {
+        match interpret(answer, len) {
+            Answer::Message(count) => Ok(count),
+            answer => Err(self.failure(answer)),
         }
     }
 
@@ -321,6 +323,7 @@ impl Library {
 
 /// What a call needs, in one place: whoever holds this reaches the library's code in one step. The way through the
 /// [`Library`] is a load more, and costs a nanosecond.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     exchange: Exchange,
     serial: bool,
@@ -328,23 +331,26 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Lends `len` bytes at `data` to the library, and answers how many of them its message takes.
+    /// As [`Library::exchange`], for a caller on whom JavaScript waits: a library that takes one call at a time may
+    /// refuse.
     ///
     /// # Safety
-    /// - `data` points at `len` bytes that may be read and written until this returns. When `len` is 0 it is only
-    ///   passed on.
-    /// - Nothing else in this process relies on those bytes staying unchanged meanwhile.
+    /// As there.
     #[inline]
     pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
         let call = || {
             // SAFETY: the library is loaded, and lent memory as its header says: the caller's obligation.
             unsafe { (self.exchange)(data, len) }
         };
-        let answer = if self.serial { self.library.alone(call)? } else { call() };
-        match interpret(answer, len) {
-            Answer::Message(count) => Ok(count),
-            answer => Err(self.library.failure(answer)),
-        }
+        let answer = if self.serial {
+            match self.library.turns.alone(call) {
+                Some(answer) => answer,
+                None => return Err(self.library.busy()),
+            }
+        } else {
+            call()
+        };
+        self.library.outcome(answer, len)
     }
 }
 
@@ -503,9 +509,7 @@ mod tests {
             exchange: scribble,
             error_message: None,
             open: None,
-            close: None,
-            serial,
-            running: AtomicBool::new(false),
+            turns: Turns::new(serial, None, None),
             name: String::new(),
             abi_version: ABI_VERSION,
             path: PathBuf::new(),
@@ -538,7 +542,7 @@ mod tests {
                 // SAFETY: start points at len bytes in the middle of memory, which nothing else uses.
                 let outcome = unsafe { library.entry().exchange(start, len) };
                 prop_assert_eq!(SEEN.get(), (start.addr(), len));
-                prop_assert_eq!(library.running.load(Ordering::Relaxed), false, "the gate is open again");
+                prop_assert!(library.call(|| Ok(())).is_ok(), "others may go in again");
                 match outcome.map_err(|error| *error) {
                     Ok(count) => {
                         prop_assert_eq!(i64::from(count), answer);
@@ -563,9 +567,9 @@ mod tests {
     #[test]
     fn a_library_that_takes_one_call_at_a_time_refuses_a_second_one() {
         let library = scribbler(true);
-        let busy = library.alone(|| library.alone(|| ()).err()).ok().flatten();
+        let busy = library.call(|| Ok(library.call(|| Ok(())).err())).ok().flatten();
         assert!(matches!(busy.as_deref(), Some(Error::LibraryBusy { .. })));
-        assert!(library.alone(|| ()).is_ok());
+        assert!(library.call(|| Ok(())).is_ok());
     }
 
     #[test]

@@ -34,6 +34,33 @@ function temporaryFolder() {
   return made;
 }
 
+/** @param {() => boolean} condition */
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** What the camera fixtures write down, in this process and in those that it starts, from now on. */
+function cameraLog() {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-camera-')), 'log');
+  fs.writeFileSync(file, '');
+  process.env.CAMERA_LOG = file;
+  const lines = () => fs.readFileSync(file, 'utf8').trim().split('\n');
+  const count = (/** @type {string} */ line) => lines().filter((other) => other === line).length;
+  return { file, lines, count, until: (/** @type {string} */ line, times = 1) => until(() => count(line) >= times) };
+}
+
+const FOR_EVER = 2 ** 32 - 1;
+
+/**
+ * A buffer that tells a camera fixture how long to take.
+ * @param {number} milliseconds @param {ArrayBufferLike} [memory]
+ */
+function cameraRequest(milliseconds, memory = new ArrayBuffer(64)) {
+  const bytes = new Uint8Array(memory);
+  new DataView(memory).setUint32(0, milliseconds, true);
+  return bytes;
+}
+
 /**
  * Checks that a table of docs/errors.md is the one that the tests have gone through.
  * @param {string[]} head @param {string[][]} rows
@@ -53,4 +80,14 @@ function each(values, test) {
   for (const value of values) test(value);
 }
 
-module.exports = { assertDocumented, each, fixtureLibrary, loadProbe, temporaryFolder };
+module.exports = {
+  FOR_EVER,
+  assertDocumented,
+  cameraLog,
+  cameraRequest,
+  each,
+  fixtureLibrary,
+  loadProbe,
+  temporaryFolder,
+  until,
+};

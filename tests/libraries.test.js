@@ -288,7 +288,7 @@ describe(`libraries, in the ${process.type} process`, () => {
     assert.equal(library.path, file);
     assert.equal(library.name, 'A name of its own');
     assert.equal(library.abiVersion, 1);
-    assert.deepEqual(Object.keys(library), ['path', 'name', 'abiVersion', 'exchangeDataInPlace']);
+    assert.deepEqual(Object.keys(library), ['path', 'name', 'abiVersion', 'exchangeDataInPlace', 'exchangeDataAsync']);
     for (const name of ['zero', 'name-null']) {
       assert.equal(openLibrary(fixtureLibrary(name)).name, path.basename(fixtureLibrary(name)));
     }

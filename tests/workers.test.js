@@ -5,7 +5,7 @@ const path = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../index.js');
-const { fixtureLibrary } = require('./fixtures.js');
+const { fixtureLibrary, until } = require('./fixtures.js');
 
 /**
  * A worker that opens a library, exchanges the memory it is given, and says the count or the code.
@@ -27,11 +27,6 @@ function exchangeInWorker(library, bytes) {
 }
 
 const shared = (/** @type {number} */ length) => new Uint8Array(new SharedArrayBuffer(length));
-
-/** @param {() => boolean} condition */
-async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 describe('several environments', () => {
   it('a worker exchanges in its own memory', async () => {

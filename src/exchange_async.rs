@@ -1,0 +1,789 @@
+//! The call that does not hold up JavaScript: takes the memory away from it, has a thread of the pool make the call, and
+//! gives the memory back with the outcome.
+//!
+//! No JavaScript can reach the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory
+//! now is known to this module alone, by a strong reference that is kept until the native work has ended.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object};
+use napi::sys;
+
+use crate::environment::{self, Binding, Callback, Environment};
+use crate::error::{self, Error};
+use crate::heartbeat::Heartbeat;
+use crate::library::Library;
+use crate::memory::{Intrinsics, Memory, Reference, View, call, take_exception};
+use crate::task::{Home, Task};
+
+/// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
+///
+/// # Safety
+/// - Called by Node-API, with a live environment and callback info.
+/// - The function was created with a pointer to a `Binding` of the same environment, which outlives its JavaScript.
+pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut argc = 2;
+    let mut arguments = [ptr::null_mut(); 2];
+    let mut data = ptr::null_mut();
+    let (mut promise, mut deferred) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: env and info are live, and every out-pointer is null or a place of its type, with room for argc arguments.
+    let status = unsafe {
+        match sys::napi_get_cb_info(env, info, &mut argc, arguments.as_mut_ptr(), ptr::null_mut(), &mut data) {
+            sys::Status::napi_ok => sys::napi_create_promise(env, &mut deferred, &mut promise),
+            refused => refused,
+        }
+    };
+    let environment = environment::current(&Env::from_raw(env));
+    let (sys::Status::napi_ok, Ok(environment)) = (status, environment) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: data is the Binding this function was created with, alive as long as JavaScript can call it. Only this
+    // thread uses it, and only by shared reference.
+    let binding = unsafe { &*data.cast::<Binding>() };
+    let [buffer, options] = arguments;
+    // SAFETY: env is live, and the values are of this call.
+    unsafe {
+        if let Err(refusal) = begin(env, &environment, binding, buffer, options, deferred) {
+            sys::napi_reject_deferred(env, deferred, refusal.into_value(env, buffer));
+        }
+    }
+    promise
+}
+
+/// Why a call does not begin. The memory has not been taken.
+enum Refusal {
+    Error(Box<Error>),
+    /// The signal, which is given here, has been aborted.
+    Aborted(sys::napi_value),
+    /// The caller's own code, in a getter or an EventTarget, has thrown; its exception is pending.
+    Thrown,
+}
+
+impl From<Box<Error>> for Refusal {
+    fn from(error: Box<Error>) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Refusal {
+    /// What the promise is rejected with.
+    ///
+    /// # Safety
+    /// `env` is live, and `buffer` and the signal are its values.
+    unsafe fn into_value(self, env: sys::napi_env, buffer: sys::napi_value) -> sys::napi_value {
+        // SAFETY: the caller's.
+        unsafe {
+            let error = match self {
+                Self::Error(error) => error.create(env),
+                Self::Aborted(signal) => abort_error(env, Some(signal)),
+                Self::Thrown => return take_exception(env),
+            };
+            // The caller still has the memory, and finds it in the same place as after any other failure.
+            if View::of(env, buffer).is_ok() {
+                error::define_hidden(env, error, c"buffer", buffer);
+            }
+            error
+        }
+    }
+}
+
+/// An AbortError, with the signal's reason as its cause.
+///
+/// # Safety
+/// `env` is live, and `signal` is one of its objects.
+unsafe fn abort_error(env: sys::napi_env, signal: Option<sys::napi_value>) -> sys::napi_value {
+    // SAFETY: the caller's.
+    unsafe {
+        let error = Error::Aborted.create(env);
+        match signal.map(|signal| property(env, signal, c"reason")) {
+            Some(Ok(reason)) => error::define_hidden(env, error, c"cause", reason),
+            Some(Err(_)) => drop(take_exception(env)),
+            None => {}
+        }
+        error
+    }
+}
+
+/// Starts a call, or puts it in its place among the waiting ones. From here on it settles the promise.
+///
+/// # Safety
+/// `env` is live, the values are its own, and `deferred` is settled by nobody else unless this refuses.
+unsafe fn begin(
+    env: sys::napi_env,
+    environment: &Environment,
+    binding: &Binding,
+    buffer: sys::napi_value,
+    options: sys::napi_value,
+    deferred: sys::napi_deferred,
+) -> std::result::Result<(), Refusal> {
+    // SAFETY: the caller's, here and below.
+    unsafe {
+        let background = Background::of(env, environment).map_err(|_| Refusal::Thrown)?;
+        let id = background.next.get();
+        background.next.set(id + 1);
+        // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
+        let signal = Signal::listen(env, options, id)?;
+        let taken = View::of(env, buffer).and_then(|view| {
+            let session = binding.session()?; // before the memory is taken: the library may not load
+            Ok((Arc::clone(session), Memory::take(env, &environment.intrinsics, &view)?))
+        });
+        let (session, memory) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                if let Some(signal) = signal {
+                    signal.leave(env);
+                }
+                return Err(error.into());
+            }
+        };
+        let home = Arc::clone(&background.mailbox);
+        let task = Task::new(id, session, home, memory.data, memory.len);
+        let call = Call {
+            task: Arc::clone(&task),
+            deferred: Cell::new(Some(deferred)),
+            memory,
+            signal,
+            work: ptr::null_mut(),
+            in_pool: Cell::new(false),
+        };
+        background.calls.borrow_mut().insert(id, call);
+        if let Some(heartbeat) = &background.heartbeat {
+            heartbeat.start();
+        }
+        if task.enter() {
+            background.start(task);
+        } else {
+            background.add_waiting(1);
+        }
+    }
+    Ok(())
+}
+
+/// A property of the caller's object, whose code may run. It fails with the exception pending.
+///
+/// # Safety
+/// `env` is live, and `object` is one of its objects.
+unsafe fn property(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &CStr,
+) -> std::result::Result<sys::napi_value, Refusal> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller's, and value is a place for one.
+    match unsafe { sys::napi_get_named_property(env, object, name.as_ptr(), &mut value) } {
+        sys::Status::napi_ok => Ok(value),
+        _ => Err(Refusal::Thrown),
+    }
+}
+
+/// # Safety
+/// `env` is live, and `value` is one of its values.
+unsafe fn is(env: sys::napi_env, value: sys::napi_value, expected: sys::napi_valuetype) -> bool {
+    let mut kind = sys::ValueType::napi_undefined;
+    // SAFETY: the caller's, and kind is a place for the answer.
+    unsafe { sys::napi_typeof(env, value, &mut kind) };
+    kind == expected
+}
+
+/// An AbortSignal that is listened to.
+struct Signal {
+    signal: Reference,
+    listener: Reference,
+}
+
+impl Signal {
+    /// Listens to the signal in the options, if there is one, for the call of this number.
+    ///
+    /// # Safety
+    /// `env` is live, `options` is one of its values, and no exception is pending.
+    unsafe fn listen(
+        env: sys::napi_env,
+        options: sys::napi_value,
+        id: u64,
+    ) -> std::result::Result<Option<Self>, Refusal> {
+        use sys::ValueType::{napi_boolean, napi_function, napi_object, napi_undefined};
+        // SAFETY: the caller's, here and below; values are used only after they were given.
+        unsafe {
+            let invalid = |value| {
+                let given = error::kind_of(env, value);
+                Refusal::Error(Box::new(Error::InvalidOptions { given }))
+            };
+            if is(env, options, napi_undefined) {
+                return Ok(None);
+            }
+            if !is(env, options, napi_object) {
+                return Err(invalid(options));
+            }
+            let signal = property(env, options, c"signal")?;
+            if is(env, signal, napi_undefined) {
+                return Ok(None);
+            }
+            if !is(env, signal, napi_object) {
+                return Err(invalid(signal));
+            }
+            let add = property(env, signal, c"addEventListener")?;
+            if !is(env, add, napi_function) || !is(env, property(env, signal, c"aborted")?, napi_boolean) {
+                return Err(invalid(signal));
+            }
+            // A number, and no pointer: a listener can be called long after its call has ended.
+            let number = ptr::without_provenance(usize::try_from(id).unwrap_or(usize::MAX));
+            let napi_env = Env::from_raw(env);
+            let listener = match environment::function(&napi_env, c"aborted", on_abort, number) {
+                Ok(listener) => listener.raw(),
+                Err(_) => return Err(Refusal::Thrown),
+            };
+            let arguments = [error::string(env, "abort"), listener];
+            let status = sys::napi_call_function(env, signal, add, 2, arguments.as_ptr(), ptr::null_mut());
+            if status != sys::Status::napi_ok {
+                return Err(Refusal::Thrown);
+            }
+            let (Some(kept_signal), Some(kept_listener)) = (Reference::new(env, signal), Reference::new(env, listener))
+            else {
+                return Err(Refusal::Thrown);
+            };
+            let listening = Self {
+                signal: kept_signal,
+                listener: kept_listener,
+            };
+            // Asked after listening, so that nothing falls between the two.
+            let mut aborted = false;
+            let answer = property(env, signal, c"aborted");
+            if let Ok(answer) = answer {
+                sys::napi_get_value_bool(env, answer, &mut aborted);
+            }
+            if answer.is_err() || aborted {
+                listening.leave(env);
+                return Err(if aborted {
+                    Refusal::Aborted(signal)
+                } else {
+                    Refusal::Thrown
+                });
+            }
+            Ok(Some(listening))
+        }
+    }
+
+    /// # Safety
+    /// `env` is live and that of the signal, and no exception is pending.
+    unsafe fn leave(self, env: sys::napi_env) {
+        // SAFETY: the caller's. What the caller's code throws here is nobody's to catch.
+        unsafe {
+            let signal = self.signal.value(env);
+            match property(env, signal, c"removeEventListener") {
+                Ok(remove) => {
+                    call(
+                        env,
+                        signal,
+                        remove,
+                        &[error::string(env, "abort"), self.listener.value(env)],
+                    );
+                }
+                Err(_) => drop(take_exception(env)),
+            }
+            self.forget(env);
+        }
+    }
+
+    /// # Safety
+    /// `env` is live and that of the signal.
+    unsafe fn forget(self, env: sys::napi_env) {
+        // SAFETY: the caller's.
+        unsafe {
+            self.signal.give_up(env);
+            self.listener.give_up(env);
+        }
+    }
+}
+
+/// What listens to a signal. Its data pointer is the number of the call.
+unsafe extern "C" fn on_abort(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut number = ptr::null_mut();
+    let (mut argc, argv, this) = (0, ptr::null_mut(), ptr::null_mut());
+    // SAFETY: called by Node-API with a live env and info; the out-pointers are null or places of their types.
+    unsafe { sys::napi_get_cb_info(env, info, &mut argc, argv, this, &mut number) };
+    if let Ok(environment) = environment::current(&Env::from_raw(env))
+        && let Some(background) = environment.background.get()
+    {
+        background.ask_to_stop(number.addr() as u64);
+    }
+    ptr::null_mut()
+}
+
+/// A call that has not been settled, as its environment sees it.
+struct Call {
+    task: Arc<Task>,
+    /// The promise, until it is settled.
+    deferred: Cell<Option<sys::napi_deferred>>,
+    memory: Memory,
+    signal: Option<Signal>,
+    /// Null, until the pool has been given it.
+    work: sys::napi_async_work,
+    /// It can be taken back from the pool. That is tried once, and never when the pool has done with it: libuv would
+    /// complete it twice.
+    in_pool: Cell<bool>,
+}
+
+/// The asynchronous calls of an environment. All of it is used on the environment's own thread, but for the mailbox.
+pub(crate) struct Background {
+    env: sys::napi_env,
+    intrinsics: Rc<Intrinsics>,
+    next: Cell<u64>,
+    calls: RefCell<BTreeMap<u64, Call>>,
+    /// How many of them wait for their turn.
+    waiting: Cell<usize>,
+    mailbox: Arc<Mailbox>,
+    heartbeat: Option<Rc<Heartbeat>>,
+    /// No JavaScript can run any more.
+    ending: Cell<bool>,
+}
+
+impl Background {
+    /// That of an environment, made at its first asynchronous call.
+    ///
+    /// # Safety
+    /// `env` is live, and `environment` is that of it.
+    unsafe fn of(env: sys::napi_env, environment: &Environment) -> Result<&Self, sys::napi_status> {
+        if let Some(background) = environment.background.get() {
+            return Ok(background);
+        }
+        // SAFETY: the caller's; the environment's thread runs all of this.
+        let background = unsafe {
+            let mailbox = Mailbox::new(env)?;
+            // Registered after the mailbox, and so called before the mailbox goes.
+            let status = sys::napi_add_async_cleanup_hook(env, Some(clean_up), env.cast(), ptr::null_mut());
+            if status != sys::Status::napi_ok {
+                return Err(status);
+            }
+            let heartbeat = Heartbeat::new(env, move || {
+                if let Ok(environment) = environment::current(&Env::from_raw(env))
+                    && let Some(background) = environment.background.get()
+                {
+                    background.beat();
+                }
+            });
+            Self {
+                env,
+                intrinsics: Rc::clone(&environment.intrinsics),
+                next: Cell::new(1),
+                calls: RefCell::default(),
+                waiting: Cell::new(0),
+                mailbox,
+                heartbeat,
+                ending: Cell::new(false),
+            }
+        };
+        Ok(environment.background.get_or_init(|| background))
+    }
+
+    /// Hands a call whose turn has come to the pool.
+    fn start(&self, task: Arc<Task>) {
+        let id = task.id;
+        if task.turn.asked() || !self.calls.borrow().contains_key(&id) {
+            task.forgo();
+            self.finish(id);
+            return;
+        }
+        let mut work = ptr::null_mut();
+        let data = Arc::into_raw(task);
+        // SAFETY: env is live and this is its thread; the name is a string of it; data is a Task, which `complete` takes
+        // back, once, after `execute`.
+        let status = unsafe {
+            let name = error::string(self.env, "exchangeDataAsync");
+            match sys::napi_create_async_work(
+                self.env,
+                ptr::null_mut(),
+                name,
+                Some(execute),
+                Some(complete),
+                data.cast_mut().cast(),
+                &mut work,
+            ) {
+                sys::Status::napi_ok => sys::napi_queue_async_work(self.env, work),
+                refused => refused,
+            }
+        };
+        if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
+            call.work = work;
+            call.in_pool.set(status == sys::Status::napi_ok);
+        }
+        if status != sys::Status::napi_ok {
+            // SAFETY: the pool has not been given the task, so it is still ours.
+            unsafe { Arc::from_raw(data) }.forgo();
+            self.finish(id);
+        }
+    }
+
+    /// Settles a call that is over: it has returned, or will not be made.
+    fn finish(&self, id: u64) {
+        let Some(call) = self.calls.borrow_mut().remove(&id) else {
+            return;
+        };
+        if let Some(heartbeat) = self.heartbeat.as_ref().filter(|_| self.calls.borrow().is_empty()) {
+            heartbeat.rest();
+        }
+        // SAFETY: env is live and this is its thread; the values are its own. No thread uses the memory: the call is over.
+        unsafe {
+            if !call.work.is_null() {
+                sys::napi_delete_async_work(self.env, call.work);
+            }
+            if !self.ending.get() {
+                self.settle(&call);
+            }
+            call.memory.give_up(self.env);
+            match call.signal {
+                Some(signal) if self.ending.get() => signal.forget(self.env),
+                Some(signal) => signal.leave(self.env),
+                None => {}
+            }
+        }
+    }
+
+    /// # Safety
+    /// The call is over, and JavaScript can run.
+    unsafe fn settle(&self, call: &Call) {
+        let Some(deferred) = call.deferred.take() else { return };
+        let env = self.env;
+        // SAFETY: env is live and this is its thread; the values are its own, and no exception is pending.
+        unsafe {
+            let error = match call.task.outcome() {
+                Ok(count) => {
+                    let message = call.memory.view(env, &self.intrinsics, Some(count));
+                    if !message.is_null() {
+                        sys::napi_resolve_deferred(env, deferred, message);
+                        return;
+                    }
+                    take_exception(env)
+                }
+                Err(error) => {
+                    let error = match *error {
+                        Error::Aborted => abort_error(env, call.signal.as_ref().map(|signal| signal.signal.value(env))),
+                        error => error.create(env),
+                    };
+                    error::define_hidden(env, error, c"buffer", call.memory.view(env, &self.intrinsics, None));
+                    error
+                }
+            };
+            sys::napi_reject_deferred(env, deferred, error);
+        }
+    }
+
+    /// Asks a call to stop. One that has not started is over at once, or when the pool says so.
+    fn ask_to_stop(&self, id: u64) {
+        let look = |call: &Call| (Arc::clone(&call.task), call.in_pool.take().then_some(call.work));
+        let known = self.calls.borrow().get(&id).map(look);
+        let Some((task, work)) = known else { return };
+        if task.ask_to_stop() {
+            self.add_waiting(-1);
+            self.finish(id);
+        } else if let Some(work) = work {
+            // SAFETY: env is live, this is its thread, and the work is in the pool. If it has begun, nothing happens.
+            unsafe { sys::napi_cancel_async_work(self.env, work) };
+            self.mailbox.knock();
+        }
+    }
+
+    fn ask_all_to_stop(&self) {
+        let ids: Vec<u64> = self.calls.borrow().keys().copied().collect();
+        for id in ids {
+            self.ask_to_stop(id);
+        }
+    }
+
+    /// Rejects what a thread is still busy with: it will not be settled later, and a promise that is never settled keeps
+    /// a whole page in memory.
+    fn settle_all(&self) {
+        let calls = self.calls.borrow();
+        let unsettled: Vec<_> = calls.values().filter_map(|call| call.deferred.take()).collect();
+        drop(calls);
+        for deferred in unsettled {
+            // SAFETY: env is live and this is its thread, and nobody else settles the promise: deferred was taken.
+            unsafe { sys::napi_reject_deferred(self.env, deferred, abort_error(self.env, None)) };
+        }
+    }
+
+    /// Whether a call is inside one of these libraries.
+    fn runs(&self, library: impl Fn(&'static Library) -> bool) -> bool {
+        let calls = self.calls.borrow();
+        calls
+            .values()
+            .any(|call| call.task.is_running() && library(call.task.library()))
+    }
+
+    /// The environment is ending: no JavaScript can run any more.
+    fn end(&self) {
+        if !self.ending.replace(true) {
+            self.ask_all_to_stop();
+        }
+    }
+
+    /// What the heartbeat does.
+    fn beat(&self) {
+        // SAFETY: env is live and this is its thread.
+        if unsafe { is_ending(self.env) } {
+            self.end();
+        }
+        for call in self.calls.borrow().values() {
+            call.task.ask_again();
+        }
+    }
+
+    /// Keeps the event loop alive while calls wait for their turn: nothing else in it tells of them.
+    fn add_waiting(&self, change: isize) {
+        let before = self.waiting.get();
+        let after = before.saturating_add_signed(change);
+        self.waiting.set(after);
+        if (before == 0) != (after == 0) {
+            self.mailbox.keep_alive(self.env, after > 0);
+        }
+    }
+}
+
+/// Whether JavaScript can no longer run in an environment. It is asked to throw nothing: Node-API looks at the
+/// environment first, and finds fault with the nothing only then.
+///
+/// # Safety
+/// `env` is live and on its own thread.
+unsafe fn is_ending(env: sys::napi_env) -> bool {
+    // SAFETY: the caller's; Node-API refuses a null value.
+    unsafe { sys::napi_throw(env, ptr::null_mut()) != sys::Status::napi_invalid_arg }
+}
+
+/// What a thread of the pool does.
+unsafe extern "C" fn execute(_env: sys::napi_env, data: *mut c_void) {
+    // SAFETY: data is a Task whose turn has come, and stays one until `complete`, which follows this. Its memory is kept
+    // by a strong reference until then. It is either out of JavaScript's reach, or shared: then others may write at the
+    // same time, a race on plain bytes that the library sees through a C pointer, as the caller chose.
+    unsafe { (*data.cast::<Task>()).run() };
+}
+
+/// Called on the environment's thread when the pool has done with a call, or has dropped it.
+unsafe extern "C" fn complete(env: sys::napi_env, status: sys::napi_status, data: *mut c_void) {
+    // SAFETY: data is the Task that the work was created with, taken back once.
+    let task = unsafe { Arc::from_raw(data.cast::<Task>().cast_const()) };
+    if status == sys::Status::napi_cancelled {
+        task.forgo();
+    }
+    if let Ok(environment) = environment::current(&Env::from_raw(env))
+        && let Some(background) = environment.background.get()
+    {
+        if let Some(call) = background.calls.borrow().get(&task.id) {
+            call.in_pool.set(false);
+        }
+        // SAFETY: env is live and this is its thread.
+        if unsafe { is_ending(env) } {
+            background.end();
+        }
+        background.finish(task.id);
+    }
+}
+
+/// Called when the environment ends, with no work of its own left in the pool.
+unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *mut c_void) {
+    let environment = environment::current(&Env::from_raw(env.cast()));
+    let background = environment
+        .as_ref()
+        .ok()
+        .and_then(|environment| environment.background.get());
+    if let Some(background) = background {
+        background.end();
+        background.mailbox.close();
+    }
+    match background.and_then(|background| background.heartbeat.as_ref()) {
+        // SAFETY: the hook is this one, and nothing starts the heartbeat after the end.
+        Some(heartbeat) => unsafe { heartbeat.close(hook) },
+        // SAFETY: the hook is this one, given back once.
+        None => drop(unsafe { sys::napi_remove_async_cleanup_hook(hook) }),
+    }
+}
+
+/// Has an environment leave its libraries while JavaScript can still run, and before anything waits for the pool: at the
+/// 'exit' event of its process object, and in a page at 'pagehide'. When a window is closed that is the last that its
+/// process hears before Chromium ends it.
+pub(crate) fn listen_for_end(env: &Env) -> napi::Result<()> {
+    let global = env.get_global()?;
+    let global = Object::from_raw(env.raw(), global.raw());
+    let process = global.get_named_property::<Object>("process").unwrap_or(global);
+    for (emitter, method, event, callback) in [
+        (process, c"on", "exit", on_exit as Callback),
+        (global, c"addEventListener", "pagehide", on_page_hide as Callback),
+    ] {
+        let listener = environment::function(env, c"leaveLibraries", callback, ptr::null())?;
+        // SAFETY: env is live, and the values are its own. What has no such method has no such event either.
+        unsafe {
+            match property(env.raw(), emitter.raw(), method) {
+                Ok(listen) => {
+                    let arguments = [error::string(env.raw(), event), listener.raw()];
+                    call(env.raw(), emitter.raw(), listen, &arguments);
+                }
+                Err(_) => drop(take_exception(env.raw())),
+            }
+        }
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn on_exit(env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
+    if let Ok(environment) = environment::current(&Env::from_raw(env)) {
+        leave(&environment);
+    }
+    ptr::null_mut()
+}
+
+unsafe extern "C" fn on_page_hide(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let (mut argc, mut event, mut trusted) = (1, ptr::null_mut(), false);
+    // SAFETY: called by Node-API with a live env and info; the out-pointers are null or places of their types. A page
+    // can make events of its own, and those are not trusted.
+    unsafe {
+        sys::napi_get_cb_info(env, info, &mut argc, &mut event, ptr::null_mut(), ptr::null_mut());
+        match property(env, event, c"isTrusted") {
+            Ok(answer) => drop(sys::napi_get_value_bool(env, answer, &mut trusted)),
+            Err(_) => drop(take_exception(env)),
+        }
+        if trusted { on_exit(env, info) } else { ptr::null_mut() }
+    }
+}
+
+/// Stops and settles what goes on in an environment, and closes its libraries. Should it go on to exist all the same,
+/// the next exchange opens them again.
+fn leave(environment: &Environment) {
+    /// How long to wait for libraries that were asked to stop. Chromium ends a page that is still busy half a second
+    /// after its window was closed.
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    let Some(background) = environment.background.get() else {
+        environment.close_libraries(|_| true);
+        return;
+    };
+    background.ask_all_to_stop();
+    background.settle_all();
+    let begun = Instant::now();
+    while background.runs(|_| true) && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    environment.close_libraries(|library| !background.runs(|other| other == library));
+}
+
+/// Where other threads leave the calls of an environment whose turn has come.
+struct Mailbox(Mutex<Option<Inbox>>);
+
+struct Inbox {
+    ready: Vec<Arc<Task>>,
+    bell: sys::napi_threadsafe_function,
+}
+
+// SAFETY: a thread-safe function may be called from any thread. It ends when its environment does, and the inbox is gone
+// before that.
+unsafe impl Send for Inbox {}
+
+impl Mailbox {
+    /// # Safety
+    /// `env` is live.
+    unsafe fn new(env: sys::napi_env) -> Result<Arc<Self>, sys::napi_status> {
+        let mut bell = ptr::null_mut();
+        // SAFETY: env is live, the name is one of its strings, and bell is a place for the answer. Without a JavaScript
+        // function there has to be a native one, and there is.
+        unsafe {
+            let status = sys::napi_create_threadsafe_function(
+                env,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                error::string(env, "exchangeDataAsync"),
+                0,
+                1,
+                ptr::null_mut(),
+                None,
+                ptr::null_mut(),
+                Some(empty_mailbox),
+                &mut bell,
+            );
+            if status != sys::Status::napi_ok {
+                return Err(status);
+            }
+            sys::napi_unref_threadsafe_function(env, bell);
+        }
+        let ready = Vec::new();
+        Ok(Arc::new(Self(Mutex::new(Some(Inbox { ready, bell })))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Inbox>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<Arc<Task>> {
+        self.lock()
+            .as_mut()
+            .map(|inbox| std::mem::take(&mut inbox.ready))
+            .unwrap_or_default()
+    }
+
+    /// Has the environment's thread look into the mailbox, and its event loop at its timers.
+    fn knock(&self) {
+        if let Some(inbox) = &*self.lock() {
+            inbox.ring();
+        }
+    }
+
+    fn keep_alive(&self, env: sys::napi_env, alive: bool) {
+        if let Some(inbox) = &*self.lock() {
+            let change = if alive {
+                sys::napi_ref_threadsafe_function
+            } else {
+                sys::napi_unref_threadsafe_function
+            };
+            // SAFETY: env is live, this is its thread, and the bell is its own.
+            unsafe { change(env, inbox.bell) };
+        }
+    }
+
+    /// From here on nobody hears. Calls that were not fetched are not made.
+    fn close(&self) {
+        let inbox = self.lock().take();
+        for task in inbox.map(|inbox| inbox.ready).unwrap_or_default() {
+            task.forgo();
+        }
+    }
+}
+
+impl Inbox {
+    fn ring(&self) {
+        const MODE: sys::napi_threadsafe_function_call_mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+        // SAFETY: the bell exists as long as the inbox. Its queue has no limit, so that no ring gets lost.
+        unsafe { sys::napi_call_threadsafe_function(self.bell, ptr::null_mut(), MODE) };
+    }
+}
+
+impl Home for Mailbox {
+    fn turn_has_come(&self, task: Arc<Task>) -> bool {
+        let mut inbox = self.lock();
+        let Some(inbox) = inbox.as_mut() else { return false };
+        inbox.ready.push(task);
+        inbox.ring();
+        true
+    }
+}
+
+unsafe extern "C" fn empty_mailbox(
+    env: sys::napi_env,
+    _function: sys::napi_value,
+    _context: *mut c_void,
+    _data: *mut c_void,
+) {
+    // Null when the environment is ending; the mailbox is closed then.
+    if env.is_null() {
+        return;
+    }
+    if let Ok(environment) = environment::current(&Env::from_raw(env))
+        && let Some(background) = environment.background.get()
+    {
+        for task in background.mailbox.take() {
+            background.add_waiting(-1);
+            background.start(task);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The memory of a buffer, taken out of JavaScript's reach and given back.
+
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+
+use napi::bindgen_prelude::{Env, FnArgs, Function, JsObjectValue, JsValue, Object, Result, Unknown, ValueType};
+use napi::sys;
+
+use crate::error::Error;
+use crate::exchange::is_bytes;
+
+/// The bytes that JavaScript has passed.
+#[derive(Clone, Copy)]
+pub(crate) struct View {
+    data: *mut c_void,
+    len: usize,
+    buffer: sys::napi_value,
+    offset: usize,
+}
+
+impl View {
+    /// # Safety
+    /// `env` is live and `value` is one of its values.
+    pub(crate) unsafe fn of(env: sys::napi_env, value: sys::napi_value) -> std::result::Result<Self, Box<Error>> {
+        // Node-API leaves the kind as it is for one that it does not know.
+        let mut kind = sys::TypedarrayType::int8_array;
+        let mut view = Self {
+            data: ptr::null_mut(),
+            len: 0,
+            buffer: ptr::null_mut(),
+            offset: 0,
+        };
+        let mut detached = false;
+        // SAFETY: env and value are live, and the out-pointers are places of their types. The buffer is asked about only
+        // when it was written.
+        unsafe {
+            let status = sys::napi_get_typedarray_info(
+                env,
+                value,
+                &mut kind,
+                &mut view.len,
+                &mut view.data,
+                &mut view.buffer,
+                &mut view.offset,
+            );
+            if status != sys::Status::napi_ok || !is_bytes(kind) {
+                return Err(Error::invalid_buffer(env, value));
+            }
+            sys::napi_is_detached_arraybuffer(env, view.buffer, &mut detached);
+        }
+        if detached {
+            return Err(Box::new(Error::BufferDetached));
+        }
+        Ok(view)
+    }
+}
+
+/// Memory that no JavaScript can reach, or that is shared and can be reached by all who have it.
+pub(crate) struct Memory {
+    /// Its ArrayBuffer or SharedArrayBuffer: as long as it is referred to, the memory stays where it is.
+    owner: Reference,
+    shared: bool,
+    offset: usize,
+    pub(crate) data: NonNull<u8>,
+    pub(crate) len: usize,
+}
+
+impl Memory {
+    /// Takes a view's memory: detaches its ArrayBuffer, or refers to its SharedArrayBuffer, which can be neither
+    /// detached nor freed nor made shorter.
+    ///
+    /// # Safety
+    /// `env` is live, the view was just found there, and no exception is pending.
+    pub(crate) unsafe fn take(
+        env: sys::napi_env,
+        intrinsics: &Intrinsics,
+        view: &View,
+    ) -> std::result::Result<Self, Box<Error>> {
+        let mut detachable = false;
+        // SAFETY: the caller's, here and below; every out-pointer is a place of its type. No JavaScript of the caller's
+        // runs in here: the intrinsics are those that V8 came with.
+        unsafe {
+            sys::napi_is_arraybuffer(env, view.buffer, &mut detachable);
+            if detachable {
+                return Self::detach(env, intrinsics, view);
+            }
+            Ok(Self {
+                owner: Reference::new(env, view.buffer).ok_or(Error::BufferImmovable)?,
+                shared: true,
+                offset: view.offset,
+                data: not_null(view.data),
+                len: view.len,
+            })
+        }
+    }
+
+    /// # Safety
+    /// As [`take`](Self::take).
+    unsafe fn detach(
+        env: sys::napi_env,
+        intrinsics: &Intrinsics,
+        view: &View,
+    ) -> std::result::Result<Self, Box<Error>> {
+        let (mut data, mut total) = (ptr::null_mut(), 0);
+        // SAFETY: as in `take`.
+        unsafe {
+            sys::napi_get_arraybuffer_info(env, view.buffer, &mut data, &mut total);
+            if intrinsics.is_resizable(env, view.buffer) {
+                return Err(Box::new(Error::BufferResizable));
+            }
+            if view.offset != 0 || view.len != total {
+                return Err(Box::new(Error::BufferInPart {
+                    offset: view.offset,
+                    len: view.len,
+                    total,
+                }));
+            }
+            let moved = intrinsics.transfer(env, view.buffer).ok_or(Error::BufferImmovable)?;
+            let mut detached = false;
+            sys::napi_is_detached_arraybuffer(env, view.buffer, &mut detached);
+            if !detached {
+                return Err(Box::new(Error::BufferImmovable)); // structuredClone has copied what it could not move
+            }
+            let owner = Reference::new(env, moved).ok_or(Error::BufferImmovable)?;
+            sys::napi_get_arraybuffer_info(env, moved, &mut data, &mut total);
+            Ok(Self {
+                owner,
+                shared: false,
+                offset: 0,
+                data: not_null(data),
+                len: total,
+            })
+        }
+    }
+
+    /// A view of the first `len` bytes, or of all of them. Null, with an exception pending, if V8 has no room for it.
+    ///
+    /// # Safety
+    /// `env` is live and that of the memory, no other thread writes to it any more, and no exception is pending.
+    pub(crate) unsafe fn view(&self, env: sys::napi_env, intrinsics: &Intrinsics, len: Option<u32>) -> sys::napi_value {
+        let len = len.map_or(self.len, |len| len as usize);
+        let mut view = ptr::null_mut();
+        // SAFETY: the caller's. The owner has so many bytes there: a message is never longer than the memory it is in.
+        unsafe {
+            let owner = self.owner.value(env);
+            if self.shared {
+                return intrinsics.view_shared(env, owner, self.offset, len);
+            }
+            sys::napi_create_typedarray(
+                env,
+                sys::TypedarrayType::uint8_array,
+                len,
+                owner,
+                self.offset,
+                &mut view,
+            );
+        }
+        view
+    }
+
+    /// # Safety
+    /// `env` is live and that of the memory, and no other thread uses it any more.
+    pub(crate) unsafe fn give_up(self, env: sys::napi_env) {
+        // SAFETY: the caller's.
+        unsafe { self.owner.give_up(env) };
+    }
+}
+
+/// A pointer that is not null, which is what the contract gives a library whose buffer is empty.
+fn not_null(data: *mut c_void) -> NonNull<u8> {
+    NonNull::new(data.cast()).unwrap_or(NonNull::dangling())
+}
+
+/// A strong reference to a JavaScript object. It ends with its environment, if it is not given up before.
+pub(crate) struct Reference(sys::napi_ref);
+
+impl Reference {
+    /// Nothing, if the value is null or no object.
+    ///
+    /// # Safety
+    /// `env` is live and `value` is null or one of its values.
+    pub(crate) unsafe fn new(env: sys::napi_env, value: sys::napi_value) -> Option<Self> {
+        let mut reference = ptr::null_mut();
+        // SAFETY: the caller's; Node-API refuses a null value, and reference is a place for one.
+        let status = unsafe { sys::napi_create_reference(env, value, 1, &mut reference) };
+        (status == sys::Status::napi_ok).then_some(Self(reference))
+    }
+
+    /// # Safety
+    /// `env` is live and that of the reference.
+    pub(crate) unsafe fn value(&self, env: sys::napi_env) -> sys::napi_value {
+        let mut value = ptr::null_mut();
+        // SAFETY: the caller's, and value is a place for one.
+        unsafe { sys::napi_get_reference_value(env, self.0, &mut value) };
+        value
+    }
+
+    /// # Safety
+    /// `env` is live and that of the reference.
+    pub(crate) unsafe fn give_up(self, env: sys::napi_env) {
+        // SAFETY: the caller's, and it is done once.
+        unsafe { sys::napi_delete_reference(env, self.0) };
+    }
+}
+
+/// What V8 came with, captured before a page's scripts can put something else in its place.
+pub(crate) struct Intrinsics {
+    /// `ArrayBuffer.prototype.transfer`, or where there is none yet (Node.js 20) `structuredClone`.
+    transfer: Reference,
+    by_clone: bool,
+    /// The getter of `ArrayBuffer.prototype.resizable`, where there is one.
+    resizable: Option<Reference>,
+    uint8_array: Reference,
+}
+
+impl Intrinsics {
+    pub(crate) fn capture(env: &Env) -> Result<Self> {
+        let global = env.get_global()?;
+        // A constructor is a function; napi-rs takes a plain Object for its properties.
+        let of_constructor = |name| -> Result<Object> {
+            let constructor = global.get_named_property::<Unknown>(name)?;
+            Ok(Object::from_raw(env.raw(), constructor.raw()))
+        };
+        let array_buffer = of_constructor("ArrayBuffer")?;
+        let prototype = array_buffer.get_named_property::<Object>("prototype")?;
+        let transfer = prototype.get_named_property::<Unknown>("transfer")?;
+        let by_clone = transfer.get_type()? != ValueType::Function;
+        let transfer = if by_clone {
+            global.get_named_property::<Unknown>("structuredClone")?
+        } else {
+            transfer
+        };
+        let describe = of_constructor("Object")?
+            .get_named_property::<Function<FnArgs<(Object, &str)>, Unknown>>("getOwnPropertyDescriptor")?;
+        let resizable = describe.call((prototype, "resizable").into())?;
+        let resizable = match resizable.get_type()? {
+            // SAFETY: it is an object.
+            ValueType::Object => unsafe { resizable.cast::<Object>() }?
+                .get_named_property::<Unknown>("get")?
+                .raw(),
+            _ => ptr::null_mut(),
+        };
+        let uint8_array = global.get_named_property::<Unknown>("Uint8Array")?;
+        // SAFETY: env is live, and the values are its own, or null.
+        unsafe {
+            let missing = || napi::Error::from_reason("V8's own ArrayBuffer is not whole");
+            Ok(Self {
+                transfer: Reference::new(env.raw(), transfer.raw()).ok_or_else(missing)?,
+                by_clone,
+                resizable: Reference::new(env.raw(), resizable),
+                uint8_array: Reference::new(env.raw(), uint8_array.raw()).ok_or_else(missing)?,
+            })
+        }
+    }
+
+    /// Moves an ArrayBuffer's memory to a new one, without a copy. Nothing, if V8 refuses.
+    ///
+    /// # Safety
+    /// `env` is live, `buffer` is one of its values, and no exception is pending.
+    unsafe fn transfer(&self, env: sys::napi_env, buffer: sys::napi_value) -> Option<sys::napi_value> {
+        // SAFETY: the caller's. An object that could not be made is null, which Node-API refuses.
+        unsafe {
+            if !self.by_clone {
+                return call(env, buffer, self.transfer.value(env), &[]);
+            }
+            let (mut list, mut options) = (ptr::null_mut(), ptr::null_mut());
+            sys::napi_create_array_with_length(env, 1, &mut list);
+            sys::napi_set_element(env, list, 0, buffer);
+            sys::napi_create_object(env, &mut options);
+            sys::napi_set_named_property(env, options, c"transfer".as_ptr(), list);
+            call(env, undefined(env), self.transfer.value(env), &[buffer, options])
+        }
+    }
+
+    /// # Safety
+    /// `env` is live, `buffer` is one of its ArrayBuffers, and no exception is pending.
+    unsafe fn is_resizable(&self, env: sys::napi_env, buffer: sys::napi_value) -> bool {
+        let mut resizable = false;
+        // SAFETY: the caller's, and resizable is a place for the answer.
+        unsafe {
+            if let Some(getter) = &self.resizable
+                && let Some(answer) = call(env, buffer, getter.value(env), &[])
+            {
+                sys::napi_get_value_bool(env, answer, &mut resizable);
+            }
+        }
+        resizable
+    }
+
+    /// A view of a SharedArrayBuffer, which Node-API has no function for.
+    ///
+    /// # Safety
+    /// `env` is live, and `buffer` is one of its values.
+    unsafe fn view_shared(
+        &self,
+        env: sys::napi_env,
+        buffer: sys::napi_value,
+        offset: usize,
+        len: usize,
+    ) -> sys::napi_value {
+        let (mut first, mut count, mut view) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: env is live, and the out-pointers are places for a value. A length of a buffer is a safe integer.
+        unsafe {
+            sys::napi_create_int64(env, offset.cast_signed() as i64, &mut first);
+            sys::napi_create_int64(env, len.cast_signed() as i64, &mut count);
+            let arguments = [buffer, first, count];
+            sys::napi_new_instance(env, self.uint8_array.value(env), 3, arguments.as_ptr(), &mut view);
+        }
+        view
+    }
+}
+
+/// Calls a function. Nothing, if it throws; the exception is gone then.
+///
+/// # Safety
+/// `env` is live, the values are null or its own, and no exception is pending.
+pub(crate) unsafe fn call(
+    env: sys::napi_env,
+    this: sys::napi_value,
+    function: sys::napi_value,
+    arguments: &[sys::napi_value],
+) -> Option<sys::napi_value> {
+    let mut result = ptr::null_mut();
+    // SAFETY: the caller's; Node-API refuses a null function; the arguments are as many as their slice says.
+    unsafe {
+        match sys::napi_call_function(env, this, function, arguments.len(), arguments.as_ptr(), &mut result) {
+            sys::Status::napi_ok => Some(result),
+            _ => {
+                take_exception(env);
+                None
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `env` is live.
+pub(crate) unsafe fn take_exception(env: sys::napi_env) -> sys::napi_value {
+    let mut exception = ptr::null_mut();
+    // SAFETY: env is live, and exception is a place for one value: undefined if none is pending.
+    unsafe { sys::napi_get_and_clear_last_exception(env, &mut exception) };
+    exception
+}
+
+/// # Safety
+/// `env` is live.
+unsafe fn undefined(env: sys::napi_env) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: env is live, and value is a place for one.
+    unsafe { sys::napi_get_undefined(env, &mut value) };
+    value
+}
