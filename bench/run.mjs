@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { libraryName, rust } from '../scripts/build.mjs';
 import { own } from '../scripts/children.mjs';
 import { command, Failure, npm, progress, run, say } from '../scripts/console.mjs';
 import { openDisplay } from '../scripts/display.mjs';
@@ -57,6 +58,8 @@ async function compileNative() {
   for (const [compiler, source, output, flags] of /** @type {[string, string, string, string[]][]} */ ([
     ['cc', 'fill.c', 'fill.so', abi],
     ['cc', 'fill.c', 'fill-serial.so', [...abi, '-DSERIAL']],
+    ['cc', 'fill.c', 'fill-slow.so', [...abi, '-DSLEEP_MS=100']],
+    ['cc', 'fill.c', 'fill-timed.so', [...abi, '-DTIMED']],
     ['cc', 'raw.c', 'raw.node', nodeApi],
     ['c++', 'addon-api.cc', 'addon-api.node', ['-std=c++17', ...nodeApi]],
   ])) {
@@ -64,6 +67,12 @@ async function compileNative() {
     const { status, output: words } = await run(compiler, args);
     if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${words}`);
   }
+  const { triple } = await rust();
+  const args = ['build', '--quiet', '--release', '--target', triple, '-p', 'bench-async-task'];
+  const { status, output } = await run('cargo', args, { cwd: root });
+  if (status !== 0) throw new Failure(`cargo ${args.join(' ')}\n${output}`);
+  const addon = path.join(root, 'target', triple, 'release', libraryName('bench_async_task'));
+  fs.copyFileSync(addon, path.join(built, 'async-task.node'));
 }
 
 /**
@@ -83,6 +92,8 @@ async function measure(electron, environment) {
         INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
         BENCH_LIBRARY: library,
         BENCH_SERIAL_LIBRARY: path.join(built, 'fill-serial.so'),
+        BENCH_TIMED_LIBRARY: path.join(built, 'fill-timed.so'),
+        BENCH_SLOW_LIBRARY: path.join(built, 'fill-slow.so'),
         BENCH_NATIVE: built,
         BENCH_ROUNDS: String(ROUNDS),
       },
@@ -112,14 +123,52 @@ function ratio(row, other) {
   return median(row.ns.map((ns, round) => ns / other.ns[round]));
 }
 
-/** @param {{ versions: any, bytes: number, rows: Row[], memory: { calls: number, grownBytes: number } }[]} runs */
+/**
+ * What a renderer has measured.
+ * @typedef {object} Run
+ * @property {any} versions
+ * @property {number} bytes
+ * @property {Row[]} rows
+ * @property {{ calls: number, grownBytes: number }} memory
+ * @property {{ bytes: number, rows: Row[] }[]} async
+ * @property {{ id: string, ratios: number[] }[]} wholeOverParts
+ * @property {{ calls: number, took: number, longest: number }} longestTask
+ * @property {{ calls: number, grownBytes: number[] }} asyncMemory
+ */
+
+/**
+ * The rows of several renderers, as if they were one.
+ * @param {Row[][]} runs
+ */
+function joined(runs) {
+  return runs[0].map(({ id }, index) => ({ id, ns: runs.flatMap((rows) => rows[index].ns) }));
+}
+
+/** @param {Row[]} rows @param {string} id */
+function byId(rows, id) {
+  return /** @type {Row} */ (rows.find((row) => row.id === id));
+}
+
+/** @param {string} text */
+function out(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/** @param {string} first @param {string[]} cells */
+function line(first, ...cells) {
+  out(first.padEnd(38) + cells.map((cell) => cell.padStart(12)).join(''));
+}
+
+/** @param {number} bytes */
+function mib(bytes) {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** @param {Run[]} runs */
 function print(runs) {
   const [{ versions, bytes, memory }] = runs;
-  const rows = runs[0].rows.map(({ id }, index) => ({ id, ns: runs.flatMap((run) => run.rows[index].ns) }));
-  const row = (/** @type {string} */ id) => /** @type {Row} */ (rows.find((row) => row.id === id));
-  const out = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
-  const line = (/** @type {string} */ first, /** @type {string[]} */ ...cells) =>
-    out(first.padEnd(38) + cells.map((cell) => cell.padStart(12)).join(''));
+  const rows = joined(runs.map((run) => run.rows));
+  const row = (/** @type {string} */ id) => byId(rows, id);
 
   const cpus = os.cpus();
   out(
@@ -141,4 +190,33 @@ function print(runs) {
   if (Math.abs(twice - 1) > 0.1) out('This run is too noisy to compare.');
   const grown = runs.map((run) => `${(run.memory.grownBytes / 1024).toFixed(0)} KiB`).join(', ');
   out(`memory: ${memory.calls.toLocaleString('en')} calls left ${grown} of resident memory`);
+  printAsync(runs);
+}
+
+/** @param {Run[]} runs */
+function printAsync(runs) {
+  const [small, large] = runs[0].async.map(({ bytes }, size) => ({
+    bytes,
+    rows: joined(runs.map((run) => run.async[size].rows)),
+  }));
+  for (const { bytes, rows } of [small, large]) {
+    out(`\non another thread, ${bytes} bytes; from the call to its promise, one after the other`);
+    line('', 'best us', 'median us', '/ AsyncTask');
+    for (const each of rows) {
+      const us = (/** @type {number} */ ns) => (ns / 1000).toFixed(1);
+      const against = ratio(each, byId(rows, 'peer/napi-rs AsyncTask')).toFixed(2);
+      line(each.id, us(Math.min(...each.ns)), us(median(each.ns)), against);
+    }
+  }
+  for (const [index, { id }] of runs[0].wholeOverParts.entries()) {
+    const whole = median(runs.flatMap(({ wholeOverParts }) => wholeOverParts[index].ratios));
+    out(`${large.bytes} bytes over the library's own time and the rest of a 64-byte call: ${whole.toFixed(3)}, ${id}`);
+  }
+  for (const { longestTask, asyncMemory } of runs) {
+    const { calls, took, longest } = longestTask;
+    out(
+      `${calls} calls of 100 ms: ${took.toFixed(0)} ms, and the main thread was busy for ${longest.toFixed(1)} ms at most; ` +
+        `${asyncMemory.calls.toLocaleString('en')} calls left ${asyncMemory.grownBytes.map(mib).join(', ')} after each quarter`,
+    );
+  }
 }

@@ -17,10 +17,10 @@ use napi::sys;
 
 use crate::environment::{self, Binding, Callback, Environment};
 use crate::error::{self, Error};
-use crate::heartbeat::Heartbeat;
 use crate::library::Library;
 use crate::memory::{Intrinsics, Memory, Reference, View, call, take_exception};
 use crate::task::{Home, Task};
+use crate::watch::Watch;
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -153,8 +153,8 @@ unsafe fn begin(
             in_pool: Cell::new(false),
         };
         background.calls.borrow_mut().insert(id, call);
-        if let Some(heartbeat) = &background.heartbeat {
-            heartbeat.start();
+        if let Some(watch) = &background.watch {
+            watch.start();
         }
         if task.enter() {
             background.start(task);
@@ -338,7 +338,7 @@ pub(crate) struct Background {
     /// How many of them wait for their turn.
     waiting: Cell<usize>,
     mailbox: Arc<Mailbox>,
-    heartbeat: Option<Rc<Heartbeat>>,
+    watch: Option<Rc<Watch>>,
     /// No JavaScript can run any more.
     ending: Cell<bool>,
 }
@@ -360,13 +360,6 @@ impl Background {
             if status != sys::Status::napi_ok {
                 return Err(status);
             }
-            let heartbeat = Heartbeat::new(env, move || {
-                if let Ok(environment) = environment::current(&Env::from_raw(env))
-                    && let Some(background) = environment.background.get()
-                {
-                    background.beat();
-                }
-            });
             Self {
                 env,
                 intrinsics: Rc::clone(&environment.intrinsics),
@@ -374,7 +367,7 @@ impl Background {
                 calls: RefCell::default(),
                 waiting: Cell::new(0),
                 mailbox,
-                heartbeat,
+                watch: Watch::new(env, end_if_ending, remind),
                 ending: Cell::new(false),
             }
         };
@@ -424,8 +417,8 @@ impl Background {
         let Some(call) = self.calls.borrow_mut().remove(&id) else {
             return;
         };
-        if let Some(heartbeat) = self.heartbeat.as_ref().filter(|_| self.calls.borrow().is_empty()) {
-            heartbeat.rest();
+        if let Some(watch) = self.watch.as_ref().filter(|_| self.calls.borrow().is_empty()) {
+            watch.rest();
         }
         // SAFETY: env is live and this is its thread; the values are its own. No thread uses the memory: the call is over.
         unsafe {
@@ -484,7 +477,10 @@ impl Background {
         } else if let Some(work) = work {
             // SAFETY: env is live, this is its thread, and the work is in the pool. If it has begun, nothing happens.
             unsafe { sys::napi_cancel_async_work(self.env, work) };
-            self.mailbox.knock();
+            if let Some(watch) = &self.watch {
+                watch.start_reminding();
+                self.mailbox.knock(); // an event loop that waits does not know of the timer yet
+            }
         }
     }
 
@@ -522,12 +518,8 @@ impl Background {
         }
     }
 
-    /// What the heartbeat does.
-    fn beat(&self) {
-        // SAFETY: env is live and this is its thread.
-        if unsafe { is_ending(self.env) } {
-            self.end();
-        }
+    /// Asks again those that were asked to stop.
+    fn remind(&self) {
         for call in self.calls.borrow().values() {
             call.task.ask_again();
         }
@@ -583,6 +575,26 @@ unsafe extern "C" fn complete(env: sys::napi_env, status: sys::napi_status, data
     }
 }
 
+/// What is done when the event loop is about to wait.
+fn end_if_ending(env: sys::napi_env) {
+    // SAFETY: env is live and this is its thread.
+    if unsafe { is_ending(env) }
+        && let Ok(environment) = environment::current(&Env::from_raw(env))
+        && let Some(background) = environment.background.get()
+    {
+        background.end();
+    }
+}
+
+/// What is done from time to time when calls were asked to stop.
+fn remind(env: sys::napi_env) {
+    if let Ok(environment) = environment::current(&Env::from_raw(env))
+        && let Some(background) = environment.background.get()
+    {
+        background.remind();
+    }
+}
+
 /// Called when the environment ends, with no work of its own left in the pool.
 unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *mut c_void) {
     let environment = environment::current(&Env::from_raw(env.cast()));
@@ -594,9 +606,9 @@ unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *m
         background.end();
         background.mailbox.close();
     }
-    match background.and_then(|background| background.heartbeat.as_ref()) {
-        // SAFETY: the hook is this one, and nothing starts the heartbeat after the end.
-        Some(heartbeat) => unsafe { heartbeat.close(hook) },
+    match background.and_then(|background| background.watch.as_ref()) {
+        // SAFETY: the hook is this one, and nothing uses the watch after the end.
+        Some(watch) => unsafe { watch.close(hook) },
         // SAFETY: the hook is this one, given back once.
         None => drop(unsafe { sys::napi_remove_async_cleanup_hook(hook) }),
     }
@@ -663,8 +675,14 @@ fn leave(environment: &Environment) {
     background.ask_all_to_stop();
     background.settle_all();
     let begun = Instant::now();
-    while background.runs(|_| true) && begun.elapsed() < PATIENCE {
+    for asked in 1.. {
+        if !background.runs(|_| true) || begun.elapsed() > PATIENCE {
+            break;
+        }
         std::thread::sleep(Duration::from_millis(1));
+        if asked % 25 == 0 {
+            background.remind();
+        }
     }
     environment.close_libraries(|library| !background.runs(|other| other == library));
 }

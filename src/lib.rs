@@ -6,12 +6,12 @@ mod environment;
 mod error;
 mod exchange;
 mod exchange_async;
-mod heartbeat;
 mod library;
 mod locate;
 mod memory;
 mod task;
 mod turns;
+mod watch;
 
 use std::path::PathBuf;
 

@@ -14,6 +14,7 @@ use crate::library::{Cancel, Close};
 use crate::task::Task;
 
 /// The turns of one library.
+#[repr(C, align(64))] // what a synchronous call touches is in one cache line, wherever the allocator puts it
 pub(crate) struct Turns {
     /// Somebody is inside; used only when `serial`.
     running: AtomicBool,

@@ -3,7 +3,14 @@
 
 const { ipcRenderer } = require('electron');
 
-const { BENCH_LIBRARY = '', BENCH_SERIAL_LIBRARY = '', BENCH_NATIVE = '', BENCH_ROUNDS = '' } = process.env;
+const {
+  BENCH_LIBRARY = '',
+  BENCH_SERIAL_LIBRARY = '',
+  BENCH_SLOW_LIBRARY = '',
+  BENCH_TIMED_LIBRARY = '',
+  BENCH_NATIVE = '',
+  BENCH_ROUNDS = '',
+} = process.env;
 const ROUNDS = Number(BENCH_ROUNDS);
 const BATCH_MS = 40;
 const BYTES = 64;
@@ -84,6 +91,138 @@ function measure() {
   return entries.map(({ id, ns }) => ({ id, ns }));
 }
 
+const ASYNC_BATCH = 1000;
+const LARGE_BYTES = 8 * 1024 * 1024;
+const LARGE_BATCH = 30;
+
+/** @typedef {(buffer: Uint8Array) => Promise<Uint8Array>} AsyncCall gives back the buffer for the next one */
+
+/** @param {string} library @returns {AsyncCall} */
+function asyncTask(library) {
+  const { Library } = nativeModule('async-task');
+  const task = new Library(library);
+  return async (buffer) => {
+    await task.exchange(buffer);
+    return buffer;
+  };
+}
+
+/**
+ * Calls on another thread, one after the other: nanoseconds for a call and the way to its promise, in each round.
+ * @param {number} bytes @param {number} batch
+ */
+async function measureAsync(bytes, batch) {
+  const { exchangeDataAsync, exchangeDataInPlace } = require('../../index.js');
+  const viaTask = asyncTask(BENCH_LIBRARY);
+  /** @type {Record<string, AsyncCall>} */
+  const calls = {
+    'in-place/async': exchangeDataAsync,
+    'peer/napi-rs AsyncTask': viaTask,
+    'peer/napi-rs AsyncTask, again': viaTask,
+    'in-place/default': async (buffer) => {
+      exchangeDataInPlace(buffer);
+      return buffer;
+    },
+  };
+  const rows = Object.entries(calls).map(([id, call]) => ({
+    id,
+    call,
+    buffer: /** @type {Uint8Array} */ (new Uint8Array(bytes)),
+    ns: [0],
+  }));
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (let turn = 0; turn < rows.length; turn += 1) {
+      const row = rows[(round + 1 + turn) % rows.length];
+      row.buffer.fill(0);
+      const started = process.hrtime.bigint();
+      for (let i = 0; i < batch; i += 1) row.buffer = await row.call(row.buffer);
+      row.ns[Math.max(round, 0)] = Number(process.hrtime.bigint() - started) / batch; // the first round warms up
+      if (row.buffer.length !== bytes || row.buffer.some((byte) => byte !== 0xa5))
+        throw new Error(`${row.id} did not fill the buffer`);
+    }
+  }
+  return { bytes, rows: rows.map(({ id, ns }) => ({ id, ns })) };
+}
+
+/**
+ * The time of a large call over that of its parts: the library's own time for it, and all else that a small call takes.
+ * Both are taken in the same round.
+ */
+async function wholeOverParts() {
+  const { openLibrary } = require('../../index.js');
+  const viaTask = asyncTask(BENCH_TIMED_LIBRARY);
+  /** @type {Record<string, AsyncCall>} */
+  const calls = { 'in-place/async': openLibrary(BENCH_TIMED_LIBRARY).exchangeDataAsync, 'peer/AsyncTask': viaTask };
+  const batch = async (/** @type {AsyncCall} */ call, /** @type {Uint8Array} */ buffer) => {
+    let bytes = buffer;
+    let inLibrary = 0;
+    const started = process.hrtime.bigint();
+    for (let i = 0; i < LARGE_BATCH; i += 1) {
+      bytes = await call(bytes);
+      inLibrary += Number(new DataView(bytes.buffer).getBigInt64(bytes.length - 8, true));
+    }
+    return { bytes, inLibrary, whole: Number(process.hrtime.bigint() - started) };
+  };
+  const rows = Object.entries(calls).map(([id, call]) => ({
+    id,
+    call,
+    small: /** @type {Uint8Array} */ (new Uint8Array(BYTES)),
+    large: /** @type {Uint8Array} */ (new Uint8Array(LARGE_BYTES)),
+    ratios: /** @type {number[]} */ ([]),
+  }));
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (const row of rows) {
+      const small = await batch(row.call, row.small);
+      const large = await batch(row.call, row.large);
+      row.small = small.bytes;
+      row.large = large.bytes;
+      if (round >= 0) row.ratios.push(large.whole / (large.inLibrary + small.whole - small.inLibrary));
+    }
+  }
+  return rows.map(({ id, ratios }) => ({ id, ratios }));
+}
+
+/** How long the main thread was busy at most, while a library worked for two seconds on others. */
+async function longestTask() {
+  const CALLS = 20;
+  const { openLibrary } = require('../../index.js');
+  const { exchangeDataAsync } = openLibrary(BENCH_SLOW_LIBRARY);
+  const buffers = Array.from({ length: CALLS }, () => new Uint8Array(LARGE_BYTES));
+  const { port1, port2 } = new MessageChannel();
+  let last = performance.now();
+  let longest = 0;
+  port2.onmessage = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    port1.postMessage(0); // comes back as the next task
+  };
+  port1.postMessage(0);
+  const started = performance.now();
+  await Promise.all(buffers.map((buffer) => exchangeDataAsync(buffer)));
+  const took = performance.now() - started;
+  port1.close();
+  return { calls: CALLS, took, longest };
+}
+
+/** How much resident memory a hundred thousand calls on other threads leave behind. */
+async function asyncMemory() {
+  const { exchangeDataAsync } = require('../../index.js');
+  const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
+  /** @type {Uint8Array} */
+  let buffer = new Uint8Array(BYTES);
+  const loop = async (/** @type {number} */ times) => {
+    for (let i = 0; i < times; i += 1) buffer = await exchangeDataAsync(buffer);
+    collect();
+    return process.memoryUsage.rss();
+  };
+  const before = await loop(10_000);
+  /** @type {number[]} */
+  const grown = [];
+  for (let part = 0; part < 4; part += 1) grown.push((await loop(25_000)) - before);
+  return { calls: 100_000, grownBytes: grown };
+}
+
 /** How much resident memory ten million calls leave behind. */
 function memory() {
   const { exchangeDataInPlace } = require('../../index.js');
@@ -98,14 +237,21 @@ function memory() {
   return { calls: 10_000_000, grownBytes: process.memoryUsage.rss() - before };
 }
 
-try {
+async function report() {
   const { electron, chrome, node, napi } = process.versions;
-  ipcRenderer.send('result', {
+  return {
     bytes: BYTES,
     versions: { electron, chrome, node, napi },
     rows: measure(),
     memory: memory(),
-  });
-} catch (error) {
-  ipcRenderer.send('failure', error instanceof Error ? error.stack : String(error));
+    asyncMemory: await asyncMemory(),
+    async: [await measureAsync(BYTES, ASYNC_BATCH), await measureAsync(LARGE_BYTES, LARGE_BATCH)],
+    wholeOverParts: await wholeOverParts(),
+    longestTask: await longestTask(),
+  };
 }
+
+report().then(
+  (result) => ipcRenderer.send('result', result),
+  (error) => ipcRenderer.send('failure', error instanceof Error ? error.stack : String(error)),
+);
