@@ -99,7 +99,7 @@ const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((na
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),/;
+const NEEDS_FIXTURES = /^(addon|identity),|^life/;
 
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [
@@ -119,6 +119,7 @@ const STEPS = [
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['window', mocha(['tests/window.test.mjs'])],
+  ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['packaged', mocha(['tests/packaged.test.mjs'])],
   ['start', mocha(['tests/start.test.mjs'])],
 ];

@@ -1,11 +1,12 @@
 // Several JavaScript environments on one library. Runs in Electron's main process: a renderer has no Node workers.
 
 const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../index.js');
-const { fixtureLibrary, until } = require('./fixtures.js');
+const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, until } = require('./fixtures.js');
 
 /**
  * A worker that opens a library, exchanges the memory it is given, and says the count or the code.
@@ -73,5 +74,161 @@ describe('several environments', () => {
     assert.deepEqual(await answer, { count: 2 });
     assert.equal(exchangeDataInPlace(mine), 2);
     await ended;
+  });
+});
+
+/**
+ * A worker that makes calls of a camera fixture, and says when it has made them and what came of each.
+ * @param {{ library: string, milliseconds: number[], synchronous?: number }} what
+ */
+function cameraWorker(what) {
+  const source = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    const { openLibrary } = require(workerData.addon);
+    const { cameraRequest } = require(workerData.fixtures);
+    const camera = openLibrary(workerData.library);
+    const outcomes = workerData.milliseconds.map((milliseconds) =>
+      camera.exchangeDataAsync(cameraRequest(milliseconds)).then(
+        (result) => { parentPort.postMessage(result.byteLength); },
+        (error) => { parentPort.postMessage(error.code); }));
+    for (let call = 0; call < workerData.synchronous; call += 1) {
+      try {
+        parentPort.postMessage(camera.exchangeDataInPlace(cameraRequest(0)));
+      } catch (error) {
+        parentPort.postMessage(error.code);
+      }
+    }
+    parentPort.postMessage('called');`;
+  const [addon, fixtures] = [path.join(__dirname, '..', 'index.js'), path.join(__dirname, 'fixtures.js')];
+  const library = fixtureLibrary(what.library);
+  const worker = new Worker(source, { eval: true, workerData: { ...what, addon, fixtures, library } });
+  /** @type {unknown[]} */
+  const messages = [];
+  worker.on('message', (message) => messages.push(message));
+  return { worker, messages, ended: once(worker, 'exit'), called: () => until(() => messages.includes('called')) };
+}
+
+const RUNNING_AND_TEN_QUEUED = Array(11).fill(FOR_EVER);
+
+describe('a worker that is terminated in the middle of its calls', () => {
+  for (const [library, running] of /** @type {[string, number][]} */ ([
+    ['camera', 1],
+    ['camera-concurrent', 4],
+  ])) {
+    it(`${library}: what runs is asked to stop, what is queued is not made`, async () => {
+      const log = cameraLog();
+      const { worker, messages } = cameraWorker({ library, milliseconds: RUNNING_AND_TEN_QUEUED });
+      await log.until('begin', running);
+      await worker.terminate();
+      assert.deepEqual(messages, ['called']);
+      assert.equal(log.count('begin'), running);
+      assert.equal(log.count('end'), running);
+      assert.deepEqual([log.count('on'), log.count('off')], [1, 1]);
+      assert.equal(log.lines().at(-1), 'off');
+    });
+  }
+
+  it('a library that ignores it: the worker ends when the one that runs has returned', async () => {
+    const log = cameraLog();
+    const { worker } = cameraWorker({ library: 'camera-deaf', milliseconds: Array(11).fill(300) });
+    await log.until('begin');
+    await worker.terminate();
+    assert.deepEqual(log.lines(), ['on', 'begin', 'end', 'off']);
+  });
+
+  it('as soon as it has begun, again and again', async () => {
+    const log = cameraLog();
+    for (let time = 0; time < 20; time += 1) {
+      const library = time % 2 ? 'camera' : 'camera-concurrent';
+      const { worker, called } = cameraWorker({ library, milliseconds: RUNNING_AND_TEN_QUEUED });
+      await called();
+      await worker.terminate();
+    }
+    assert.equal(log.count('off'), log.count('on'));
+    assert.equal(log.count('end'), log.count('begin'));
+  });
+
+  it('while it waits for a turn that another has: those behind it move up', async () => {
+    const log = cameraLog();
+    const camera = openLibrary(fixtureLibrary('camera'));
+    const stop = new AbortController();
+    const first = camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal });
+    await log.until('begin');
+    const { worker, called } = cameraWorker({ library: 'camera', milliseconds: [FOR_EVER, FOR_EVER] });
+    await called();
+    const last = camera.exchangeDataAsync(cameraRequest(0));
+    await worker.terminate();
+    assert.equal(log.count('end'), 0, 'the worker did not have to wait for the call of another');
+    stop.abort();
+    await assert.rejects(first, { code: 'ABORT_ERR' });
+    assert.equal((await last).byteLength, 64);
+    assert.equal(log.count('begin'), 2);
+  });
+});
+
+describe('turns among several environments', () => {
+  it('calls are made in the order in which they came', async () => {
+    const log = cameraLog();
+    const camera = openLibrary(fixtureLibrary('camera'));
+    /** @type {string[]} */
+    const ended = [];
+    const first = camera.exchangeDataAsync(cameraRequest(200)).then(() => ended.push('here'));
+    await log.until('begin');
+    const there = cameraWorker({ library: 'camera', milliseconds: [100] });
+    there.worker.on('message', (message) => message === 64 && ended.push('there'));
+    await there.called();
+    const last = camera.exchangeDataAsync(cameraRequest(100)).then(() => ended.push('here again'));
+    await Promise.all([first, last, there.ended]);
+    assert.deepEqual(ended, ['here', 'there', 'here again']);
+    assert.deepEqual(there.messages, ['called', 64], 'a worker lives until its calls are settled');
+  });
+
+  it('eight threads at once: never two in the library, and each call gets its answer', async () => {
+    const log = cameraLog();
+    const milliseconds = Array.from({ length: 25 }, (_, call) => call % 3);
+    const workers = Array.from({ length: 8 }, () => cameraWorker({ library: 'camera', milliseconds, synchronous: 50 }));
+    for (const { ended, messages } of workers) {
+      await ended;
+      const counts = messages.filter((message) => message === 64).length;
+      const busy = messages.filter((message) => message === 'ERR_LIBRARY_BUSY').length;
+      assert.equal(messages.length, 25 + 50 + 1);
+      assert.equal(counts + busy, 25 + 50, String(messages));
+      assert.ok(counts >= 25, 'no asynchronous call is refused');
+    }
+    assert.equal(log.count('on'), 8);
+    assert.equal(log.count('off'), 8);
+  });
+
+  it('eight threads at once in a library that takes several', async () => {
+    cameraLog();
+    const milliseconds = Array.from({ length: 25 }, (_, call) => call % 3);
+    const workers = Array.from({ length: 8 }, () =>
+      cameraWorker({ library: 'camera-concurrent', milliseconds, synchronous: 50 }),
+    );
+    for (const { ended, messages } of workers) {
+      await ended;
+      assert.equal(messages.filter((message) => message === 64).length, 25 + 50);
+    }
+  });
+});
+
+describe('a process that exits in the middle of its calls', () => {
+  it('switches off what it has switched on', async () => {
+    const log = cameraLog();
+    const source = `
+      const { openLibrary } = require(process.argv[1]);
+      const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary } = require(process.argv[2]);
+      const camera = openLibrary(fixtureLibrary('camera'));
+      for (let call = 0; call < 11; call += 1) camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});
+      setTimeout(() => process.exit(7), 100);`;
+    const files = [path.join(__dirname, '..', 'index.js'), path.join(__dirname, 'fixtures.js')];
+    const child = spawn(process.execPath, ['-e', source, ...files], {
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      stdio: 'inherit',
+    });
+    assert.deepEqual(await once(child, 'close'), [7, null]);
+    assert.equal(log.lines()[0], 'on');
+    assert.equal(log.lines().at(-1), 'off');
+    assert.equal(log.count('begin'), 1);
   });
 });
