@@ -5,7 +5,7 @@
 
 const fs = require('node:fs/promises');
 const path = require('node:path');
-const { app, BrowserWindow, nativeTheme, protocol, session } = require('electron');
+const { app, BrowserWindow, ipcMain, nativeTheme, protocol, session } = require('electron');
 
 const HOST = 'inplace-exchange';
 const PAGE = `app://${HOST}/`;
@@ -49,6 +49,12 @@ app.on('web-contents-created', (_event, contents) => {
   contents.on('will-attach-webview', (event) => event.preventDefault());
 });
 
+/** How long a native library may hold up a reload or the closing of the window. */
+const PATIENCE_MS = 5000;
+
+/** @type {string | undefined} why the page had to be started again, until it has asked */
+let whatHappened;
+
 app.on('window-all-closed', () => {
   if (process.platform !== 'darwin') app.quit();
 });
@@ -59,6 +65,13 @@ app.whenReady().then(() => {
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.defaultSession.setPermissionCheckHandler(() => false);
   session.defaultSession.setDevicePermissionHandler(() => false);
+  ipcMain.handle('what-happened', ({ senderFrame }) => {
+    // SECURITY (17): only our page is answered.
+    if (senderFrame?.url !== PAGE) return undefined;
+    const reason = whatHappened;
+    whatHappened = undefined;
+    return reason;
+  });
   openWindow();
   app.on('activate', () => {
     if (BrowserWindow.getAllWindows().length === 0) openWindow();
@@ -98,5 +111,41 @@ function openWindow() {
     },
   });
   window.once('ready-to-show', () => window.show());
+  watchOver(window);
   window.loadURL(PAGE);
+}
+
+/**
+ * A page ends when its native calls have ended. A library that never returns would keep the window from coming back for
+ * ever: then the page's process is ended, and another one started.
+ * @param {BrowserWindow} window
+ */
+function watchOver(window) {
+  const { webContents } = window;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  let closing = false;
+  const stop = () => clearTimeout(timer);
+  const start = () => {
+    stop();
+    timer = setTimeout(() => {
+      whatHappened = `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`;
+      webContents.forcefullyCrashRenderer();
+    }, PATIENCE_MS);
+  };
+  webContents.on('did-start-navigation', ({ isMainFrame, isSameDocument }) => {
+    if (isMainFrame && !isSameDocument) start();
+  });
+  webContents.on('dom-ready', stop);
+  webContents.on('did-fail-load', stop);
+  window.on('close', () => {
+    closing = true;
+    start();
+  });
+  window.on('closed', stop);
+  webContents.on('render-process-gone', () => {
+    stop();
+    if (closing) window.destroy();
+    else if (whatHappened) window.loadURL(PAGE);
+  });
 }

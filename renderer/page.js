@@ -7,20 +7,50 @@ const inplaceExchange = /** @type {any} */ (globalThis).inplaceExchange;
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const button = /** @type {HTMLButtonElement} */ (byId('exchange'));
+const anotherThread = /** @type {HTMLInputElement} */ (byId('another-thread'));
 const integer = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 
 let calls = 0;
+let working = false;
 
-button.addEventListener('click', () => {
-  const outcome = inplaceExchange.exchange();
+button.addEventListener('click', async () => {
+  if (working) inplaceExchange.cancel();
+  else if (anotherThread.checked) show(await exchangeAsync());
+  else show(inplaceExchange.exchange());
+});
+
+/** The page goes on meanwhile: the button cancels, and a clock runs. */
+async function exchangeAsync() {
+  const started = performance.now();
+  const clock = setInterval(() => {
+    byId('time').textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+    byId('call').textContent = 'the library is working';
+  }, 100);
+  setWorking(true);
+  try {
+    return await inplaceExchange.exchangeAsync();
+  } finally {
+    setWorking(false);
+    clearInterval(clock);
+  }
+}
+
+/** @param {boolean} now */
+function setWorking(now) {
+  working = now;
+  anotherThread.disabled = now;
+  button.textContent = now ? 'Cancel' : 'Exchange Data';
+}
+
+/** @param {import('./preload.js').Outcome} outcome */
+function show(outcome) {
   const failed = 'problem' in outcome;
   byId('text').hidden = failed;
   byId('error').hidden = !failed;
   byId('hint').hidden = true;
   if (failed) {
-    byId('error-code').textContent = outcome.problem.code;
-    byId('error-message').textContent = outcome.problem.message;
+    showError(outcome.problem.code, outcome.problem.message);
     for (const id of ['written', 'lent', 'time']) byId(id).textContent = '–';
     byId('call').textContent = 'failed';
   } else {
@@ -32,7 +62,15 @@ button.addEventListener('click', () => {
     byId('time').textContent = duration(nanoseconds);
     byId('call').textContent = `call ${integer.format(calls)}`;
   }
-});
+}
+
+/** @param {string} code @param {string} message */
+function showError(code, message) {
+  byId('error-code').textContent = code;
+  byId('error-message').textContent = message;
+  byId('error').hidden = false;
+  byId('hint').hidden = true;
+}
 
 /** @param {number} nanoseconds */
 function duration(nanoseconds) {
@@ -61,6 +99,10 @@ fact(
       ? 'Memory cage off'
       : 'Memory cage on',
 );
+
+inplaceExchange.whatHappened().then((reason) => {
+  if (reason) showError('The page was started again', reason);
+});
 
 button.disabled = false;
 button.focus();

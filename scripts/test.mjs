@@ -99,7 +99,7 @@ const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((na
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),|^life/;
+const NEEDS_FIXTURES = /^(addon|identity),|^life|^window/;
 
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [

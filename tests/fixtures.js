@@ -34,9 +34,9 @@ function temporaryFolder() {
   return made;
 }
 
-/** @param {() => boolean} condition */
+/** @param {() => boolean | Promise<boolean>} condition */
 async function until(condition) {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** What the camera fixtures write down, in this process and in those that it starts, from now on. */

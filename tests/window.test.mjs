@@ -1,7 +1,18 @@
 // The real window, with real clicks.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { own } from '../scripts/children.mjs';
+import { electronFlags } from '../scripts/electron.mjs';
 import { openWindow } from '../scripts/window.mjs';
+
+const require = createRequire(import.meta.url);
+const { cameraLog, fixtureLibrary } = require('./fixtures.js');
 
 /** @typedef {Awaited<ReturnType<typeof openWindow>>} Window */
 
@@ -37,6 +48,20 @@ describe('the window', () => {
     assert.equal(await page.locator('#call').innerText(), 'call 2');
   });
 
+  it('exchanges data on another thread', async () => {
+    const { page } = window;
+    await page.reload();
+    await page.getByLabel('On another thread').check();
+    for (const call of ['call 1', 'call 2']) {
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
+      await page.locator('#call', { hasText: call }).waitFor();
+      assert.match(await text(), /^Hello from Rust!/);
+    }
+    await page.getByLabel('On another thread').uncheck();
+    await page.getByRole('button', { name: 'Exchange Data' }).click();
+    assert.equal(await page.locator('#call').innerText(), 'call 3', 'with the memory that came back');
+  });
+
   it('moves nothing when the result arrives', async () => {
     const { page } = window;
     const place = () => page.locator('footer').boundingBox();
@@ -53,7 +78,7 @@ describe('the window', () => {
     );
     assert.deepEqual(globals, []);
     const bridge = await window.page.evaluate(() => Object.keys(/** @type {any} */ (globalThis).inplaceExchange));
-    assert.deepEqual(bridge, ['exchange', 'runtime']);
+    assert.deepEqual(bridge, ['exchange', 'exchangeAsync', 'cancel', 'whatHappened', 'runtime']);
   });
 
   it('has the security settings that it claims', async () => {
@@ -178,6 +203,64 @@ describe('the window without its library', () => {
       await app.close();
     }
   });
+});
+
+describe('the window with a library that takes its time', () => {
+  it('can cancel it, says so, and exchanges again', async () => {
+    const log = cameraLog();
+    const { app, page } = await openWindow({
+      environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('camera-waits') },
+    });
+    try {
+      await page.getByLabel('On another thread').check();
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
+      await log.until('begin', 2);
+      await page.locator('#call', { hasText: 'the library is working' }).waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      assert.equal(await page.locator('#error-code').innerText(), 'ABORT_ERR');
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
+      await log.until('begin', 3);
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await log.until('end', 3);
+    } finally {
+      await app.close();
+    }
+    assert.equal(log.lines().at(-1), 'off');
+  });
+});
+
+describe('the window with a library that never returns', () => {
+  for (const thread of ['another', 'main']) {
+    it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
+      const script = path.join(import.meta.dirname, 'fixtures', 'reload-while-blocked.js');
+      const child = own(
+        spawn(require('electron'), [...electronFlags(), '--log-level=3', script], {
+          env: { ...process.env, INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks'), THREAD: thread },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        }),
+      );
+      const output = await textOf(child.stdout);
+      const { took, otherProcess, text: message, disabled } = JSON.parse(output);
+      assert.ok(took > 4900 && took < 8000, `${took} ms`);
+      assert.equal(otherProcess, true);
+      assert.match(message, /started again/);
+      assert.match(message, /did not return within 5 seconds/);
+      assert.equal(disabled, false, 'the button can be pressed');
+    });
+
+    it(`on ${thread} thread: the window can be closed`, async () => {
+      const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks') } });
+      if (thread === 'another') await page.getByLabel('On another thread').check();
+      const pressed = page.getByRole('button', { name: 'Exchange Data' }).click();
+      pressed.catch(() => {}); // on the main thread it never returns
+      await delay(300);
+      const closed = once(app.process(), 'close');
+      const started = Date.now();
+      await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
+      await closed;
+      assert.ok(Date.now() - started < 5000, `${Date.now() - started} ms`);
+    });
+  }
 });
 
 describe('the start', () => {
