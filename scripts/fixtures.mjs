@@ -33,6 +33,7 @@ const NATIVE = {
   'camera-concurrent': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1' } },
   'camera-concurrent-deaf': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1', DEAF: '1' } },
   blocks: { source: `${LIBRARIES}/blocks.c` },
+  overflow: { source: `${LIBRARIES}/overflow.c` },
   nothing: { source: `${LIBRARIES}/nothing.c` },
   zero: answer('0'),
   named: answer('0', { NAME: cString('A name of its own') }),

@@ -19,18 +19,33 @@ export async function ensureSystem({ electron, forTests }) {
     );
   }
   const packages = await Promise.all(wanted.map(currentName));
+  await install(packages);
+  const still = await missing(electron, forTests);
+  if (still.length > 0)
+    throw new Failure(`apt-get has installed ${packages.join(' ')}, and still missing are ${still.join(' ')}.`);
+}
+
+/**
+ * A program whose Debian package has its name.
+ * @param {string} name @param {string} flag one that it takes without doing anything
+ */
+export async function ensureProgram(name, flag) {
+  if (await runs(name, flag)) return;
+  if (!fs.existsSync('/etc/debian_version')) throw new Failure(`this needs ${name}. Install it.`);
+  await install([name]);
+}
+
+/** @param {string[]} packages */
+async function install(packages) {
   if (process.getuid?.() !== 0) {
-    throw new Failure(`system libraries are missing. Type: sudo apt-get install -y ${packages.join(' ')}`);
+    throw new Failure(`system packages are missing. Type: sudo apt-get install -y ${packages.join(' ')}`);
   }
-  say(`installing system libraries: ${packages.join(' ')}.`);
+  say(`installing system packages: ${packages.join(' ')}.`);
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
     const { status, output } = await run('apt-get', args, { env: environment });
     if (status !== 0) throw new Failure(`apt-get ${args.join(' ')} failed:\n${output.trim()}`);
   }
-  const still = await missing(electron, forTests);
-  if (still.length > 0)
-    throw new Failure(`apt-get has installed ${packages.join(' ')}, and still missing are ${still.join(' ')}.`);
 }
 
 /**

@@ -99,7 +99,7 @@ const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((na
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),|^life|^window/;
+const NEEDS_FIXTURES = /^(addon|identity),|^life|^window|^rust tests/;
 
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [
@@ -110,8 +110,8 @@ const STEPS = [
   ['generated files', async () => generatedAreCurrent()],
   ['header as C11', check('cc', header('-std=c11'))],
   ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
-  ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
   [FIXTURES_STEP, () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
+  ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
   ['documents', mocha(['tests/docs.test.mjs'])],
   ['set-up', mocha(['tests/setup.test.mjs'])],
   ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
@@ -120,9 +120,17 @@ const STEPS = [
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['window', mocha(['tests/window.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
+  ['fuzz', () => fuzz()],
   ['packaged', mocha(['tests/packaged.test.mjs'])],
   ['start', mocha(['tests/start.test.mjs'])],
 ];
+
+/** The same calls each time; npm run fuzz draws others. */
+async function fuzz() {
+  const args = ['scripts/fuzz.mjs', '--seed', '1', '--count', '20000'];
+  const { status } = await run(process.execPath, args, { cwd: root, tee: true, limitMs: LIMIT_MS, env: environment });
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
 
 /** @returns {Count} */
 function generatedAreCurrent() {

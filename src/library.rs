@@ -455,7 +455,7 @@ fn fault(answer: i64) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::cell::Cell;
 
     use super::*;
@@ -504,16 +504,40 @@ mod tests {
         ANSWER.get()
     }
 
-    fn scribbler(serial: bool) -> &'static Library {
-        Box::leak(Box::new(Library {
-            exchange: scribble,
+    /// What a library of a test exports.
+    pub(crate) struct Functions {
+        pub(crate) exchange: Exchange,
+        pub(crate) open: Option<Open>,
+        pub(crate) close: Option<Close>,
+        pub(crate) cancel: Option<Cancel>,
+        pub(crate) serial: bool,
+    }
+
+    pub(crate) fn library(functions: Functions) -> &'static Library {
+        /// As those that are loaded, they live as long as the process. What is not held somewhere is a leak.
+        static KEPT: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
+
+        let library: &'static Library = Box::leak(Box::new(Library {
+            exchange: functions.exchange,
             error_message: None,
-            open: None,
-            turns: Turns::new(serial, None, None),
+            open: functions.open,
+            turns: Turns::new(functions.serial, functions.close, functions.cancel),
             name: String::new(),
             abi_version: ABI_VERSION,
             path: PathBuf::new(),
-        }))
+        }));
+        KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(library);
+        library
+    }
+
+    fn scribbler(serial: bool) -> &'static Library {
+        library(Functions {
+            exchange: scribble,
+            open: None,
+            close: None,
+            cancel: None,
+            serial,
+        })
     }
 
     fn answers(len: usize) -> impl Strategy<Value = i64> {
@@ -608,5 +632,48 @@ mod tests {
         let text = Library::load(&folder.join("Cargo.toml")).err().unwrap();
         assert!(matches!(*text, Error::LibraryLoad { .. }), "{text}");
         assert!(std::error::Error::source(&*text).is_some());
+    }
+
+    /// A library that `npm test` and `npm run sanitize` have built.
+    fn fixture(name: &str) -> &'static Library {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        let file = folder.join(name).with_extension(std::env::consts::DLL_EXTENSION);
+        Library::load(&file).unwrap_or_else(|error| panic!("{error} Type: npm test -- fixtures"))
+    }
+
+    /// Lends a real library just `len` bytes of the heap, where a byte too many is noticed.
+    fn exchange_on_the_heap(library: &'static Library, len: usize) -> (Result<u32, Box<Error>>, Box<[u8]>) {
+        let mut memory = vec![0; len].into_boxed_slice();
+        // SAFETY: the memory has len bytes, and is this thread's own.
+        let outcome = unsafe { library.entry().exchange(memory.as_mut_ptr(), len) };
+        (outcome, memory)
+    }
+
+    proptest! {
+        #[test]
+        fn a_real_library_writes_into_what_it_is_lent(len in 16usize..8192) {
+            let (outcome, memory) = exchange_on_the_heap(fixture("address"), len);
+            prop_assert_eq!(outcome.ok(), u32::try_from(len).ok());
+            prop_assert_eq!(&memory[..8], &(memory.as_ptr().addr() as u64).to_le_bytes()[..]);
+            prop_assert_eq!(&memory[8..16], &(len as u64).to_le_bytes()[..]);
+            prop_assert!(memory[16..].iter().all(|&byte| byte == 0xA5));
+        }
+    }
+
+    #[test]
+    fn a_real_library_fails_in_words() {
+        let (outcome, _memory) = exchange_on_the_heap(fixture("negative-message"), 16);
+        let error = outcome.unwrap_err();
+        assert!(
+            matches!(&*error, Error::LibraryFailed { status: -9, message: Some(words), .. } if words == "the lens cap is on")
+        );
+    }
+
+    /// `npm run sanitize` runs this, to see it found out.
+    #[test]
+    #[ignore = "writes a byte too many"]
+    fn planted_overflow() {
+        let (outcome, memory) = exchange_on_the_heap(fixture("overflow"), 100);
+        assert_eq!((outcome.ok(), memory[99]), (Some(100), 0xA5));
     }
 }

@@ -94,23 +94,32 @@ EXCHANGE_EXPORT const char *exchange_error_message(int64_t status);
 /*
  * Called once in each JavaScript environment (a page load, a worker) before its first exchange. One process can hold
  * several environments at once: count them where that matters. A negative return refuses; the exchange then fails with
- * that status, and the next exchange asks again. Absent: nothing needs opening.
+ * that status, and the next exchange asks again. An environment that closes the library as it ends, and exchanges once
+ * more, opens it again. Absent: nothing needs opening.
  * [exchange thread]
  */
 EXCHANGE_EXPORT int64_t exchange_open(void);
 
 /*
- * Pairs with each exchange_open that was not refused: the environment has ended, and none of its calls is running.
- * Switch the camera off here. It is not called when the process is killed or ends in a hurry, as a renderer may; what
- * must not outlive the process is the operating system's to take back. Absent: nothing needs closing.
+ * Pairs with each exchange_open that was not refused: the environment is ending, and none of its calls is running.
+ * Switch the camera off here. It comes when a page is reloaded, its window closed, a worker ended or the app quit. It
+ * cannot come when the process is killed, when a window is destroyed without being closed, and when a page is closed
+ * while a call keeps running that does not return within half a second; what must not outlive the process is the
+ * operating system's to take back. Absent: nothing needs closing.
  * [exchange thread]
  */
 EXCHANGE_EXPORT void exchange_close(void);
 
 /*
- * Asks the exchange that is running to return soon, with any negative status. It may arrive when no exchange is
- * running, and more than once; a host need not call it, and for an exchange that JavaScript waits for it cannot. Absent:
- * a running exchange is waited for.
+ * Asks all exchanges that are running to return soon, with any negative status. The host calls it when every exchange on
+ * its worker threads was asked to stop: their callers gave up, or their page is going. A library need not tell them
+ * apart; an exchange that began later is not meant. It comes again every few milliseconds until they have returned, and
+ * may come when none is running, or before one that is meant has got far. A counter serves: this function adds one to
+ * it; an exchange reads it when it begins, and returns when it has changed.
+ *
+ * It must return at once, and not wait for an exchange. An exchange that JavaScript waits for cannot be asked; with
+ * EXCHANGE_CONCURRENT one on another thread may see what was meant for others, and fail. Absent: a running exchange is
+ * waited for.
  * [any thread]
  */
 EXCHANGE_EXPORT void exchange_cancel(void);
