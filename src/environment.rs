@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
@@ -31,11 +32,15 @@ pub(crate) struct Environment {
 
 /// The libraries that are in use in an environment, each once. They are closed when it has ended.
 #[derive(Default)]
-struct Sessions(RefCell<Vec<Arc<Session>>>);
+struct Sessions {
+    all: RefCell<Vec<Arc<Session>>>,
+    /// The environment is about to end: what is opened now is closed again at once.
+    leaving: Cell<bool>,
+}
 
 impl Sessions {
     fn of(&self, library: &'static Library) -> Arc<Session> {
-        let mut sessions = self.0.borrow_mut();
+        let mut sessions = self.all.borrow_mut();
         let known = sessions.iter().position(|session| session.library() == library);
         let index = known.unwrap_or_else(|| {
             sessions.push(Arc::new(Session::new(library)));
@@ -46,13 +51,29 @@ impl Sessions {
 }
 
 impl Environment {
-    /// Closes those of its libraries that `may` be closed. The next exchange opens them again.
-    pub(crate) fn close_libraries(&self, may: impl Fn(&'static Library) -> bool) {
+    /// Says that the environment is about to end.
+    pub(crate) fn set_leaving(&self) {
+        self.sessions.leaving.set(true);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.sessions.leaving.get()
+    }
+
+    /// Closes its libraries. The next exchange opens them again.
+    pub(crate) fn close_libraries(&self, patience: Duration) {
         for binding in self.bindings.borrow().iter() {
             binding.entry.set(None);
         }
-        for session in self.sessions.0.borrow().iter().filter(|session| may(session.library())) {
-            session.close();
+        for session in self.sessions.all.borrow().iter() {
+            session.close(Some(patience));
+        }
+    }
+
+    /// What is to be done from time to time while calls wait or were asked to stop.
+    pub(crate) fn remind_libraries(&self) {
+        for session in self.sessions.all.borrow().iter() {
+            session.library().turns().remind();
         }
     }
 }
@@ -109,22 +130,37 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// The library's entry, once it is ready to be called in this environment.
+    /// Lends `len` bytes at `data` to the library, and answers how many of them its message takes.
+    ///
+    /// # Safety
+    /// As [`Entry::exchange`].
     #[inline]
-    pub(crate) fn entry(&self) -> std::result::Result<Entry, Box<Error>> {
-        match self.entry.get() {
-            Some(entry) => Ok(entry),
-            None => self.open(),
+    pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> std::result::Result<u32, Box<Error>> {
+        // SAFETY: the caller's.
+        unsafe {
+            match self.entry.get() {
+                Some(entry) => entry.exchange(data, len),
+                None => self.open_and_exchange(data, len),
+            }
         }
     }
 
     #[cold]
-    fn open(&self) -> std::result::Result<Entry, Box<Error>> {
+    unsafe fn open_and_exchange(&self, data: *mut u8, len: usize) -> std::result::Result<u32, Box<Error>> {
+        /// Nobody hears of an environment that is leaving again: its last call may hold it up for so long.
+        const PATIENCE: Duration = Duration::from_millis(100);
+
         let session = self.session()?;
         let library = session.library();
         library.call(|| session.open())?;
-        self.entry.set(Some(library.entry()));
-        Ok(library.entry())
+        // SAFETY: the caller's.
+        let outcome = unsafe { library.entry().exchange(data, len) };
+        if self.sessions.leaving.get() {
+            session.close(Some(PATIENCE));
+        } else {
+            self.entry.set(Some(library.entry()));
+        }
+        outcome
     }
 
     /// The library in this environment: loaded, and not necessarily open.

@@ -445,7 +445,7 @@ unsafe fn bigint(env: sys::napi_env, integer: i64) -> sys::napi_value {
 ///
 /// # Safety
 /// `env` is live, `object` and `value` are null or values of it.
-unsafe fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+pub(crate) unsafe fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
     // SAFETY: the caller's.
     unsafe { define_as(env, object, name, value, sys::PropertyAttributes::enumerable) };
 }

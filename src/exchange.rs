@@ -87,11 +87,10 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
         // SAFETY: env and value are live, and value is a typed array.
         data = unsafe { empty_view(env, value)? }.as_ptr();
     }
-    let entry = binding.entry()?;
     // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
     // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
     // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
-    unsafe { entry.exchange(data, len) }
+    unsafe { binding.exchange(data, len) }
 }
 
 /// For these kinds the length of a view, which counts elements, counts bytes.

@@ -17,7 +17,6 @@ use napi::sys;
 
 use crate::environment::{self, Binding, Callback, Environment};
 use crate::error::{self, Error};
-use crate::library::Library;
 use crate::memory::{Intrinsics, Memory, Reference, View, call, take_exception};
 use crate::task::{Home, Task};
 use crate::watch::Watch;
@@ -61,8 +60,8 @@ enum Refusal {
     Error(Box<Error>),
     /// The signal, which is given here, has been aborted.
     Aborted(sys::napi_value),
-    /// The caller's own code, in a getter or an EventTarget, has thrown; its exception is pending.
-    Thrown,
+    /// The caller's own code, in a getter or an EventTarget, has thrown this.
+    Thrown(sys::napi_value),
 }
 
 impl From<Box<Error>> for Refusal {
@@ -82,7 +81,7 @@ impl Refusal {
             let error = match self {
                 Self::Error(error) => error.create(env),
                 Self::Aborted(signal) => abort_error(env, Some(signal)),
-                Self::Thrown => return take_exception(env),
+                Self::Thrown(value) => return value,
             };
             // The caller still has the memory, and finds it in the same place as after any other failure.
             if View::of(env, buffer).is_ok() {
@@ -101,10 +100,8 @@ unsafe fn abort_error(env: sys::napi_env, signal: Option<sys::napi_value>) -> sy
     // SAFETY: the caller's.
     unsafe {
         let error = Error::Aborted.create(env);
-        match signal.map(|signal| property(env, signal, c"reason")) {
-            Some(Ok(reason)) => error::define_hidden(env, error, c"cause", reason),
-            Some(Err(_)) => drop(take_exception(env)),
-            None => {}
+        if let Some(Ok(reason)) = signal.map(|signal| property(env, signal, c"reason")) {
+            error::define_hidden(env, error, c"cause", reason);
         }
         error
     }
@@ -124,7 +121,10 @@ unsafe fn begin(
 ) -> std::result::Result<(), Refusal> {
     // SAFETY: the caller's, here and below.
     unsafe {
-        let background = Background::of(env, environment).map_err(|_| Refusal::Thrown)?;
+        let background = match Background::of(env, environment) {
+            Ok(background) if !environment.is_leaving() => background,
+            _ => return Err(Refusal::Error(Box::new(Error::Aborted))),
+        };
         let id = background.next.get();
         background.next.set(id + 1);
         // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
@@ -151,6 +151,7 @@ unsafe fn begin(
             signal,
             work: ptr::null_mut(),
             in_pool: Cell::new(false),
+            waiting: Cell::new(false),
         };
         background.calls.borrow_mut().insert(id, call);
         if let Some(watch) = &background.watch {
@@ -159,13 +160,13 @@ unsafe fn begin(
         if task.enter() {
             background.start(task);
         } else {
-            background.add_waiting(1);
+            background.wait_for_turn(id);
         }
     }
     Ok(())
 }
 
-/// A property of the caller's object, whose code may run. It fails with the exception pending.
+/// A property of the caller's object, whose code may run, and throw.
 ///
 /// # Safety
 /// `env` is live, and `object` is one of its objects.
@@ -178,7 +179,8 @@ unsafe fn property(
     // SAFETY: the caller's, and value is a place for one.
     match unsafe { sys::napi_get_named_property(env, object, name.as_ptr(), &mut value) } {
         sys::Status::napi_ok => Ok(value),
-        _ => Err(Refusal::Thrown),
+        // SAFETY: env is live.
+        _ => Err(Refusal::Thrown(unsafe { take_exception(env) })),
     }
 }
 
@@ -236,16 +238,16 @@ impl Signal {
             let napi_env = Env::from_raw(env);
             let listener = match environment::function(&napi_env, c"aborted", on_abort, number) {
                 Ok(listener) => listener.raw(),
-                Err(_) => return Err(Refusal::Thrown),
+                Err(_) => return Err(Refusal::Thrown(take_exception(env))),
             };
             let arguments = [error::string(env, "abort"), listener];
             let status = sys::napi_call_function(env, signal, add, 2, arguments.as_ptr(), ptr::null_mut());
             if status != sys::Status::napi_ok {
-                return Err(Refusal::Thrown);
+                return Err(Refusal::Thrown(take_exception(env)));
             }
             let (Some(kept_signal), Some(kept_listener)) = (Reference::new(env, signal), Reference::new(env, listener))
             else {
-                return Err(Refusal::Thrown);
+                return Err(Refusal::Thrown(take_exception(env)));
             };
             let listening = Self {
                 signal: kept_signal,
@@ -253,17 +255,19 @@ impl Signal {
             };
             // Asked after listening, so that nothing falls between the two.
             let mut aborted = false;
-            let answer = property(env, signal, c"aborted");
-            if let Ok(answer) = answer {
-                sys::napi_get_value_bool(env, answer, &mut aborted);
-            }
-            if answer.is_err() || aborted {
-                listening.leave(env);
-                return Err(if aborted {
+            let refusal = match property(env, signal, c"aborted") {
+                Ok(answer) => {
+                    sys::napi_get_value_bool(env, answer, &mut aborted);
                     Refusal::Aborted(signal)
-                } else {
-                    Refusal::Thrown
-                });
+                }
+                Err(thrown) => {
+                    aborted = true;
+                    thrown
+                }
+            };
+            if aborted {
+                listening.leave(env);
+                return Err(refusal);
             }
             Ok(Some(listening))
         }
@@ -275,16 +279,9 @@ impl Signal {
         // SAFETY: the caller's. What the caller's code throws here is nobody's to catch.
         unsafe {
             let signal = self.signal.value(env);
-            match property(env, signal, c"removeEventListener") {
-                Ok(remove) => {
-                    call(
-                        env,
-                        signal,
-                        remove,
-                        &[error::string(env, "abort"), self.listener.value(env)],
-                    );
-                }
-                Err(_) => drop(take_exception(env)),
+            if let Ok(remove) = property(env, signal, c"removeEventListener") {
+                let arguments = [error::string(env, "abort"), self.listener.value(env)];
+                call(env, signal, remove, &arguments);
             }
             self.forget(env);
         }
@@ -327,6 +324,8 @@ struct Call {
     /// It can be taken back from the pool. That is tried once, and never when the pool has done with it: libuv would
     /// complete it twice.
     in_pool: Cell<bool>,
+    /// It waits for its turn, and the event loop for it.
+    waiting: Cell<bool>,
 }
 
 /// The asynchronous calls of an environment. All of it is used on the environment's own thread, but for the mailbox.
@@ -355,6 +354,10 @@ impl Background {
         // SAFETY: the caller's; the environment's thread runs all of this.
         let background = unsafe {
             let mailbox = Mailbox::new(env)?;
+            if let Some(background) = environment.background.get() {
+                mailbox.discard(); // async_hooks have run the caller's code, and that has called us
+                return Ok(background);
+            }
             // Registered after the mailbox, and so called before the mailbox goes.
             let status = sys::napi_add_async_cleanup_hook(env, Some(clean_up), env.cast(), ptr::null_mut());
             if status != sys::Status::napi_ok {
@@ -374,42 +377,42 @@ impl Background {
         Ok(environment.background.get_or_init(|| background))
     }
 
-    /// Hands a call whose turn has come to the pool.
+    /// Hands a call to the pool.
     fn start(&self, task: Arc<Task>) {
         let id = task.id;
-        if task.turn.asked() || !self.calls.borrow().contains_key(&id) {
-            task.forgo();
-            self.finish(id);
-            return;
+        let fresh = |call: &Call| call.work.is_null();
+        if !self.calls.borrow().get(&id).is_some_and(fresh) {
+            return; // it was told before, or is over
         }
         let mut work = ptr::null_mut();
-        let data = Arc::into_raw(task);
-        // SAFETY: env is live and this is its thread; the name is a string of it; data is a Task, which `complete` takes
-        // back, once, after `execute`.
-        let status = unsafe {
+        let data = Arc::as_ptr(&task).cast_mut().cast::<c_void>();
+        // SAFETY: env is live and this is its thread; the name is a string of it; data is a Task.
+        let created = unsafe {
             let name = error::string(self.env, "exchangeDataAsync");
-            match sys::napi_create_async_work(
-                self.env,
-                ptr::null_mut(),
-                name,
-                Some(execute),
-                Some(complete),
-                data.cast_mut().cast(),
-                &mut work,
-            ) {
-                sys::Status::napi_ok => sys::napi_queue_async_work(self.env, work),
-                refused => refused,
-            }
+            let (env, resource) = (self.env, ptr::null_mut());
+            sys::napi_create_async_work(env, resource, name, Some(execute), Some(complete), data, &mut work)
         };
-        if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
-            call.work = work;
-            call.in_pool.set(status == sys::Status::napi_ok);
+        // Creating it runs the caller's async_hooks, which may have aborted this call.
+        let wanted = created == sys::Status::napi_ok && self.calls.borrow().get(&id).is_some_and(fresh);
+        // SAFETY: env is live and this is its thread; the work is not in the pool.
+        let queued = wanted && unsafe { sys::napi_queue_async_work(self.env, work) } == sys::Status::napi_ok;
+        if queued {
+            let _taken_back_in_complete = Arc::into_raw(task);
+            if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
+                call.work = work;
+                call.in_pool.set(true);
+                if call.waiting.take() {
+                    self.add_waiting(-1);
+                }
+            }
+            return;
         }
-        if status != sys::Status::napi_ok {
-            // SAFETY: the pool has not been given the task, so it is still ours.
-            unsafe { Arc::from_raw(data) }.forgo();
-            self.finish(id);
+        if created == sys::Status::napi_ok {
+            // SAFETY: env is live and this is its thread; the work is not in the pool.
+            unsafe { sys::napi_delete_async_work(self.env, work) };
         }
+        task.forgo();
+        self.finish(id);
     }
 
     /// Settles a call that is over: it has returned, or will not be made.
@@ -419,6 +422,9 @@ impl Background {
         };
         if let Some(watch) = self.watch.as_ref().filter(|_| self.calls.borrow().is_empty()) {
             watch.rest();
+        }
+        if call.waiting.take() {
+            self.add_waiting(-1);
         }
         // SAFETY: env is live and this is its thread; the values are its own. No thread uses the memory: the call is over.
         unsafe {
@@ -442,11 +448,12 @@ impl Background {
     unsafe fn settle(&self, call: &Call) {
         let Some(deferred) = call.deferred.take() else { return };
         let env = self.env;
-        // SAFETY: env is live and this is its thread; the values are its own, and no exception is pending.
+        // SAFETY: env is live and this is its thread; the values are its own. An exception that would keep Node-API from
+        // going on is taken before each step that may leave one.
         unsafe {
             let error = match call.task.outcome() {
                 Ok(count) => {
-                    let message = call.memory.view(env, &self.intrinsics, Some(count));
+                    let message = call.memory.message(env, &self.intrinsics, count);
                     if !message.is_null() {
                         sys::napi_resolve_deferred(env, deferred, message);
                         return;
@@ -458,29 +465,46 @@ impl Background {
                         Error::Aborted => abort_error(env, call.signal.as_ref().map(|signal| signal.signal.value(env))),
                         error => error.create(env),
                     };
-                    error::define_hidden(env, error, c"buffer", call.memory.view(env, &self.intrinsics, None));
+                    error::define_hidden(env, error, c"buffer", call.memory.whole(env));
                     error
                 }
             };
+            take_exception(env);
             sys::napi_reject_deferred(env, deferred, error);
         }
     }
 
-    /// Asks a call to stop. One that has not started is over at once, or when the pool says so.
+    /// Asks a call to stop. One that the pool has not been given is over at once, another when the pool says so.
     fn ask_to_stop(&self, id: u64) {
-        let look = |call: &Call| (Arc::clone(&call.task), call.in_pool.take().then_some(call.work));
+        let look = |call: &Call| (Arc::clone(&call.task), call.work, call.in_pool.take());
         let known = self.calls.borrow().get(&id).map(look);
-        let Some((task, work)) = known else { return };
-        if task.ask_to_stop() {
-            self.add_waiting(-1);
+        let Some((task, work, in_pool)) = known else { return };
+        task.ask_to_stop();
+        if work.is_null() {
+            task.forgo();
             self.finish(id);
-        } else if let Some(work) = work {
+            return;
+        }
+        if in_pool {
             // SAFETY: env is live, this is its thread, and the work is in the pool. If it has begun, nothing happens.
             unsafe { sys::napi_cancel_async_work(self.env, work) };
-            if let Some(watch) = &self.watch {
-                watch.start_reminding();
-                self.mailbox.knock(); // an event loop that waits does not know of the timer yet
-            }
+        }
+        self.start_reminding();
+    }
+
+    fn wait_for_turn(&self, id: u64) {
+        if let Some(call) = self.calls.borrow().get(&id) {
+            call.waiting.set(true);
+            self.add_waiting(1);
+        }
+        self.start_reminding();
+    }
+
+    /// Has the libraries reminded from time to time, until there are no calls.
+    fn start_reminding(&self) {
+        if let Some(watch) = self.watch.as_ref().filter(|_| !self.calls.borrow().is_empty()) {
+            watch.start_reminding();
+            self.mailbox.knock(); // an event loop that waits does not know of the timer yet
         }
     }
 
@@ -503,25 +527,15 @@ impl Background {
         }
     }
 
-    /// Whether a call is inside one of these libraries.
-    fn runs(&self, library: impl Fn(&'static Library) -> bool) -> bool {
-        let calls = self.calls.borrow();
-        calls
-            .values()
-            .any(|call| call.task.is_running() && library(call.task.library()))
+    /// Whether a call is inside a library.
+    fn runs(&self) -> bool {
+        self.calls.borrow().values().any(|call| call.task.is_running())
     }
 
     /// The environment is ending: no JavaScript can run any more.
     fn end(&self) {
         if !self.ending.replace(true) {
             self.ask_all_to_stop();
-        }
-    }
-
-    /// Asks again those that were asked to stop.
-    fn remind(&self) {
-        for call in self.calls.borrow().values() {
-            call.task.ask_again();
         }
     }
 
@@ -588,10 +602,8 @@ fn end_if_ending(env: sys::napi_env) {
 
 /// What is done from time to time when calls were asked to stop.
 fn remind(env: sys::napi_env) {
-    if let Ok(environment) = environment::current(&Env::from_raw(env))
-        && let Some(background) = environment.background.get()
-    {
-        background.remind();
+    if let Ok(environment) = environment::current(&Env::from_raw(env)) {
+        environment.remind_libraries();
     }
 }
 
@@ -628,12 +640,9 @@ pub(crate) fn listen_for_end(env: &Env) -> napi::Result<()> {
         let listener = environment::function(env, c"leaveLibraries", callback, ptr::null())?;
         // SAFETY: env is live, and the values are its own. What has no such method has no such event either.
         unsafe {
-            match property(env.raw(), emitter.raw(), method) {
-                Ok(listen) => {
-                    let arguments = [error::string(env.raw(), event), listener.raw()];
-                    call(env.raw(), emitter.raw(), listen, &arguments);
-                }
-                Err(_) => drop(take_exception(env.raw())),
+            if let Ok(listen) = property(env.raw(), emitter.raw(), method) {
+                let arguments = [error::string(env.raw(), event), listener.raw()];
+                call(env.raw(), emitter.raw(), listen, &arguments);
             }
         }
     }
@@ -642,49 +651,57 @@ pub(crate) fn listen_for_end(env: &Env) -> napi::Result<()> {
 
 unsafe extern "C" fn on_exit(env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
     if let Ok(environment) = environment::current(&Env::from_raw(env)) {
-        leave(&environment);
+        leave(&environment, true);
     }
     ptr::null_mut()
 }
 
 unsafe extern "C" fn on_page_hide(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (mut argc, mut event, mut trusted) = (1, ptr::null_mut(), false);
-    // SAFETY: called by Node-API with a live env and info; the out-pointers are null or places of their types. A page
-    // can make events of its own, and those are not trusted.
-    unsafe {
+    let (mut argc, mut event) = (1, ptr::null_mut());
+    // SAFETY: called by Node-API with a live env and info; the out-pointers are null or places of their types.
+    let (trusted, persisted) = unsafe {
         sys::napi_get_cb_info(env, info, &mut argc, &mut event, ptr::null_mut(), ptr::null_mut());
-        match property(env, event, c"isTrusted") {
-            Ok(answer) => drop(sys::napi_get_value_bool(env, answer, &mut trusted)),
-            Err(_) => drop(take_exception(env)),
-        }
-        if trusted { on_exit(env, info) } else { ptr::null_mut() }
+        let is_set = |name| {
+            let mut set = false;
+            if let Ok(answer) = property(env, event, name) {
+                sys::napi_get_value_bool(env, answer, &mut set);
+            }
+            set
+        };
+        (is_set(c"isTrusted"), is_set(c"persisted"))
+    };
+    // A page can make events of its own, which are not trusted. One that is persisted may come back.
+    if trusted && let Ok(environment) = environment::current(&Env::from_raw(env)) {
+        leave(&environment, !persisted);
     }
+    ptr::null_mut()
 }
 
-/// Stops and settles what goes on in an environment, and closes its libraries. Should it go on to exist all the same,
-/// the next exchange opens them again.
-fn leave(environment: &Environment) {
+/// Stops and settles what goes on in an environment, and closes its libraries. If that is for good, asynchronous calls
+/// are refused from here on, and a library that a synchronous call opens is closed after it.
+fn leave(environment: &Environment, for_good: bool) {
     /// How long to wait for libraries that were asked to stop. Chromium ends a page that is still busy half a second
     /// after its window was closed.
     const PATIENCE: Duration = Duration::from_millis(400);
 
-    let Some(background) = environment.background.get() else {
-        environment.close_libraries(|_| true);
-        return;
-    };
-    background.ask_all_to_stop();
-    background.settle_all();
+    if for_good {
+        environment.set_leaving();
+    }
     let begun = Instant::now();
-    for asked in 1.. {
-        if !background.runs(|_| true) || begun.elapsed() > PATIENCE {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-        if asked % 25 == 0 {
-            background.remind();
+    if let Some(background) = environment.background.get() {
+        background.ask_all_to_stop();
+        background.settle_all();
+        for waited_ms in 1.. {
+            if !background.runs() || begun.elapsed() > PATIENCE {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            if waited_ms % 25 == 0 {
+                environment.remind_libraries();
+            }
         }
     }
-    environment.close_libraries(|library| !background.runs(|other| other == library));
+    environment.close_libraries(PATIENCE.saturating_sub(begun.elapsed()));
 }
 
 /// Where other threads leave the calls of an environment whose turn has come.
@@ -759,11 +776,16 @@ impl Mailbox {
         }
     }
 
-    /// From here on nobody hears. Calls that were not fetched are not made.
+    /// From here on nobody hears.
     fn close(&self) {
-        let inbox = self.lock().take();
-        for task in inbox.map(|inbox| inbox.ready).unwrap_or_default() {
-            task.forgo();
+        self.lock().take();
+    }
+
+    /// As [`close`](Self::close), for a mailbox that nobody knows.
+    fn discard(&self) {
+        if let Some(inbox) = self.lock().take() {
+            // SAFETY: the bell has one user, who gives it up.
+            unsafe { sys::napi_release_threadsafe_function(inbox.bell, sys::ThreadsafeFunctionReleaseMode::release) };
         }
     }
 }
@@ -800,7 +822,6 @@ unsafe extern "C" fn empty_mailbox(
         && let Some(background) = environment.background.get()
     {
         for task in background.mailbox.take() {
-            background.add_waiting(-1);
             background.start(task);
         }
     }

@@ -6,12 +6,13 @@ use std::ptr::{self, NonNull};
 use napi::bindgen_prelude::{Env, FnArgs, Function, JsObjectValue, JsValue, Object, Result, Unknown, ValueType};
 use napi::sys;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::exchange::is_bytes;
 
 /// The bytes that JavaScript has passed.
 #[derive(Clone, Copy)]
 pub(crate) struct View {
+    value: sys::napi_value,
     data: *mut c_void,
     len: usize,
     buffer: sys::napi_value,
@@ -25,6 +26,7 @@ impl View {
         // Node-API leaves the kind as it is for one that it does not know.
         let mut kind = sys::TypedarrayType::int8_array;
         let mut view = Self {
+            value,
             data: ptr::null_mut(),
             len: 0,
             buffer: ptr::null_mut(),
@@ -59,7 +61,8 @@ impl View {
 pub(crate) struct Memory {
     /// Its ArrayBuffer or SharedArrayBuffer: as long as it is referred to, the memory stays where it is.
     owner: Reference,
-    shared: bool,
+    /// The caller's own view, if the memory is shared.
+    shared: Option<Reference>,
     offset: usize,
     pub(crate) data: NonNull<u8>,
     pub(crate) len: usize,
@@ -77,8 +80,7 @@ impl Memory {
         view: &View,
     ) -> std::result::Result<Self, Box<Error>> {
         let mut detachable = false;
-        // SAFETY: the caller's, here and below; every out-pointer is a place of its type. No JavaScript of the caller's
-        // runs in here: the intrinsics are those that V8 came with.
+        // SAFETY: the caller's, here and below; every out-pointer is a place of its type.
         unsafe {
             sys::napi_is_arraybuffer(env, view.buffer, &mut detachable);
             if detachable {
@@ -86,7 +88,7 @@ impl Memory {
             }
             Ok(Self {
                 owner: Reference::new(env, view.buffer).ok_or(Error::BufferImmovable)?,
-                shared: true,
+                shared: Some(Reference::new(env, view.value).ok_or(Error::BufferImmovable)?),
                 offset: view.offset,
                 data: not_null(view.data),
                 len: view.len,
@@ -102,7 +104,9 @@ impl Memory {
         view: &View,
     ) -> std::result::Result<Self, Box<Error>> {
         let (mut data, mut total) = (ptr::null_mut(), 0);
-        // SAFETY: as in `take`.
+        // SAFETY: as in `take`. The intrinsics are those that the addon found when it was loaded. Should they not be V8's
+        // own, or run code of the caller's (structuredClone looks at Array.prototype), then what is used is still what
+        // they answer: an ArrayBuffer that is asked for its memory after all of that.
         unsafe {
             sys::napi_get_arraybuffer_info(env, view.buffer, &mut data, &mut total);
             if intrinsics.is_resizable(env, view.buffer) {
@@ -118,14 +122,14 @@ impl Memory {
             let moved = intrinsics.transfer(env, view.buffer).ok_or(Error::BufferImmovable)?;
             let mut detached = false;
             sys::napi_is_detached_arraybuffer(env, view.buffer, &mut detached);
-            if !detached {
-                return Err(Box::new(Error::BufferImmovable)); // structuredClone has copied what it could not move
+            let status = sys::napi_get_arraybuffer_info(env, moved, &mut data, &mut total);
+            // structuredClone copies what it cannot move.
+            if !detached || status != sys::Status::napi_ok || total != view.len {
+                return Err(Box::new(Error::BufferImmovable));
             }
-            let owner = Reference::new(env, moved).ok_or(Error::BufferImmovable)?;
-            sys::napi_get_arraybuffer_info(env, moved, &mut data, &mut total);
             Ok(Self {
-                owner,
-                shared: false,
+                owner: Reference::new(env, moved).ok_or(Error::BufferImmovable)?,
+                shared: None,
                 offset: 0,
                 data: not_null(data),
                 len: total,
@@ -133,19 +137,41 @@ impl Memory {
         }
     }
 
-    /// A view of the first `len` bytes, or of all of them. Null, with an exception pending, if V8 has no room for it.
+    /// A view of a message of `len` bytes. Null, with an exception pending, if it cannot be made.
     ///
     /// # Safety
     /// `env` is live and that of the memory, no other thread writes to it any more, and no exception is pending.
-    pub(crate) unsafe fn view(&self, env: sys::napi_env, intrinsics: &Intrinsics, len: Option<u32>) -> sys::napi_value {
-        let len = len.map_or(self.len, |len| len as usize);
+    pub(crate) unsafe fn message(&self, env: sys::napi_env, intrinsics: &Intrinsics, len: u32) -> sys::napi_value {
+        // SAFETY: the caller's. A message is never longer than the memory it is in.
+        unsafe {
+            match self.shared {
+                Some(_) => intrinsics.view_shared(env, self.owner.value(env), self.offset, len as usize),
+                None => self.view(env, len as usize),
+            }
+        }
+    }
+
+    /// All of the memory, for an error to carry.
+    ///
+    /// # Safety
+    /// As [`message`](Self::message).
+    pub(crate) unsafe fn whole(&self, env: sys::napi_env) -> sys::napi_value {
+        // SAFETY: the caller's.
+        unsafe {
+            match &self.shared {
+                Some(given) => given.value(env),
+                None => self.view(env, self.len),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`message`](Self::message), and the memory is not shared and has so many bytes.
+    unsafe fn view(&self, env: sys::napi_env, len: usize) -> sys::napi_value {
         let mut view = ptr::null_mut();
-        // SAFETY: the caller's. The owner has so many bytes there: a message is never longer than the memory it is in.
+        // SAFETY: the caller's.
         unsafe {
             let owner = self.owner.value(env);
-            if self.shared {
-                return intrinsics.view_shared(env, owner, self.offset, len);
-            }
             sys::napi_create_typedarray(
                 env,
                 sys::TypedarrayType::uint8_array,
@@ -162,7 +188,12 @@ impl Memory {
     /// `env` is live and that of the memory, and no other thread uses it any more.
     pub(crate) unsafe fn give_up(self, env: sys::napi_env) {
         // SAFETY: the caller's.
-        unsafe { self.owner.give_up(env) };
+        unsafe {
+            self.owner.give_up(env);
+            if let Some(view) = self.shared {
+                view.give_up(env);
+            }
+        }
     }
 }
 
@@ -264,10 +295,10 @@ impl Intrinsics {
                 return call(env, buffer, self.transfer.value(env), &[]);
             }
             let (mut list, mut options) = (ptr::null_mut(), ptr::null_mut());
-            sys::napi_create_array_with_length(env, 1, &mut list);
-            sys::napi_set_element(env, list, 0, buffer);
+            sys::napi_create_array(env, &mut list);
+            error::define(env, list, c"0", buffer);
             sys::napi_create_object(env, &mut options);
-            sys::napi_set_named_property(env, options, c"transfer".as_ptr(), list);
+            error::define(env, options, c"transfer", list);
             call(env, undefined(env), self.transfer.value(env), &[buffer, options])
         }
     }

@@ -1,24 +1,34 @@
 //! Who may be in a library, and when.
 //!
 //! A library without `EXCHANGE_CONCURRENT` is used by one thread at a time. Whoever is inside holds `running`. A
-//! synchronous call takes that for its own time, or is refused. Asynchronous calls and closings come in turn: the first
-//! of them `reserves` the library, so that no further synchronous call gets in, waits for the one that may be inside,
-//! and passes the reservation on. The order is that of the calls, whatever environments they come from.
+//! synchronous call takes that for its own time, or is refused. Asynchronous calls and closings come one after another:
+//! the one that goes in next `reserves` the library first, so that no further synchronous call gets in, and waits for
+//! the one that may be inside.
+//!
+//! Asynchronous calls are made in the order in which they came, whatever environments they come from. Only its own
+//! environment can bring a call to a thread of the pool, so the environment of the first is told when the library is
+//! free. Until that call is on a thread, nothing is reserved: an environment that is busy holds up nobody for long.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::library::{Cancel, Close};
 use crate::task::Task;
+
+/// How long an environment may take to bring a call to a thread before the next environment is told.
+const TIME_TO_BEGIN: Duration = Duration::from_millis(50);
+
+/// How often somebody who waits looks again.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The turns of one library.
 #[repr(C, align(64))] // what a synchronous call touches is in one cache line, wherever the allocator puts it
 pub(crate) struct Turns {
     /// Somebody is inside; used only when `serial`.
     running: AtomicBool,
-    /// The next one inside has been chosen; used only when `serial`. It is `State::taken` for those without the lock.
+    /// `State::taken`, for those without the lock; used only when `serial`.
     reserved: AtomicBool,
     /// The library takes one call at a time.
     serial: bool,
@@ -27,14 +37,20 @@ pub(crate) struct Turns {
     state: Mutex<State>,
 }
 
-/// What is known of asynchronous calls.
+/// What is known of asynchronous calls. All but the last two are used only when the library is serial.
 #[derive(Default)]
 struct State {
-    /// One of them has the turn, or a closing has.
+    /// One of them, or a closing, is inside or about to go in.
     taken: bool,
-    /// Those whose turn has not come, in order.
-    waiting: VecDeque<Arc<Task>>,
-    /// Closings whose turn has not come. They go first: nothing is to stay switched on behind a long queue.
+    /// Those that have not gone in, by their place in the order.
+    waiting: BTreeMap<u64, Arc<Task>>,
+    /// The next place.
+    next: u64,
+    /// The one whose environment was told last, and when.
+    told: Option<(Arc<Task>, Instant)>,
+    /// Environments (by the address of their home) that were told and have brought no call since.
+    silent: Vec<usize>,
+    /// Closings that could not be made at once. They go first: nothing is to stay switched on behind a long queue.
     closings: usize,
     /// How many are inside the library.
     running: usize,
@@ -46,13 +62,11 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Stage {
-    /// Its turn has not come.
+    /// It has not gone in.
     Waiting,
-    /// It may start, and has not.
-    Ready,
     /// It is inside the library.
     Running,
-    /// It is over, or will not happen.
+    /// It is over, or will not be made.
     Ended,
 }
 
@@ -60,13 +74,15 @@ pub(crate) enum Stage {
 pub(crate) struct Turn {
     stage: AtomicU8,
     asked: AtomicBool,
+    place: AtomicU64,
 }
 
 impl Default for Turn {
     fn default() -> Self {
         Self {
-            stage: AtomicU8::new(Stage::Ready as u8),
+            stage: AtomicU8::new(Stage::Waiting as u8),
             asked: AtomicBool::new(false),
+            place: AtomicU64::new(0),
         }
     }
 }
@@ -83,6 +99,46 @@ impl Turn {
 
     pub(crate) fn is(&self, stage: Stage) -> bool {
         self.stage.load(Ordering::Acquire) == stage as u8
+    }
+}
+
+impl State {
+    /// Takes a call out of the order.
+    fn remove(&mut self, task: &Task) {
+        self.waiting.remove(&task.turn.place.load(Ordering::Relaxed));
+        if self
+            .told
+            .as_ref()
+            .is_some_and(|(told, _)| std::ptr::eq(&raw const **told, task))
+        {
+            self.told = None;
+        }
+    }
+
+    /// The call whose environment is to be told now: the first, unless somebody is inside or was told just now. An
+    /// environment that does not answer is passed over.
+    fn call_up(&mut self) -> Option<Arc<Task>> {
+        if self.taken || self.waiting.is_empty() {
+            return None;
+        }
+        if let Some((told, when)) = &self.told {
+            if when.elapsed() < TIME_TO_BEGIN {
+                return None;
+            }
+            self.silent.push(told.home());
+        }
+        let answers = |task: &&Arc<Task>| !self.silent.contains(&task.home());
+        let Some(next) = self.waiting.values().find(answers).map(Arc::clone) else {
+            self.silent.clear(); // nobody answers: from the start again
+            self.told = self
+                .waiting
+                .values()
+                .next()
+                .map(|first| (Arc::clone(first), Instant::now()));
+            return self.told.as_ref().map(|(first, _)| Arc::clone(first));
+        };
+        self.told = Some((Arc::clone(&next), Instant::now()));
+        Some(next)
     }
 }
 
@@ -103,7 +159,7 @@ impl Turns {
         self.serial
     }
 
-    /// Makes a synchronous call of a serial library, unless somebody is inside or about to be.
+    /// Makes a synchronous call of a serial library, unless somebody is inside or about to go in.
     #[inline]
     pub(crate) fn alone<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
         if self.reserved.load(Ordering::Relaxed) || self.running.swap(true, Ordering::Acquire) {
@@ -114,149 +170,180 @@ impl Turns {
         Some(result)
     }
 
-    /// Puts an asynchronous call in its place. If its turn has come (the answer), the caller has to see that
-    /// [`run`](Self::run) or [`forgo`](Self::forgo) is called for it; else its [`Home`](crate::task::Home) will be told.
+    /// Gives an asynchronous call its place. If it is the first (the answer), it can be brought to a thread; else its
+    /// [`Home`](crate::task::Home) will be told. In the end [`run`](Self::run) or [`forgo`](Self::forgo) is called.
     pub(crate) fn enter(&self, task: &Arc<Task>) -> bool {
         if !self.serial {
             return true;
         }
         let mut state = self.lock();
-        if state.taken {
-            task.turn.set(Stage::Waiting);
-            state.waiting.push_back(Arc::clone(task));
-            return false;
+        let place = state.next;
+        state.next += 1;
+        task.turn.place.store(place, Ordering::Relaxed);
+        state.waiting.insert(place, Arc::clone(task));
+        let first = !state.taken && state.waiting.len() == 1;
+        if first {
+            state.told = Some((Arc::clone(task), Instant::now()));
         }
-        self.take(&mut state);
-        true
+        first
     }
 
-    /// Makes an asynchronous call whose turn has come, unless it was asked to stop.
-    pub(crate) fn run<T>(&self, turn: &Turn, call: impl FnOnce() -> T) -> Option<T> {
-        self.inside(|| {
-            {
-                let mut state = self.lock();
-                if turn.asked() {
-                    turn.set(Stage::Ended);
-                    return None;
-                }
-                turn.set(Stage::Running);
-                state.running += 1;
-            }
-            let result = call();
+    /// Makes an asynchronous call, unless it was asked to stop.
+    pub(crate) fn run<T>(&self, task: &Task, call: impl FnOnce() -> T) -> Option<T> {
+        let turn = &task.turn;
+        if self.serial && !self.take_turn(task) {
+            self.forgo(task);
+            return None;
+        }
+        let begins = !self.serial || self.go_in(|| turn.asked());
+        let begun = begins && {
+            let mut state = self.lock();
+            // Asked for the last time: from here on it is the library that is asked.
+            let begun = !turn.asked();
+            turn.set(if begun { Stage::Running } else { Stage::Ended });
+            state.running += usize::from(begun);
+            begun
+        };
+        let result = begun.then(call);
+        if begun {
             let mut state = self.lock();
             turn.set(Stage::Ended);
             state.running -= 1;
             state.stopping -= usize::from(turn.asked());
             self.cancel_those_asked(&state);
-            Some(result)
-        })
-    }
-
-    /// Gives up the turn of a call that will not start.
-    pub(crate) fn forgo(&self, turn: &Turn) {
-        {
-            let _state = self.lock();
-            turn.set(Stage::Ended);
         }
         if self.serial {
+            if begins {
+                self.running.store(false, Ordering::Release);
+            }
             self.pass_on();
+        }
+        result
+    }
+
+    /// Reserves the library for a call. Another one can have it only if the environment of this one took its time, and
+    /// is then waited for. False, if the call is asked to stop meanwhile.
+    fn take_turn(&self, task: &Task) -> bool {
+        loop {
+            {
+                let mut state = self.lock();
+                if task.turn.asked() {
+                    return false;
+                }
+                if !state.taken {
+                    self.reserve(&mut state);
+                    state.remove(task);
+                    let home = task.home();
+                    state.silent.retain(|&other| other != home);
+                    return true;
+                }
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
-    /// Asks a call to stop. Answers whether it was waiting, and so is over now.
-    pub(crate) fn ask_to_stop(&self, task: &Arc<Task>) -> bool {
+    /// Takes a call out of the order that will not be made.
+    pub(crate) fn forgo(&self, task: &Task) {
+        {
+            let mut state = self.lock();
+            task.turn.set(Stage::Ended);
+            state.remove(task);
+        }
+        self.tell_next();
+    }
+
+    /// Asks a call to stop. If it has not gone in, it will not.
+    pub(crate) fn ask_to_stop(&self, task: &Task) {
         let mut state = self.lock();
         if task.turn.asked.swap(true, Ordering::Relaxed) {
-            return false;
+            return;
         }
         if task.turn.is(Stage::Running) {
             state.stopping += 1;
             self.cancel_those_asked(&state);
-        } else if task.turn.is(Stage::Waiting) {
-            if let Some(place) = state.waiting.iter().position(|other| Arc::ptr_eq(other, task)) {
-                state.waiting.remove(place);
-            }
-            task.turn.set(Stage::Ended);
+        }
+    }
+
+    /// To be called from time to time while a call waits or was asked to stop: asks a library again that had not begun
+    /// to listen, and passes over an environment that does not bring its call.
+    pub(crate) fn remind(&self) {
+        self.cancel_those_asked(&self.lock());
+        self.tell_next();
+    }
+
+    /// Closes the library for an environment none of whose calls is inside: at once, or when the calls of others leave
+    /// it. False, if a synchronous call of another environment does not leave it in time.
+    pub(crate) fn close(&self, patience: Option<Duration>) -> bool {
+        if !self.serial {
+            self.call_close();
             return true;
         }
-        false
-    }
-
-    /// Asks again: a library forgets what it was asked before its function was entered.
-    pub(crate) fn ask_again(&self) {
-        self.cancel_those_asked(&self.lock());
-    }
-
-    /// Closes the library for an environment whose calls are over: at once, or when those of other environments leave
-    /// it.
-    pub(crate) fn close(&self) {
-        if self.serial {
+        {
             let mut state = self.lock();
             if state.taken {
                 state.closings += 1;
-                return;
+                return true;
             }
-            self.take(&mut state);
+            self.reserve(&mut state);
         }
-        self.inside(|| self.call_close());
+        let begun = Instant::now();
+        let inside = self.go_in(|| patience.is_some_and(|patience| begun.elapsed() > patience));
+        if inside {
+            self.call_close();
+            self.running.store(false, Ordering::Release);
+        }
+        self.pass_on();
+        inside
     }
 
-    fn take(&self, state: &mut State) {
+    fn reserve(&self, state: &mut State) {
         state.taken = true;
         self.reserved.store(true, Ordering::Relaxed);
     }
 
-    /// Goes in, when the turn has been taken, and passes it on.
-    fn inside<T>(&self, call: impl FnOnce() -> T) -> T {
-        if !self.serial {
-            return call();
-        }
-        self.go_in();
-        let result = call();
-        self.running.store(false, Ordering::Release);
-        self.pass_on();
-        result
-    }
-
-    /// Waits for the one synchronous call that may be inside. No other can follow it: the library is reserved.
-    fn go_in(&self) {
-        const PATIENCE: Duration = Duration::from_millis(1);
-        let mut pause = Duration::from_micros(10);
+    /// Waits for the one synchronous call that may be inside a reserved library: no other can follow it. False, if it
+    /// is given up before.
+    fn go_in(&self, give_up: impl Fn() -> bool) -> bool {
         while self.running.swap(true, Ordering::Acquire) {
-            std::thread::sleep(pause);
-            pause = PATIENCE.min(pause * 2);
+            if give_up() {
+                return false;
+            }
+            std::thread::sleep(PAUSE);
         }
+        true
     }
 
+    /// Ends a reservation, after the closings that came meanwhile.
     fn pass_on(&self) {
         loop {
-            let next = {
-                let mut state = self.lock();
-                if state.closings > 0 {
-                    state.closings -= 1;
-                    None
-                } else if let Some(task) = state.waiting.pop_front() {
-                    task.turn.set(Stage::Ready);
-                    Some(task)
-                } else {
-                    state.taken = false;
-                    self.reserved.store(false, Ordering::Relaxed);
-                    return;
-                }
-            };
-            match next {
-                None => {
-                    self.go_in();
-                    self.call_close();
-                    self.running.store(false, Ordering::Release);
-                }
-                // A task whose environment has ended meanwhile is not started, and the turn is the next one's.
-                Some(task) => {
-                    if task.tell_home() {
-                        return;
-                    }
-                }
+            let mut state = self.lock();
+            if state.closings == 0 {
+                state.taken = false;
+                self.reserved.store(false, Ordering::Relaxed);
+                break;
             }
+            state.closings -= 1;
+            drop(state);
+            self.go_in(|| false);
+            self.call_close();
+            self.running.store(false, Ordering::Release);
+        }
+        self.tell_next();
+    }
+
+    /// Tells the environment of the next call, if there is one to be told.
+    fn tell_next(&self) {
+        if !self.serial {
+            return;
+        }
+        loop {
+            let Some(task) = self.lock().call_up() else { return };
+            if Arc::clone(&task).tell_home() {
+                return;
+            }
+            // Its environment has ended.
+            task.turn.set(Stage::Ended);
+            self.lock().remove(&task);
         }
     }
 
@@ -274,7 +361,7 @@ impl Turns {
             && state.stopping == state.running
         {
             // SAFETY: the library is loaded, and the header allows this call from any thread at any time. The lock is
-            // held, so that no call that nobody asked to stop begins before this returns.
+            // held, so that no asynchronous call that nobody asked to stop begins before this returns.
             unsafe { cancel() };
         }
     }
@@ -287,6 +374,7 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
 
@@ -301,6 +389,8 @@ mod tests {
         ended: AtomicBool,
         threads: Mutex<Vec<thread::JoinHandle<()>>>,
         settled: Mutex<Vec<(u64, Option<u32>)>>,
+        /// An environment may be told twice of a task.
+        started: Mutex<BTreeSet<u64>>,
     }
 
     /// What a task is lent: it is freed when the last thread has let it go, so that a late write is seen.
@@ -318,6 +408,9 @@ mod tests {
         }
 
         fn start(self: &Arc<Self>, task: Arc<Task>) {
+            if !self.started.lock().unwrap().insert(task.id) {
+                return;
+            }
             let environment = Arc::clone(self);
             let thread = thread::spawn(move || {
                 // SAFETY: the turn has come, once; the test keeps the memory until it has joined this thread.
@@ -367,7 +460,7 @@ mod tests {
         /// Calls stay inside until this is set.
         go: AtomicBool,
     }
-    static SEEN: [Seen; 4] = [const {
+    static SEEN: [Seen; 6] = [const {
         Seen {
             inside: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -377,7 +470,7 @@ mod tests {
             order: Mutex::new(Vec::new()),
             go: AtomicBool::new(false),
         }
-    }; 4];
+    }; 6];
 
     fn until(condition: impl Fn() -> bool) {
         while !condition() {
@@ -438,6 +531,7 @@ mod tests {
         for (id, lent) in lent.iter_mut().enumerate() {
             environment.call(&session, id as u64, lent);
         }
+        until(|| seen.inside.load(Ordering::SeqCst) == 1);
         assert!(matches!(
             library.call(|| Ok(())).map_err(|error| *error),
             Err(Error::LibraryBusy { .. })
@@ -471,10 +565,10 @@ mod tests {
             })
             .collect();
         until(|| seen.inside.load(Ordering::SeqCst) == 1);
-        assert!(tasks[1].ask_to_stop(), "it was waiting");
-        assert!(!tasks[1].ask_to_stop(), "and is asked once");
+        tasks[1].ask_to_stop();
+        tasks[1].forgo();
         there.ended.store(true, Ordering::Relaxed);
-        session.close(); // by an environment that goes on: its turn comes first
+        session.close(None); // when the one that is inside has left
         assert_eq!(seen.closed.load(Ordering::SeqCst), 0);
         seen.go.store(true, Ordering::SeqCst);
         here.join();
@@ -503,10 +597,10 @@ mod tests {
             .map(|(id, lent)| environment.call(&session, id as u64, lent))
             .collect();
         until(|| seen.inside.load(Ordering::SeqCst) == 2);
-        assert!(!tasks[0].ask_to_stop());
-        tasks[0].ask_again();
+        tasks[0].ask_to_stop();
+        library.turns().remind();
         assert_eq!(seen.cancelled.load(Ordering::SeqCst), 0, "the other one would be hit");
-        assert!(!tasks[1].ask_to_stop());
+        tasks[1].ask_to_stop();
         assert_eq!(seen.cancelled.load(Ordering::SeqCst), 1);
         environment.join();
         let mut settled = environment.settled();
@@ -543,12 +637,11 @@ mod tests {
                             });
                             assert!(made.map_or(true, |count| count == 64));
                         }
-                        environment.join();
-                        // A task that waited when the loop ended is started by another thread: it is joined once it has
-                        // been heard of.
+                        // One that waits is started by another thread, and joined once it has been heard of.
                         until(|| {
+                            library.turns().remind();
                             environment.join();
-                            environment.settled().len() >= 4
+                            environment.settled().len() == 5
                         });
                         environment.join();
                     }
@@ -557,6 +650,92 @@ mod tests {
         });
         assert_eq!(seen.most.load(Ordering::SeqCst), 1, "one at a time");
         assert_eq!(seen.opened.load(Ordering::SeqCst), seen.closed.load(Ordering::SeqCst));
+        assert!(library.call(|| Ok(())).is_ok(), "it is free again");
+    }
+
+    /// An environment that hears that a turn has come, and brings no call to a thread.
+    struct Busy;
+
+    impl Home for Busy {
+        fn turn_has_come(&self, _task: Arc<Task>) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn an_environment_that_brings_no_call_holds_up_nobody() {
+        let library = library(functions::<4>(true));
+        SEEN[4].go.store(true, Ordering::SeqCst);
+        let session = Arc::new(Session::new(library));
+        let busy: Arc<dyn Home> = Arc::new(Busy);
+        let mut memory = vec![0; 64];
+        let stuck: Vec<_> = (0..20)
+            .map(|id| {
+                let data = std::ptr::NonNull::new(memory.as_mut_ptr()).unwrap();
+                let task = Task::new(id, Arc::clone(&session), Arc::clone(&busy), data, 64);
+                assert_eq!(task.enter(), id == 0);
+                task
+            })
+            .collect();
+        assert!(library.call(|| Ok(())).is_ok(), "nobody is inside");
+        let environment = Arc::new(Environment::default());
+        let mut lent: Vec<_> = (0..5).map(|_| Lent(vec![0; 64])).collect();
+        for (id, lent) in lent.iter_mut().enumerate() {
+            environment.call(&session, id as u64, lent);
+        }
+        let begun = Instant::now();
+        until(|| {
+            library.turns().remind();
+            environment.settled().len() == 5
+        });
+        assert!(
+            begun.elapsed() < 3 * TIME_TO_BEGIN,
+            "it was passed over once, and not for each of its calls"
+        );
+        environment.join();
+        for task in stuck {
+            task.forgo();
+        }
+        let mut last = Lent(vec![0; 64]);
+        environment.call(&session, 5, &mut last);
+        environment.join();
+        assert_eq!(environment.settled().len(), 6);
+    }
+
+    #[test]
+    fn a_call_that_waits_for_a_synchronous_one_can_be_stopped_and_a_closing_gives_up() {
+        let library = library(functions::<5>(true));
+        let seen = &SEEN[5];
+        let (session, other) = (Arc::new(Session::new(library)), Arc::new(Session::new(library)));
+        let environment = Arc::new(Environment::default());
+        let mut lent = Lent(vec![0; 64]);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut memory = [0; 64];
+                let made = library.call(|| {
+                    session.open()?;
+                    // SAFETY: the memory is this thread's own.
+                    unsafe { library.exchange(memory.as_mut_ptr(), memory.len()) }
+                });
+                assert_eq!(made.ok(), Some(64));
+            });
+            until(|| seen.inside.load(Ordering::SeqCst) == 1);
+            let task = environment.call(&other, 0, &mut lent);
+            thread::sleep(Duration::from_millis(20));
+            assert!(environment.settled().is_empty(), "it waits");
+            task.ask_to_stop();
+            environment.join();
+            assert_eq!(environment.settled(), [(0, None)]);
+            session.close(Some(Duration::from_millis(20)));
+            assert_eq!(
+                seen.closed.load(Ordering::SeqCst),
+                0,
+                "it is not closed while somebody is inside"
+            );
+            seen.go.store(true, Ordering::SeqCst);
+        });
+        drop(session);
+        assert_eq!(seen.closed.load(Ordering::SeqCst), 1);
         assert!(library.call(|| Ok(())).is_ok(), "it is free again");
     }
 }
