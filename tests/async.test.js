@@ -552,6 +552,60 @@ describe(`abort in the ${process.type} process`, () => {
     assert.equal(signal.listeners.length, 0);
   });
 
+  it('a signal whose second answer is an exception: that is what the promise is rejected with', async () => {
+    let asked = 0;
+    let left = 0;
+    const thrown = new Error('mine');
+    const signal = {
+      get aborted() {
+        if (asked++ > 0) throw thrown;
+        return false;
+      },
+      addEventListener() {},
+      removeEventListener() {
+        left += 1;
+      },
+    };
+    assert.equal(await failure(exchange(new Uint8Array(64), { signal })), thrown);
+    assert.equal(left, 1, 'it is not listened to any more');
+  });
+
+  it('at the end of the stack: every call is settled, and no memory is lost', async () => {
+    const log = cameraLog();
+    const camera = open('camera');
+    const first = begin('camera', FOR_EVER);
+    await log.until('begin');
+    /** @type {(() => void)[]} */
+    const listeners = [];
+    const calls = Array.from({ length: 100 }, (_, index) => {
+      const signal = /** @type {any} */ ({
+        aborted: false,
+        addEventListener: (/** @type {string} */ _type, /** @type {() => void} */ listener) => listeners.push(listener),
+        removeEventListener() {},
+      });
+      const memory = index % 2 ? new SharedArrayBuffer(64) : new ArrayBuffer(64);
+      return failure(camera.exchangeDataAsync(cameraRequest(FOR_EVER, memory), { signal }));
+    });
+    const deep = () => {
+      try {
+        deep();
+      } catch {} // the stack is used up
+      if (listeners.length % 30 !== 1) listeners.pop()?.();
+    };
+    while (listeners.length > 0) {
+      try {
+        deep();
+      } catch {} // so is what the listener would need
+      listeners.pop()?.();
+    }
+    for (const { code, buffer } of await Promise.all(calls)) {
+      assert.equal(code, 'ABORT_ERR');
+      assert.equal(buffer.byteLength, 64);
+    }
+    first.abort('enough');
+    await first.outcome;
+  });
+
   it('a signal that is not what it says can do no harm', async () => {
     const listens = { aborted: false, removeEventListener() {} };
     const throws = () => {

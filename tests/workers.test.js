@@ -212,23 +212,172 @@ describe('turns among several environments', () => {
   });
 });
 
-describe('a process that exits in the middle of its calls', () => {
-  it('switches off what it has switched on', async () => {
-    const log = cameraLog();
+describe('an environment that is busy holds up nobody', () => {
+  /** A worker that makes calls and then blocks its thread. @param {string} body */
+  function blockedWorker(body) {
     const source = `
-      const { openLibrary } = require(process.argv[1]);
-      const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary } = require(process.argv[2]);
-      const camera = openLibrary(fixtureLibrary('camera'));
-      for (let call = 0; call < 11; call += 1) camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});
-      setTimeout(() => process.exit(7), 100);`;
-    const files = [path.join(__dirname, '..', 'index.js'), path.join(__dirname, 'fixtures.js')];
-    const child = spawn(process.execPath, ['-e', source, ...files], {
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
-      stdio: 'inherit',
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { openLibrary } = require(workerData.addon);
+      const { FOR_EVER, cameraRequest } = require(workerData.fixtures);
+      const camera = openLibrary(workerData.library);
+      const block = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+      ${body}`;
+    const [addon, fixtures] = [path.join(__dirname, '..', 'index.js'), path.join(__dirname, 'fixtures.js')];
+    return new Worker(source, { eval: true, workerData: { addon, fixtures, library: fixtureLibrary('camera') } });
+  }
+
+  it('with calls of its own that wait', async () => {
+    const log = cameraLog();
+    const worker = blockedWorker(`
+      for (let call = 0; call < 5; call += 1) camera.exchangeDataAsync(cameraRequest(20)).catch(() => {});
+      block(30_000);`);
+    await log.until('end');
+    const camera = openLibrary(fixtureLibrary('camera'));
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'nobody is in the library');
+    const started = Date.now();
+    for (let call = 0; call < 5; call += 1) await camera.exchangeDataAsync(cameraRequest(0));
+    assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
+    await worker.terminate();
+  });
+
+  it('with a synchronous call: one that waits for it can be aborted, and its worker terminated', async () => {
+    const log = cameraLog();
+    const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(1500));');
+    await log.until('begin');
+    const stop = new AbortController();
+    const camera = openLibrary(fixtureLibrary('camera'));
+    const waits = camera.exchangeDataAsync(cameraRequest(0), { signal: stop.signal });
+    const other = cameraWorker({ library: 'camera', milliseconds: [0] });
+    await other.called();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort();
+    await assert.rejects(waits, { code: 'ABORT_ERR' });
+    await other.worker.terminate();
+    assert.equal(log.count('end'), 0, 'the synchronous call still runs');
+    await once(worker, 'exit');
+  });
+
+  it('with a steady stream of asynchronous calls: synchronous ones get their chance', async () => {
+    cameraLog();
+    const worker = blockedWorker(`
+      const again = () => camera.exchangeDataAsync(cameraRequest(1)).then(again, () => {});
+      again();
+      again();
+      parentPort.postMessage('begun');`);
+    await once(worker, 'message');
+    const camera = openLibrary(fixtureLibrary('camera'));
+    let made = 0;
+    await until(() => {
+      try {
+        made += camera.exchangeDataInPlace(cameraRequest(0)) === 64 ? 1 : 0;
+      } catch (error) {
+        assert.equal(/** @type {any} */ (error).code, 'ERR_LIBRARY_BUSY');
+      }
+      return made >= 10;
     });
-    assert.deepEqual(await once(child, 'close'), [7, null]);
-    assert.equal(log.lines()[0], 'on');
-    assert.equal(log.lines().at(-1), 'off');
-    assert.equal(log.count('begin'), 1);
+    await worker.terminate();
   });
 });
+
+describe('a process that exits', () => {
+  const CALLS =
+    'for (let call = 0; call < 50; call += 1) camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});';
+  const BLOCK = '(ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)';
+
+  for (const [what, script, status] of /** @type {[string, string, number][]} */ ([
+    ['in the middle of many calls', `${CALLS} setTimeout(() => process.exit(7), 100);`, 7],
+    ['when it is quiet', 'camera.exchangeDataInPlace(cameraRequest(0)); process.exit(7);', 7],
+    ['by itself, when its calls are over', 'camera.exchangeDataAsync(cameraRequest(10));', 0],
+    [
+      'when the next call has its turn, and has not begun',
+      `for (const ms of [20, 20]) camera.exchangeDataAsync(cameraRequest(ms)).catch(() => {}); (${BLOCK})(200); process.exit(7);`,
+      7,
+    ],
+    [
+      'when a call waits for a thread of the pool',
+      `camera.exchangeDataInPlace(cameraRequest(0));
+       for (let i = 0; i < 4; i += 1) require('node:crypto').pbkdf2('a', 'b', 200_000, 64, 'sha512', () => {});
+       camera.exchangeDataAsync(cameraRequest(0)).catch(() => {});
+       process.exit(7);`,
+      7,
+    ],
+    [
+      'with a last synchronous call in an exit listener',
+      `camera.exchangeDataInPlace(cameraRequest(0));
+       process.on('exit', () => camera.exchangeDataInPlace(cameraRequest(0)));
+       process.exit(7);`,
+      7,
+    ],
+    [
+      'with an asynchronous call in an exit listener, which is refused',
+      `camera.exchangeDataInPlace(cameraRequest(0));
+       process.on('exit', () => { camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {}); });
+       process.exit(7);`,
+      7,
+    ],
+    ['by an exception that nobody catches', `${CALLS} setTimeout(() => { throw 1; }, 100);`, 1],
+    [
+      'in the middle of a call of a library that ignores being asked',
+      `openLibrary(fixtureLibrary('camera-deaf')).exchangeDataAsync(cameraRequest(800)).catch(() => {});
+       setTimeout(() => process.exit(7), 100);`,
+      7,
+    ],
+  ])) {
+    it(`${what}: it leaves nothing switched on`, async () => {
+      const log = cameraLog();
+      assert.deepEqual(await inNode(script), [status, null]);
+      assert.ok(log.count('on') > 0);
+      assert.equal(log.count('off'), log.count('on'));
+      assert.equal(log.count('end'), log.count('begin'));
+      assert.equal(log.lines().at(-1), 'off');
+    });
+  }
+
+  it('async_hooks that call the addon while it makes its first call do no harm', async () => {
+    const log = cameraLog();
+    const script = `
+      let calls = 0;
+      const init = (_id, type) => {
+        if (type === 'exchangeDataAsync' && calls++ < 3) camera.exchangeDataAsync(cameraRequest(1));
+      };
+      require('node:async_hooks').createHook({ init }).enable();
+      camera.exchangeDataAsync(cameraRequest(1));`;
+    assert.deepEqual(await inNode(script), [0, null]);
+    assert.equal(log.count('end'), 4);
+    assert.deepEqual([log.count('on'), log.count('off')], [1, 1]);
+  });
+
+  it('an ArrayBuffer.prototype.transfer that is not what it says does no harm', async () => {
+    cameraLog();
+    const before = `
+      ArrayBuffer.prototype.transfer = function () {
+        structuredClone(this, { transfer: [this] });
+        return {};
+      };`;
+    const script = `
+      camera.exchangeDataAsync(cameraRequest(1)).then(
+        () => process.exit(1),
+        ({ code }) => process.exit(code === 'ERR_INVALID_BUFFER' ? 7 : 2),
+      );`;
+    assert.deepEqual(await inNode(script, before), [7, null]);
+  });
+});
+
+/**
+ * Runs a script in a Node.js of its own, and answers how that ended.
+ * @param {string} script @param {string} [before] what it runs before it loads the addon
+ */
+async function inNode(script, before = '') {
+  const source = `
+    ${before}
+    const { openLibrary } = require(process.argv[1]);
+    const { FOR_EVER, cameraRequest, fixtureLibrary } = require(process.argv[2]);
+    const camera = openLibrary(fixtureLibrary('camera'));
+    ${script}`;
+  const files = [path.join(__dirname, '..', 'index.js'), path.join(__dirname, 'fixtures.js')];
+  const child = spawn(process.execPath, ['-e', source, ...files], {
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+    stdio: 'ignore',
+  });
+  return once(child, 'close');
+}
