@@ -19,6 +19,7 @@ const NATIVE = {
   'uppercase-c': { source: 'docs/examples/uppercase.c' },
   'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
   'uppercase-rs': { source: 'docs/examples/uppercase.rs' },
+  'smooth-c': { source: 'docs/examples/smooth.c' },
   address: { source: `${LIBRARIES}/address.rs` },
   throws: { source: `${LIBRARIES}/throws.cc` },
   panics: { source: `${LIBRARIES}/panics.rs` },

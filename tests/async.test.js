@@ -442,6 +442,17 @@ describe(`abort in the ${process.type} process`, () => {
     assert.ok(log.count('cancel') >= 1);
   });
 
+  it("the guide's example stops when it is asked", async () => {
+    const stop = new AbortController();
+    const view = new Uint8Array(1024 * 1024);
+    const outcome = failure(open('smooth-c').exchangeDataAsync(view, { signal: stop.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const started = Date.now();
+    stop.abort('enough');
+    assert.equal((await outcome).code, 'ABORT_ERR');
+    assert.ok(Date.now() - started < 5000, 'it would take minutes');
+  });
+
   it('a call that waits is dropped at once, and those behind it move up', async () => {
     const log = cameraLog();
     const [first, second] = [begin('camera', FOR_EVER), begin('camera', FOR_EVER)];
