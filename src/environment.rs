@@ -11,8 +11,8 @@ use std::time::Duration;
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
+use crate::background::{self, Background};
 use crate::error::Error;
-use crate::exchange_async::Background;
 use crate::library::{Entry, Library};
 use crate::locate;
 use crate::memory::Intrinsics;
@@ -87,7 +87,7 @@ pub(crate) fn start(env: &Env) -> Result<()> {
         background: OnceCell::new(),
     };
     env.set_instance_data(Rc::new(environment), (), |context| drop(context.value))?;
-    exchange_async::listen_for_end(env)
+    background::listen_for_end(env)
 }
 
 /// The environment that is running.

@@ -1,7 +1,9 @@
 //! The addon: lends the memory of a JavaScript buffer to a native dynamic library, which fills it in place.
 //!
-//! The hot path is [`exchange::callback`]: it checks its argument and calls [`library::Entry::exchange`].
+//! The hot path is [`exchange::callback`]: it checks its argument and calls [`library::Entry::exchange`]. On other threads
+//! calls are made by way of [`exchange_async::callback`], [`background::Background`] and [`task::Task::run`].
 
+mod background;
 mod environment;
 mod error;
 mod exchange;
@@ -9,6 +11,7 @@ mod exchange_async;
 mod library;
 mod locate;
 mod memory;
+mod signal;
 mod task;
 mod turns;
 mod watch;

@@ -176,8 +176,8 @@ impl Watch {
         }
     }
 
-    /// Has `remind` called from time to time, until the watch rests.
-    pub(crate) fn start_reminding(&self) {
+    /// Has `remind` called from time to time, until the watch rests. Answers whether that is new.
+    pub(crate) fn start_reminding(&self) -> bool {
         unsafe extern "C" fn called(handle: Handle) {
             // SAFETY: libuv calls this for an open handle, on its own thread.
             if let Some(watch) = unsafe { Watch::of(handle) } {
@@ -185,10 +185,12 @@ impl Watch {
             }
         }
 
-        if !self.reminding.replace(true) {
+        let new = !self.reminding.replace(true);
+        if new {
             // SAFETY: this is the loop's thread, and the handle is open.
             unsafe { (self.uv.timer_start)(self.timer, called, REMIND_MS, REMIND_MS) };
         }
+        new
     }
 
     pub(crate) fn rest(&self) {
