@@ -210,7 +210,7 @@ function printAsync(runs) {
   }
   for (const [index, { id }] of runs[0].wholeOverParts.entries()) {
     const whole = median(runs.flatMap(({ wholeOverParts }) => wholeOverParts[index].ratios));
-    out(`${large.bytes} bytes over the library's own time and the rest of a 64-byte call: ${whole.toFixed(3)}, ${id}`);
+    out(`${large.bytes} bytes over the library's own time and the rest of a 64-byte call: ${whole.toFixed(3)} (${id})`);
   }
   for (const { longestTask, asyncMemory } of runs) {
     const { calls, took, longest } = longestTask;

@@ -93,7 +93,7 @@ function measure() {
 
 const ASYNC_BATCH = 1000;
 const LARGE_BYTES = 8 * 1024 * 1024;
-const LARGE_BATCH = 30;
+const LARGE_BATCH = 100;
 
 /** @typedef {(buffer: Uint8Array) => Promise<Uint8Array>} AsyncCall gives back the buffer for the next one */
 
@@ -146,37 +146,33 @@ async function measureAsync(bytes, batch) {
 
 /**
  * The time of a large call over that of its parts: the library's own time for it, and all else that a small call takes.
- * Both are taken in the same round.
+ * All are taken in the same round.
  */
 async function wholeOverParts() {
   const { openLibrary } = require('../../index.js');
-  const viaTask = asyncTask(BENCH_TIMED_LIBRARY);
-  /** @type {Record<string, AsyncCall>} */
-  const calls = { 'in-place/async': openLibrary(BENCH_TIMED_LIBRARY).exchangeDataAsync, 'peer/AsyncTask': viaTask };
-  const batch = async (/** @type {AsyncCall} */ call, /** @type {Uint8Array} */ buffer) => {
-    let bytes = buffer;
+  const inPlace = (/** @type {string} */ library) => openLibrary(library).exchangeDataAsync;
+  const batch = async (/** @type {AsyncCall} */ call, /** @type {number} */ size) => {
+    /** @type {Uint8Array} */
+    let bytes = await call(new Uint8Array(size));
     let inLibrary = 0;
     const started = process.hrtime.bigint();
     for (let i = 0; i < LARGE_BATCH; i += 1) {
       bytes = await call(bytes);
       inLibrary += Number(new DataView(bytes.buffer).getBigInt64(bytes.length - 8, true));
     }
-    return { bytes, inLibrary, whole: Number(process.hrtime.bigint() - started) };
+    const whole = Number(process.hrtime.bigint() - started);
+    return { whole, inLibrary };
   };
-  const rows = Object.entries(calls).map(([id, call]) => ({
+  const rows = Object.entries({ 'in-place/async': inPlace, 'peer/AsyncTask': asyncTask }).map(([id, via]) => ({
     id,
-    call,
-    small: /** @type {Uint8Array} */ (new Uint8Array(BYTES)),
-    large: /** @type {Uint8Array} */ (new Uint8Array(LARGE_BYTES)),
+    call: via(BENCH_TIMED_LIBRARY),
     ratios: /** @type {number[]} */ ([]),
   }));
-  for (let round = -1; round < ROUNDS; round += 1) {
-    for (const row of rows) {
-      const small = await batch(row.call, row.small);
-      const large = await batch(row.call, row.large);
-      row.small = small.bytes;
-      row.large = large.bytes;
-      if (round >= 0) row.ratios.push(large.whole / (large.inLibrary + small.whole - small.inLibrary));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { call, ratios } of rows) {
+      const small = await batch(call, BYTES);
+      const large = await batch(call, LARGE_BYTES);
+      ratios.push(large.whole / (large.inLibrary + small.whole - small.inLibrary));
     }
   }
   return rows.map(({ id, ratios }) => ({ id, ratios }));
@@ -187,7 +183,8 @@ async function longestTask() {
   const CALLS = 20;
   const { openLibrary } = require('../../index.js');
   const { exchangeDataAsync } = openLibrary(BENCH_SLOW_LIBRARY);
-  const buffers = Array.from({ length: CALLS }, () => new Uint8Array(LARGE_BYTES));
+  // Written to once: the first touch of fresh memory costs the machine more than the call.
+  const buffers = Array.from({ length: CALLS }, () => new Uint8Array(LARGE_BYTES).fill(1));
   const { port1, port2 } = new MessageChannel();
   let last = performance.now();
   let longest = 0;
