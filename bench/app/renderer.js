@@ -108,6 +108,18 @@ function asyncTask(library) {
 }
 
 /**
+ * In an order of its own: what a row leaves behind in the caches, and how deeply the threads of the pool sleep after it,
+ * is not always the same row's luck.
+ * @template T @param {T[]} list
+ */
+function shuffled(list) {
+  return list
+    .map((value) => ({ value, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ value }) => value);
+}
+
+/**
  * Calls on another thread, one after the other: nanoseconds for a call and the way to its promise, in each round.
  * @param {number} bytes @param {number} batch
  */
@@ -130,15 +142,14 @@ async function measureAsync(bytes, batch) {
     buffer: /** @type {Uint8Array} */ (new Uint8Array(bytes)),
     ns: [0],
   }));
+  const filled = Buffer.alloc(bytes, 0xa5);
   for (let round = -1; round < ROUNDS; round += 1) {
-    for (let turn = 0; turn < rows.length; turn += 1) {
-      const row = rows[(round + 1 + turn) % rows.length];
+    for (const row of shuffled(rows)) {
       row.buffer.fill(0);
       const started = process.hrtime.bigint();
       for (let i = 0; i < batch; i += 1) row.buffer = await row.call(row.buffer);
       row.ns[Math.max(round, 0)] = Number(process.hrtime.bigint() - started) / batch; // the first round warms up
-      if (row.buffer.length !== bytes || row.buffer.some((byte) => byte !== 0xa5))
-        throw new Error(`${row.id} did not fill the buffer`);
+      if (!filled.equals(row.buffer)) throw new Error(`${row.id} did not fill the buffer`);
     }
   }
   return { bytes, rows: rows.map(({ id, ns }) => ({ id, ns })) };
@@ -169,7 +180,7 @@ async function wholeOverParts() {
     ratios: /** @type {number[]} */ ([]),
   }));
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { call, ratios } of rows) {
+    for (const { call, ratios } of shuffled(rows)) {
       const small = await batch(call, BYTES);
       const large = await batch(call, LARGE_BYTES);
       ratios.push(large.whole / (large.inLibrary + small.whole - small.inLibrary));
