@@ -258,7 +258,8 @@ describe('the window with a library that never returns', () => {
       const started = Date.now();
       await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
       await closed;
-      assert.ok(Date.now() - started < 5000, `${Date.now() - started} ms`);
+      // Electron 27 waits for a page that hangs, until it is ended after 5 s.
+      assert.ok(Date.now() - started < 8000, `${Date.now() - started} ms`);
     });
   }
 });
