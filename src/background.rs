@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -139,6 +140,9 @@ impl Background {
         };
         // Creating it runs the caller's async_hooks, which may have aborted this call.
         let wanted = created == sys::Status::napi_ok && self.calls.borrow().get(&id).is_some_and(fresh);
+        if wanted {
+            task.brought(); // before the pool has it, which may be done with it at once
+        }
         // SAFETY: env is live and this is its thread; the work is not in the pool.
         let queued = wanted && unsafe { sys::napi_queue_async_work(self.env, work) } == sys::Status::napi_ok;
         if queued {
@@ -240,6 +244,24 @@ impl Background {
         self.start_reminding();
     }
 
+    /// Puts a call in its place again that the pool has sent back.
+    fn bring_again(&self, task: Arc<Task>) {
+        let id = task.id;
+        if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
+            let work = std::mem::replace(&mut call.work, ptr::null_mut());
+            // SAFETY: env is live and this is its thread; the pool has done with the work.
+            unsafe { sys::napi_delete_async_work(self.env, work) };
+        }
+        if task.turn.asked() || self.ending.get() {
+            task.forgo();
+            self.finish(id);
+        } else if task.enter_again() {
+            self.start(task);
+        } else {
+            self.wait_for_turn(id);
+        }
+    }
+
     fn wait_for_turn(&self, id: u64) {
         if let Some(call) = self.calls.borrow().get(&id) {
             call.waiting.set(true);
@@ -334,7 +356,11 @@ unsafe extern "C" fn complete(env: sys::napi_env, status: sys::napi_status, data
         if unsafe { is_ending(env) } {
             background.end();
         }
-        background.finish(task.id);
+        if task.was_sent_back() {
+            background.bring_again(task);
+        } else {
+            background.finish(task.id);
+        }
     }
 }
 
@@ -436,12 +462,12 @@ fn leave(environment: &Environment, for_good: bool) {
     if for_good {
         environment.set_leaving();
     }
-    let begun = Instant::now();
+    let deadline = Instant::now() + PATIENCE;
     if let Some(background) = environment.background.get() {
         background.ask_all_to_stop();
         background.settle_all();
         for waited_ms in 1.. {
-            if !background.runs() || begun.elapsed() > PATIENCE {
+            if !background.runs() || Instant::now() > deadline {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -450,11 +476,14 @@ fn leave(environment: &Environment, for_good: bool) {
             }
         }
     }
-    environment.close_libraries(PATIENCE.saturating_sub(begun.elapsed()));
+    environment.close_libraries(deadline);
 }
 
 /// Where other threads leave the calls of an environment whose turn has come.
-struct Mailbox(Mutex<Option<Inbox>>);
+struct Mailbox {
+    number: u64,
+    inbox: Mutex<Option<Inbox>>,
+}
 
 struct Inbox {
     ready: Vec<Arc<Task>>,
@@ -469,6 +498,8 @@ impl Mailbox {
     /// # Safety
     /// `env` is live.
     unsafe fn new(env: sys::napi_env) -> Result<Arc<Self>, sys::napi_status> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+
         let mut bell = ptr::null_mut();
         // SAFETY: env is live, the name is one of its strings, and bell is a place for the answer. Without a JavaScript
         // function there has to be a native one, and there is.
@@ -492,11 +523,14 @@ impl Mailbox {
             sys::napi_unref_threadsafe_function(env, bell);
         }
         let ready = Vec::new();
-        Ok(Arc::new(Self(Mutex::new(Some(Inbox { ready, bell })))))
+        Ok(Arc::new(Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            inbox: Mutex::new(Some(Inbox { ready, bell })),
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Inbox>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> Vec<Arc<Task>> {
@@ -548,6 +582,10 @@ impl Inbox {
 }
 
 impl Home for Mailbox {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
     fn turn_has_come(&self, task: Arc<Task>) -> bool {
         let mut inbox = self.lock();
         let Some(inbox) = inbox.as_mut() else { return false };

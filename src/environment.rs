@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
@@ -61,12 +61,12 @@ impl Environment {
     }
 
     /// Closes its libraries. The next exchange opens them again.
-    pub(crate) fn close_libraries(&self, patience: Duration) {
+    pub(crate) fn close_libraries(&self, deadline: Instant) {
         for binding in self.bindings.borrow().iter() {
             binding.entry.set(None);
         }
         for session in self.sessions.all.borrow().iter() {
-            session.close(Some(patience));
+            session.close(Some(deadline));
         }
     }
 
@@ -156,7 +156,7 @@ impl Binding {
         // SAFETY: the caller's.
         let outcome = unsafe { library.entry().exchange(data, len) };
         if self.sessions.leaving.get() {
-            session.close(Some(PATIENCE));
+            session.close(Some(Instant::now() + PATIENCE));
         } else {
             self.entry.set(Some(library.entry()));
         }

@@ -102,13 +102,16 @@ unsafe fn begin(
     // SAFETY: the caller's, here and below.
     unsafe {
         let background = match Background::of(env, environment) {
-            Ok(background) if !environment.is_leaving() => background,
-            _ => return Err(Refusal::Error(Box::new(Error::Aborted))),
+            Ok(background) => background,
+            Err(_) => return Err(Refusal::Error(Box::new(Error::Aborted))),
         };
         let id = background.next_id();
         // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
         let signal = Signal::listen(env, options, id)?;
         let taken = View::of(env, buffer).and_then(|view| {
+            if environment.is_leaving() {
+                return Err(Box::new(Error::Aborted));
+            }
             let session = binding.session()?; // before the memory is taken: the library may not load
             Ok((Arc::clone(session), Memory::take(env, &environment.intrinsics, &view)?))
         });

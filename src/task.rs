@@ -1,15 +1,19 @@
 //! One asynchronous call, as the thread pool sees it: nothing in here knows of JavaScript.
 
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::library::Library;
-use crate::turns::{Stage, Turn};
+use crate::turns::{Attempt, Stage, Turn};
 
 /// The environment that a task came from, for a thread that is not its own.
 pub(crate) trait Home: Send + Sync {
+    /// Which environment it is: no other one of this process has or had the same number.
+    fn number(&self) -> u64;
+
     /// Says that a waiting task can be brought to a thread. Answers whether it was heard: an environment that has ended
     /// does not hear.
     fn turn_has_come(&self, task: Arc<Task>) -> bool;
@@ -18,16 +22,16 @@ pub(crate) trait Home: Send + Sync {
 /// A library in one environment, from the first exchange there to the end of the environment.
 pub(crate) struct Session {
     library: &'static Library,
-    usage: Mutex<Use>,
+    usage: Mutex<Usage>,
+    /// It is to be closed when the last call has left. Cleared by the next use, before that opens it.
+    closing: AtomicBool,
 }
 
 #[derive(Default)]
-struct Use {
+struct Usage {
     open: bool,
     /// How many asynchronous calls of the environment are inside the library.
     inside: usize,
-    /// It is to be closed when the last of them has left.
-    closing: bool,
 }
 
 impl Session {
@@ -35,6 +39,7 @@ impl Session {
         Self {
             library,
             usage: Mutex::default(),
+            closing: AtomicBool::new(false),
         }
     }
 
@@ -48,13 +53,13 @@ impl Session {
     }
 
     /// The lock is held while the library opens: other calls of this environment need it open too.
-    fn opened(&self) -> Result<MutexGuard<'_, Use>, Box<Error>> {
-        let mut usage = self.lock();
+    fn opened(&self) -> Result<MutexGuard<'_, Usage>, Box<Error>> {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closing.store(false, Ordering::SeqCst);
         if !usage.open {
             self.library.open()?;
             usage.open = true;
         }
-        usage.closing = false;
         Ok(usage)
     }
 
@@ -62,29 +67,35 @@ impl Session {
     fn inside<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
         self.opened()?.inside += 1;
         let result = call();
-        let mut usage = self.lock();
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         usage.inside -= 1;
-        if usage.closing {
+        if self.closing.load(Ordering::SeqCst) {
             self.close_if_quiet(&mut usage, None);
         }
         result
     }
 
-    /// Closes the library, if it is open: now, or when the last asynchronous call of this environment has left it. With
-    /// `patience` it may stay open, when a synchronous call of another environment does not leave it for so long.
-    pub(crate) fn close(&self, patience: Option<Duration>) {
-        self.close_if_quiet(&mut self.lock(), patience);
+    /// Closes the library, if it is open: now, or when the last asynchronous call of this environment has left it. After
+    /// a deadline it may stay open: when a synchronous call of another environment does not leave it.
+    pub(crate) fn close(&self, deadline: Option<Instant>) {
+        self.closing.store(true, Ordering::SeqCst);
+        let mut usage = loop {
+            // The lock can be held for long: by a thread on which the library opens, and which then sees `closing`.
+            match self.usage.try_lock() {
+                Ok(usage) => break usage,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if deadline.is_some_and(|deadline| Instant::now() > deadline) => return,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        self.close_if_quiet(&mut usage, deadline);
     }
 
-    fn close_if_quiet(&self, usage: &mut Use, patience: Option<Duration>) {
-        usage.closing = usage.inside > 0;
-        if usage.open && !usage.closing {
-            usage.open = !self.library.turns().close(patience);
+    fn close_if_quiet(&self, usage: &mut Usage, deadline: Option<Instant>) {
+        if usage.inside == 0 {
+            self.closing.store(false, Ordering::SeqCst);
+            usage.open = usage.open && !self.library.turns().close(deadline);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Use> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,6 +115,8 @@ pub(crate) struct Task {
     data: NonNull<u8>,
     len: usize,
     outcome: Mutex<Option<Result<u32, Box<Error>>>>,
+    /// The pool has sent it back.
+    sent_back: AtomicBool,
 }
 
 // SAFETY: all fields but data are Send and Sync. What data points at is used in `run` alone, which whoever makes a task
@@ -122,24 +135,38 @@ impl Task {
             data,
             len,
             outcome: Mutex::new(None),
+            sent_back: AtomicBool::new(false),
         })
     }
 
-    /// Takes a place among the calls of the library. If it is the first (the answer), it can be brought to a thread; else
+    /// Takes a place among the calls of the library. If it is the first (the answer), it can be brought to the pool; else
     /// its [`Home`] will be told. In the end [`run`](Self::run) or [`forgo`](Self::forgo) is called.
     pub(crate) fn enter(self: &Arc<Self>) -> bool {
         self.session.library.turns().enter(self)
     }
 
-    /// Makes the call, unless it was asked to stop.
+    /// As [`enter`](Self::enter), for a call that was sent back.
+    pub(crate) fn enter_again(self: &Arc<Self>) -> bool {
+        self.session.library.turns().enter_again(self)
+    }
+
+    /// Says that the pool has been given the call.
+    pub(crate) fn brought(&self) {
+        self.session.library.turns().brought(self);
+    }
+
+    /// Makes the call, unless it was asked to stop. It may be [`sent back`](Self::was_sent_back).
     ///
     /// # Safety
-    /// - This is called once, after [`enter`](Self::enter).
+    /// - This is called after [`enter`](Self::enter), and again only after it was sent back.
     /// - `data` points at `len` bytes that may be read and written until this returns, and that no other code relies on
     ///   staying unchanged. When `len` is 0 it is only passed on.
     pub(crate) unsafe fn run(&self) {
         let library = self.session.library;
-        let outcome = library.turns().run(self, || {
+        let attempt = library.turns().run(self, || {
+            if self.turn.asked() {
+                return Err(Box::new(Error::Aborted));
+            }
             self.session.inside(|| {
                 if self.turn.asked() {
                     return Err(Box::new(Error::Aborted)); // while the library opened
@@ -148,7 +175,17 @@ impl Task {
                 unsafe { library.exchange(self.data.as_ptr(), self.len) }
             })
         });
+        let outcome = match attempt {
+            Attempt::Made(outcome) => Some(outcome),
+            Attempt::Dropped => None,
+            Attempt::SentBack => return self.sent_back.store(true, Ordering::Relaxed),
+        };
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+    }
+
+    /// Whether the call has to be brought to the pool again. Asked for once, when the pool has done with it.
+    pub(crate) fn was_sent_back(&self) -> bool {
+        self.sent_back.swap(false, Ordering::Relaxed)
     }
 
     /// In place of [`run`](Self::run): the call will not be made.
@@ -175,8 +212,8 @@ impl Task {
     }
 
     /// Which environment it came from.
-    pub(crate) fn home(&self) -> usize {
-        Arc::as_ptr(&self.home).addr()
+    pub(crate) fn home(&self) -> u64 {
+        self.home.number()
     }
 
     pub(crate) fn tell_home(self: Arc<Self>) -> bool {

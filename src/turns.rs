@@ -6,10 +6,11 @@
 //! the one that may be inside.
 //!
 //! Asynchronous calls are made in the order in which they came, whatever environments they come from. Only its own
-//! environment can bring a call to a thread of the pool, so the environment of the first is told when the library is
-//! free. Until that call is on a thread, nothing is reserved: an environment that is busy holds up nobody for long.
+//! environment can bring a call to the thread pool, so the environment of the first is told when the library is free.
+//! Until that call is on a thread, nothing is reserved: an environment that is busy is passed over, and holds up nobody
+//! for long. Should its call come to a thread while another is inside, it is sent back to its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ use std::time::{Duration, Instant};
 use crate::library::{Cancel, Close};
 use crate::task::Task;
 
-/// How long an environment may take to bring a call to a thread before the next environment is told.
-const TIME_TO_BEGIN: Duration = Duration::from_millis(50);
+/// How long an environment may take to bring a call to the pool before the next environment is told.
+const TIME_TO_BRING: Duration = Duration::from_millis(50);
 
 /// How often somebody who waits looks again.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -48,8 +49,8 @@ struct State {
     next: u64,
     /// The one whose environment was told last, and when.
     told: Option<(Arc<Task>, Instant)>,
-    /// Environments (by the address of their home) that were told and have brought no call since.
-    silent: Vec<usize>,
+    /// Environments (by their homes' numbers) that were told, and have not been heard of since.
+    silent: BTreeSet<u64>,
     /// Closings that could not be made at once. They go first: nothing is to stay switched on behind a long queue.
     closings: usize,
     /// How many are inside the library.
@@ -75,6 +76,8 @@ pub(crate) struct Turn {
     stage: AtomicU8,
     asked: AtomicBool,
     place: AtomicU64,
+    /// Its environment has brought it to the pool.
+    brought: AtomicBool,
 }
 
 impl Default for Turn {
@@ -83,6 +86,7 @@ impl Default for Turn {
             stage: AtomicU8::new(Stage::Waiting as u8),
             asked: AtomicBool::new(false),
             place: AtomicU64::new(0),
+            brought: AtomicBool::new(false),
         }
     }
 }
@@ -106,40 +110,49 @@ impl State {
     /// Takes a call out of the order.
     fn remove(&mut self, task: &Task) {
         self.waiting.remove(&task.turn.place.load(Ordering::Relaxed));
-        if self
-            .told
-            .as_ref()
-            .is_some_and(|(told, _)| std::ptr::eq(&raw const **told, task))
-        {
+        if self.was_told(task) {
             self.told = None;
         }
     }
 
-    /// The call whose environment is to be told now: the first, unless somebody is inside or was told just now. An
-    /// environment that does not answer is passed over.
+    /// Whether a call's environment was told of it last.
+    fn was_told(&self, task: &Task) -> bool {
+        let told = self.told.as_ref();
+        told.is_some_and(|(told, _)| std::ptr::eq(&raw const **told, task))
+    }
+
+    /// The call whose environment is to be told now: the first, unless somebody is inside, was told just now, or has
+    /// brought its call to the pool. An environment that is not heard of is passed over.
     fn call_up(&mut self) -> Option<Arc<Task>> {
         if self.taken || self.waiting.is_empty() {
             return None;
         }
         if let Some((told, when)) = &self.told {
-            if when.elapsed() < TIME_TO_BEGIN {
+            if told.turn.brought.load(Ordering::Relaxed) || when.elapsed() < TIME_TO_BRING {
                 return None;
             }
-            self.silent.push(told.home());
+            self.silent.insert(told.home());
         }
-        let answers = |task: &&Arc<Task>| !self.silent.contains(&task.home());
-        let Some(next) = self.waiting.values().find(answers).map(Arc::clone) else {
-            self.silent.clear(); // nobody answers: from the start again
-            self.told = self
-                .waiting
-                .values()
-                .next()
-                .map(|first| (Arc::clone(first), Instant::now()));
-            return self.told.as_ref().map(|(first, _)| Arc::clone(first));
+        let is_heard_of = |task: &&Arc<Task>| !self.silent.contains(&task.home());
+        let next = match self.waiting.values().find(is_heard_of) {
+            Some(next) => Arc::clone(next),
+            None => {
+                self.silent.clear(); // nobody is: from the start again
+                self.waiting.values().next().map(Arc::clone)?
+            }
         };
         self.told = Some((Arc::clone(&next), Instant::now()));
         Some(next)
     }
+}
+
+/// What came of an attempt to make a call.
+pub(crate) enum Attempt<T> {
+    Made(T),
+    /// It was asked to stop, and will not be made.
+    Dropped,
+    /// Somebody else is inside. It is back in its place, and [`Turns::enter_again`] is called for it.
+    SentBack,
 }
 
 impl Turns {
@@ -170,7 +183,7 @@ impl Turns {
         Some(result)
     }
 
-    /// Gives an asynchronous call its place. If it is the first (the answer), it can be brought to a thread; else its
+    /// Gives an asynchronous call its place. If it is the first (the answer), it can be brought to the pool; else its
     /// [`Home`](crate::task::Home) will be told. In the end [`run`](Self::run) or [`forgo`](Self::forgo) is called.
     pub(crate) fn enter(&self, task: &Arc<Task>) -> bool {
         if !self.serial {
@@ -181,6 +194,7 @@ impl Turns {
         state.next += 1;
         task.turn.place.store(place, Ordering::Relaxed);
         state.waiting.insert(place, Arc::clone(task));
+        state.silent.remove(&task.home());
         let first = !state.taken && state.waiting.len() == 1;
         if first {
             state.told = Some((Arc::clone(task), Instant::now()));
@@ -188,12 +202,46 @@ impl Turns {
         first
     }
 
+    /// As [`enter`](Self::enter), for a call that was sent back.
+    pub(crate) fn enter_again(&self, task: &Arc<Task>) -> bool {
+        let mut state = self.lock();
+        state.silent.remove(&task.home());
+        let free = !state.taken && (state.told.is_none() || state.was_told(task));
+        if free {
+            state.told = Some((Arc::clone(task), Instant::now()));
+        }
+        free
+    }
+
+    /// Says that a call has been brought to the pool.
+    pub(crate) fn brought(&self, task: &Task) {
+        if self.serial {
+            let mut state = self.lock();
+            task.turn.brought.store(true, Ordering::Relaxed);
+            state.silent.remove(&task.home());
+        }
+    }
+
     /// Makes an asynchronous call, unless it was asked to stop.
-    pub(crate) fn run<T>(&self, task: &Task, call: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn run<T>(&self, task: &Task, call: impl FnOnce() -> T) -> Attempt<T> {
         let turn = &task.turn;
-        if self.serial && !self.take_turn(task) {
-            self.forgo(task);
-            return None;
+        if self.serial {
+            let mut state = self.lock();
+            turn.brought.store(false, Ordering::Relaxed);
+            state.silent.remove(&task.home());
+            if state.taken && !turn.asked() {
+                if state.was_told(task) {
+                    state.told = None;
+                }
+                return Attempt::SentBack;
+            }
+            if turn.asked() {
+                drop(state);
+                self.forgo(task);
+                return Attempt::Dropped;
+            }
+            self.reserve(&mut state);
+            state.remove(task);
         }
         let begins = !self.serial || self.go_in(|| turn.asked());
         let begun = begins && {
@@ -216,30 +264,9 @@ impl Turns {
             if begins {
                 self.running.store(false, Ordering::Release);
             }
-            self.pass_on();
+            self.pass_on(begins);
         }
-        result
-    }
-
-    /// Reserves the library for a call. Another one can have it only if the environment of this one took its time, and
-    /// is then waited for. False, if the call is asked to stop meanwhile.
-    fn take_turn(&self, task: &Task) -> bool {
-        loop {
-            {
-                let mut state = self.lock();
-                if task.turn.asked() {
-                    return false;
-                }
-                if !state.taken {
-                    self.reserve(&mut state);
-                    state.remove(task);
-                    let home = task.home();
-                    state.silent.retain(|&other| other != home);
-                    return true;
-                }
-            }
-            std::thread::sleep(PAUSE);
-        }
+        result.map_or(Attempt::Dropped, Attempt::Made)
     }
 
     /// Takes a call out of the order that will not be made.
@@ -248,6 +275,7 @@ impl Turns {
             let mut state = self.lock();
             task.turn.set(Stage::Ended);
             state.remove(task);
+            state.silent.remove(&task.home());
         }
         self.tell_next();
     }
@@ -265,15 +293,27 @@ impl Turns {
     }
 
     /// To be called from time to time while a call waits or was asked to stop: asks a library again that had not begun
-    /// to listen, and passes over an environment that does not bring its call.
+    /// to listen, makes closings that are left, and passes over an environment that does not bring its call.
     pub(crate) fn remind(&self) {
-        self.cancel_those_asked(&self.lock());
-        self.tell_next();
+        let left = {
+            let mut state = self.lock();
+            self.cancel_those_asked(&state);
+            let left = state.closings > 0 && !state.taken;
+            if left {
+                self.reserve(&mut state);
+            }
+            left
+        };
+        if left {
+            self.pass_on(false);
+        } else {
+            self.tell_next();
+        }
     }
 
     /// Closes the library for an environment none of whose calls is inside: at once, or when the calls of others leave
-    /// it. False, if a synchronous call of another environment does not leave it in time.
-    pub(crate) fn close(&self, patience: Option<Duration>) -> bool {
+    /// it. False, if a synchronous call of another environment does not leave it before the deadline.
+    pub(crate) fn close(&self, deadline: Option<Instant>) -> bool {
         if !self.serial {
             self.call_close();
             return true;
@@ -286,13 +326,12 @@ impl Turns {
             }
             self.reserve(&mut state);
         }
-        let begun = Instant::now();
-        let inside = self.go_in(|| patience.is_some_and(|patience| begun.elapsed() > patience));
+        let inside = self.go_in(|| deadline.is_some_and(|deadline| Instant::now() > deadline));
         if inside {
             self.call_close();
             self.running.store(false, Ordering::Release);
         }
-        self.pass_on();
+        self.pass_on(inside && deadline.is_none());
         inside
     }
 
@@ -313,20 +352,24 @@ impl Turns {
         true
     }
 
-    /// Ends a reservation, after the closings that came meanwhile.
-    fn pass_on(&self) {
+    /// Ends a reservation, after the closings that came meanwhile. Without `patience`, those that a synchronous call of
+    /// another environment stands in the way of are left for later.
+    fn pass_on(&self, patience: bool) {
         loop {
             let mut state = self.lock();
-            if state.closings == 0 {
-                state.taken = false;
-                self.reserved.store(false, Ordering::Relaxed);
-                break;
+            if state.closings > 0 {
+                drop(state);
+                if self.go_in(|| !patience) {
+                    self.lock().closings -= 1;
+                    self.call_close();
+                    self.running.store(false, Ordering::Release);
+                    continue;
+                }
+                state = self.lock();
             }
-            state.closings -= 1;
-            drop(state);
-            self.go_in(|| false);
-            self.call_close();
-            self.running.store(false, Ordering::Release);
+            state.taken = false;
+            self.reserved.store(false, Ordering::Relaxed);
+            break;
         }
         self.tell_next();
     }
@@ -342,8 +385,10 @@ impl Turns {
                 return;
             }
             // Its environment has ended.
+            let mut state = self.lock();
             task.turn.set(Stage::Ended);
-            self.lock().remove(&task);
+            state.remove(&task);
+            state.silent.remove(&task.home());
         }
     }
 
@@ -374,7 +419,6 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::atomic::AtomicUsize;
     use std::thread;
 
@@ -413,8 +457,14 @@ mod tests {
             }
             let environment = Arc::clone(self);
             let thread = thread::spawn(move || {
-                // SAFETY: the turn has come, once; the test keeps the memory until it has joined this thread.
-                unsafe { task.run() };
+                loop {
+                    // SAFETY: the task is run once; the test keeps the memory until it has joined this thread.
+                    unsafe { task.run() };
+                    if !task.was_sent_back() {
+                        break;
+                    }
+                    until(|| task.enter_again());
+                }
                 environment.settled.lock().unwrap().push((task.id, task.outcome().ok()));
             });
             self.threads.lock().unwrap().push(thread);
@@ -439,6 +489,10 @@ mod tests {
     }
 
     impl Home for Arc<Environment> {
+        fn number(&self) -> u64 {
+            Arc::as_ptr(self).addr() as u64
+        }
+
         fn turn_has_come(&self, task: Arc<Task>) -> bool {
             let heard = !self.ended.load(Ordering::Relaxed);
             if heard {
@@ -460,7 +514,7 @@ mod tests {
         /// Calls stay inside until this is set.
         go: AtomicBool,
     }
-    static SEEN: [Seen; 6] = [const {
+    static SEEN: [Seen; 9] = [const {
         Seen {
             inside: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -470,7 +524,7 @@ mod tests {
             order: Mutex::new(Vec::new()),
             go: AtomicBool::new(false),
         }
-    }; 6];
+    }; 9];
 
     fn until(condition: impl Fn() -> bool) {
         while !condition() {
@@ -657,6 +711,10 @@ mod tests {
     struct Busy;
 
     impl Home for Busy {
+        fn number(&self) -> u64 {
+            0
+        }
+
         fn turn_has_come(&self, _task: Arc<Task>) -> bool {
             true
         }
@@ -689,7 +747,7 @@ mod tests {
             environment.settled().len() == 5
         });
         assert!(
-            begun.elapsed() < 3 * TIME_TO_BEGIN,
+            begun.elapsed() < 3 * TIME_TO_BRING,
             "it was passed over once, and not for each of its calls"
         );
         environment.join();
@@ -726,7 +784,7 @@ mod tests {
             task.ask_to_stop();
             environment.join();
             assert_eq!(environment.settled(), [(0, None)]);
-            session.close(Some(Duration::from_millis(20)));
+            session.close(Some(Instant::now() + Duration::from_millis(20)));
             assert_eq!(
                 seen.closed.load(Ordering::SeqCst),
                 0,
@@ -737,5 +795,109 @@ mod tests {
         drop(session);
         assert_eq!(seen.closed.load(Ordering::SeqCst), 1);
         assert!(library.call(|| Ok(())).is_ok(), "it is free again");
+    }
+
+    /// A task of an environment that brings calls only when the test does.
+    fn task_of(home: &Arc<dyn Home>, session: &Arc<Session>, id: u64, lent: &mut Lent) -> Arc<Task> {
+        let data = std::ptr::NonNull::new(lent.0.as_mut_ptr()).unwrap();
+        Task::new(id, Arc::clone(session), Arc::clone(home), data, lent.0.len())
+    }
+
+    #[test]
+    fn a_call_that_comes_late_is_sent_back_and_keeps_its_place() {
+        let library = library(functions::<6>(true));
+        let seen = &SEEN[6];
+        let session = Arc::new(Session::new(library));
+        let late_home: Arc<dyn Home> = Arc::new(Busy);
+        let environment = Arc::new(Environment::default());
+        let mut lent: Vec<_> = (0..3).map(|id| Lent(vec![id; 64])).collect();
+        let [late, next, last] = lent.get_disjoint_mut([0, 1, 2]).unwrap();
+        let late = task_of(&late_home, &session, 0, late);
+        assert!(late.enter());
+        environment.call(&session, 1, next);
+        environment.call(&session, 2, last);
+        until(|| {
+            library.turns().remind();
+            seen.inside.load(Ordering::SeqCst) == 1
+        });
+        let begun = Instant::now();
+        late.brought();
+        // SAFETY: the memory is there until the end of the test.
+        unsafe { late.run() };
+        assert!(
+            late.was_sent_back() && begun.elapsed() < TIME_TO_BRING,
+            "no thread waits in it"
+        );
+        assert!(!late.enter_again(), "somebody is inside");
+        seen.go.store(true, Ordering::SeqCst);
+        until(|| late.enter_again());
+        // SAFETY: as above.
+        unsafe { late.run() };
+        environment.join();
+        assert_eq!(late.outcome().ok(), Some(64));
+        assert_eq!(
+            *seen.order.lock().unwrap(),
+            [1, 0, 2],
+            "it was passed over once, and is first again"
+        );
+    }
+
+    #[test]
+    fn an_environment_that_was_passed_over_is_told_again_once_it_is_heard_of() {
+        let library = library(functions::<7>(true));
+        SEEN[7].go.store(true, Ordering::SeqCst);
+        let session = Arc::new(Session::new(library));
+        let home: Arc<dyn Home> = Arc::new(Busy);
+        let mut lent: Vec<_> = (0..3).map(|_| Lent(vec![0; 64])).collect();
+        let [first, second, other] = lent.get_disjoint_mut([0, 1, 2]).unwrap();
+        let first = task_of(&home, &session, 0, first);
+        assert!(first.enter());
+        let environment = Arc::new(Environment::default());
+        environment.call(&session, 1, other);
+        until(|| {
+            library.turns().remind();
+            environment.settled().len() == 1
+        });
+        environment.join();
+        first.forgo();
+        let second = task_of(&home, &session, 2, second);
+        assert!(second.enter(), "it is the first now, and is told so");
+        second.forgo();
+    }
+
+    #[test]
+    fn a_library_that_opens_slowly_holds_up_no_end_and_is_closed_all_the_same() {
+        unsafe extern "C" fn open_slowly() -> i64 {
+            SEEN[8].inside.fetch_add(1, Ordering::SeqCst);
+            until(|| SEEN[8].go.load(Ordering::SeqCst));
+            SEEN[8].inside.fetch_sub(1, Ordering::SeqCst);
+            SEEN[8].opened.fetch_add(1, Ordering::SeqCst);
+            0
+        }
+
+        let seen = &SEEN[8];
+        let mut functions = functions::<8>(true);
+        functions.open = Some(open_slowly);
+        let session = Arc::new(Session::new(library(functions)));
+        let environment = Arc::new(Environment::default());
+        let mut lent = Lent(vec![0; 64]);
+        let task = environment.call(&session, 0, &mut lent);
+        until(|| seen.inside.load(Ordering::SeqCst) == 1);
+        task.ask_to_stop();
+        let begun = Instant::now();
+        session.close(Some(begun + Duration::from_millis(20)));
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "it does not wait for the library"
+        );
+        seen.go.store(true, Ordering::SeqCst);
+        environment.join();
+        assert_eq!(environment.settled(), [(0, None)]);
+        assert_eq!(seen.opened.load(Ordering::SeqCst), 1);
+        assert_eq!(
+            seen.closed.load(Ordering::SeqCst),
+            1,
+            "by the thread on which it opened"
+        );
     }
 }
