@@ -55,9 +55,9 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 /// can touch what the library is writing. The promise fulfils with a Uint8Array over the same memory, trimmed to the
 /// message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
 ///
-/// The calls of a library that takes one at a time are made one after another, in order, whichever window or worker of
-/// this process they come from; the others run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`,
-/// 4 if not set).
+/// The calls of a library that takes one at a time are made one after another, in order, whichever page or worker of this
+/// process they come from; one whose page or worker is too busy to start it (50 ms) lets the next one go first. The calls
+/// of other libraries run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`, 4 if not set).
 ///
 /// `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
 ///
