@@ -116,6 +116,7 @@ const STEPS = [
   ['set-up', mocha(['tests/setup.test.mjs'])],
   ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
   ['addon, renderer process', electronMocha('renderer', ADDON_TESTS)],
+  ['addon, plain Node.js', mocha(['--expose-gc', 'tests/async.test.js'])],
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['window', mocha(['tests/window.test.mjs'])],

@@ -1,4 +1,4 @@
-// Exchanges on another thread. Runs in Electron's main process and in its renderer process.
+// Exchanges on another thread. Runs in Electron's main process, in its renderer process and in plain Node.js.
 
 const assert = require('node:assert/strict');
 const events = require('node:events');
@@ -20,6 +20,7 @@ const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
 // It fills all it is lent, and starts with the address and the length that it was given.
 const library = open('address');
 
+const WHERE = process.type ?? 'Node.js';
 const POOL_THREADS = 4;
 const FILL = 0xa5;
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
@@ -277,7 +278,7 @@ const MATRIX = [
   ],
 ];
 
-describe(`asynchronous exchanges in the ${process.type} process`, () => {
+describe(`asynchronous exchanges in the ${WHERE} process`, () => {
   for (const [what, gives, test] of MATRIX) it(`${what}: ${gives}`, test);
 
   it('docs/errors.md shows this table', () =>
@@ -324,7 +325,7 @@ describe(`asynchronous exchanges in the ${process.type} process`, () => {
   });
 });
 
-describe(`errors of asynchronous exchanges in the ${process.type} process`, () => {
+describe(`errors of asynchronous exchanges in the ${WHERE} process`, () => {
   const folder = temporaryFolder();
 
   /** @param {string} name @param {object} expected */
@@ -358,7 +359,7 @@ describe(`errors of asynchronous exchanges in the ${process.type} process`, () =
   });
 });
 
-describe(`turns in the ${process.type} process`, () => {
+describe(`turns in the ${WHERE} process`, () => {
   it('a library that takes one call at a time gets them in order', async () => {
     const log = cameraLog();
     const camera = open('camera');
@@ -414,7 +415,7 @@ describe(`turns in the ${process.type} process`, () => {
   });
 });
 
-describe(`abort in the ${process.type} process`, () => {
+describe(`abort in the ${WHERE} process`, () => {
   /** @param {any} error @param {bigint} address @param {unknown} reason */
   function aborted(error, address, reason) {
     assert.equal(error instanceof Error, true);
@@ -515,7 +516,7 @@ describe(`abort in the ${process.type} process`, () => {
   it('a hundred calls on one signal', async () => {
     cameraLog();
     const stop = new AbortController();
-    if (process.type === 'browser') events.setMaxListeners(0, stop.signal); // Node.js warns of more than ten
+    if (process.type !== 'renderer') events.setMaxListeners(0, stop.signal); // Node.js warns of more than ten
     const calls = Array.from({ length: 100 }, (_, index) =>
       failure(
         open(index % 2 ? 'camera' : 'camera-concurrent').exchangeDataAsync(cameraRequest(FOR_EVER), {
