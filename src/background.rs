@@ -78,7 +78,7 @@ impl Background {
                 calls: RefCell::default(),
                 waiting: Cell::new(0),
                 mailbox,
-                watch: Watch::new(env, end_if_ending, remind),
+                watch: Watch::new(env, look_round, remind),
                 ending: Cell::new(false),
             }
         };
@@ -169,9 +169,6 @@ impl Background {
         let Some(call) = self.calls.borrow_mut().remove(&id) else {
             return;
         };
-        if let Some(watch) = self.watch.as_ref().filter(|_| self.calls.borrow().is_empty()) {
-            watch.rest();
-        }
         if call.waiting.take() {
             self.add_waiting(-1);
         }
@@ -279,6 +276,13 @@ impl Background {
         }
     }
 
+    /// Not as soon as a call is over: the next one often begins before the event loop waits.
+    fn rest_if_idle(&self) {
+        if let Some(watch) = self.watch.as_ref().filter(|_| self.calls.borrow().is_empty()) {
+            watch.rest();
+        }
+    }
+
     fn ask_all_to_stop(&self) {
         let ids: Vec<u64> = self.calls.borrow().keys().copied().collect();
         for id in ids {
@@ -365,13 +369,15 @@ unsafe extern "C" fn complete(env: sys::napi_env, status: sys::napi_status, data
 }
 
 /// What is done when the event loop is about to wait.
-fn end_if_ending(env: sys::napi_env) {
-    // SAFETY: env is live and this is its thread.
-    if unsafe { is_ending(env) }
-        && let Ok(environment) = environment::current(&Env::from_raw(env))
+fn look_round(env: sys::napi_env) {
+    if let Ok(environment) = environment::current(&Env::from_raw(env))
         && let Some(background) = environment.background.get()
     {
-        background.end();
+        // SAFETY: env is live and this is its thread.
+        if unsafe { is_ending(env) } {
+            background.end();
+        }
+        background.rest_if_idle();
     }
 }
 
