@@ -130,23 +130,18 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// Lends `len` bytes at `data` to the library, and answers how many of them its message takes.
-    ///
-    /// # Safety
-    /// As [`Entry::exchange`].
+    /// The library's entry, if it is open in this environment.
     #[inline]
-    pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> std::result::Result<u32, Box<Error>> {
-        // SAFETY: the caller's.
-        unsafe {
-            match self.entry.get() {
-                Some(entry) => entry.exchange(data, len),
-                None => self.open_and_exchange(data, len),
-            }
-        }
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        self.entry.get()
     }
 
+    /// As [`Entry::exchange`], for a library that is not open.
+    ///
+    /// # Safety
+    /// As there.
     #[cold]
-    unsafe fn open_and_exchange(&self, data: *mut u8, len: usize) -> std::result::Result<u32, Box<Error>> {
+    pub(crate) unsafe fn open_and_exchange(&self, data: *mut u8, len: usize) -> std::result::Result<u32, Box<Error>> {
         /// Nobody hears of an environment that is leaving again: its last call may hold it up for so long.
         const PATIENCE: Duration = Duration::from_millis(100);
 

@@ -37,23 +37,58 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // thread uses it, and only by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
     // SAFETY: env is live and argument is a value of this call.
-    match unsafe { exchange(env, binding, argument) } {
-        Ok(count) => {
-            let mut result = ptr::null_mut();
-            // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner.
-            // SAFETY: env is live and result is a place for one value; it stays null if that fails.
-            unsafe { sys::napi_create_int32(env, count.cast_signed(), &mut result) };
-            result
+    unsafe {
+        let (data, len) = match bytes(env, argument) {
+            Ok(bytes) => bytes,
+            Err(error) => return answer(env, Err(error)),
+        };
+        // V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this thread
+        // can run to detach or resize them before the call returns. Where they are shared with other threads, those may
+        // write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
+        match binding.entry() {
+            Some(entry) => answer(env, entry.exchange(data, len)),
+            None => open_and_exchange(env, binding, data, len),
         }
-        // SAFETY: env is live, and no exception is pending: nothing that ran so far can throw.
-        Err(error) => unsafe { error.throw(env) },
     }
 }
 
+/// Apart from the hot path, so that what that has to say stays in registers.
+///
+/// # Safety
+/// As in [`callback`].
+#[cold]
+unsafe fn open_and_exchange(env: sys::napi_env, binding: &Binding, data: *mut u8, len: usize) -> sys::napi_value {
+    // SAFETY: the caller's.
+    unsafe { answer(env, binding.open_and_exchange(data, len)) }
+}
+
+/// What the function returns, or throws.
+///
+/// # Safety
+/// `env` is live, and no exception is pending.
+#[inline(always)]
+unsafe fn answer(env: sys::napi_env, outcome: Result<u32, Box<Error>>) -> sys::napi_value {
+    // SAFETY: the caller's.
+    unsafe {
+        match outcome {
+            Ok(count) => {
+                let mut result = ptr::null_mut();
+                // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner. The
+                // result is a place for one value; it stays null if that fails.
+                sys::napi_create_int32(env, count.cast_signed(), &mut result);
+                result
+            }
+            Err(error) => error.throw(env),
+        }
+    }
+}
+
+/// The bytes that JavaScript has passed.
+///
 /// # Safety
 /// `env` is live and `value` is one of its values.
-#[inline]
-unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value) -> Result<u32, Box<Error>> {
+#[inline(always)]
+unsafe fn bytes(env: sys::napi_env, value: sys::napi_value) -> Result<(*mut u8, usize), Box<Error>> {
     // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
     let mut kind = sys::TypedarrayType::int8_array;
     let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -87,10 +122,7 @@ unsafe fn exchange(env: sys::napi_env, binding: &Binding, value: sys::napi_value
         // SAFETY: env and value are live, and value is a typed array.
         data = unsafe { empty_view(env, value)? }.as_ptr();
     }
-    // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
-    // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
-    // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
-    unsafe { binding.exchange(data, len) }
+    Ok((data, len))
 }
 
 /// For these kinds the length of a view, which counts elements, counts bytes.
