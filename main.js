@@ -129,7 +129,8 @@ function watchOver(window) {
   const start = () => {
     stop();
     timer = setTimeout(() => {
-      whatHappened = `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`;
+      if (!closing)
+        whatHappened = `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`;
       webContents.forcefullyCrashRenderer();
     }, PATIENCE_MS);
   };
@@ -137,7 +138,7 @@ function watchOver(window) {
     if (isMainFrame && !isSameDocument) start();
   });
   webContents.on('dom-ready', stop);
-  webContents.on('did-fail-load', stop);
+  webContents.on('did-stop-loading', stop); // a navigation that is denied ends so, and the page stays
   window.on('close', () => {
     closing = true;
     start();

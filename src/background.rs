@@ -337,7 +337,7 @@ unsafe fn is_ending(env: sys::napi_env) -> bool {
 
 /// What a thread of the pool does.
 unsafe extern "C" fn execute(_env: sys::napi_env, data: *mut c_void) {
-    // SAFETY: data is a Task whose turn has come, and stays one until `complete`, which follows this. Its memory is kept
+    // SAFETY: data is a Task that has entered, and stays one until `complete`, which follows this. Its memory is kept
     // by a strong reference until then. It is either out of JavaScript's reach, or shared: then others may write at the
     // same time, a race on plain bytes that the library sees through a C pointer, as the caller chose.
     unsafe { (*data.cast::<Task>()).run() };

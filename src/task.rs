@@ -119,8 +119,8 @@ pub(crate) struct Task {
     sent_back: AtomicBool,
 }
 
-// SAFETY: all fields but data are Send and Sync. What data points at is used in `run` alone, which whoever makes a task
-// promises to call once, with the memory lent for that time.
+// SAFETY: all fields but data are Send and Sync. What data points at is used in `run` alone, which its callers promise to
+// call on one thread at a time, and not again once it was made, with the memory lent for that time.
 unsafe impl Send for Task {}
 // SAFETY: as above.
 unsafe impl Sync for Task {}

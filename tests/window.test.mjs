@@ -132,8 +132,11 @@ describe('the window', () => {
     }
   });
 
-  it('stays on its page', async () => {
-    const { page } = window;
+  it('stays on its page, and in its process', async () => {
+    const { app, page } = window;
+    const processId = () =>
+      app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].webContents.getOSProcessId());
+    const before = await processId();
     for (const url of ['https://example.invalid/', 'app://inplace-exchange/renderer/page.js', 'file:///etc/hostname']) {
       await page.evaluate((url) => {
         location.href = url;
@@ -141,6 +144,8 @@ describe('the window', () => {
       await page.waitForTimeout(200);
       assert.equal(page.url(), PAGE);
     }
+    await delay(5500); // longer than a page may take to come back
+    assert.equal(await processId(), before, 'a page that stays is not one that hangs');
     assert.equal(await page.locator('h1').count(), 1);
   });
 
