@@ -99,7 +99,7 @@ const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((na
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),|^life|^window|^rust tests/;
+const NEEDS_FIXTURES = /^(addon|identity),|^life|^page|^window|^rust tests/;
 
 /** @type {[string, () => Promise<Count>][]} */
 const STEPS = [
@@ -119,6 +119,7 @@ const STEPS = [
   ['addon, plain Node.js', mocha(['--expose-gc', 'tests/async.test.js'])],
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
+  ['page API', mocha(['tests/isolated.test.mjs'])],
   ['window', mocha(['tests/window.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['fuzz', () => fuzz()],

@@ -1,0 +1,52 @@
+// What the page is measured against, and what only this world can know: addresses, resident memory, time on the CPU.
+
+const fs = require('node:fs');
+const { PerformanceObserver } = require('node:perf_hooks');
+const { contextBridge, ipcRenderer } = require('electron');
+const { openLibrary } = require('../../index.js');
+const { expose } = require('../../renderer/expose.js');
+
+const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_SLOW_LIBRARY = '' } = process.env;
+
+expose({ libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, slow: BENCH_SLOW_LIBRARY } });
+
+// A port that echoes what it is sent, and nothing else.
+globalThis.addEventListener('message', ({ data, ports: [port] }) => {
+  if (data !== 'echo') return;
+  port.onmessage = ({ data }) => port.postMessage(data, [data]);
+});
+
+let collections = 0;
+new PerformanceObserver((list) => {
+  collections += list.getEntries().filter((entry) => /** @type {any} */ (entry).detail.kind !== 1).length; // 1: of the young
+}).observe({ entryTypes: ['gc'] });
+
+const { exchangeDataInPlace } = openLibrary(BENCH_LIBRARY);
+
+contextBridge.exposeInMainWorld('bench', {
+  empty() {},
+  /** @param {Uint8Array} bytes a clone; it comes back as another */
+  fill(bytes) {
+    exchangeDataInPlace(bytes);
+    return bytes;
+  },
+  /** Milliseconds for the way to the main process and back, without that between the page and this world. @param {number} byteLength */
+  async invoke(byteLength) {
+    const bytes = new Uint8Array(byteLength).fill(1);
+    const started = performance.now();
+    const answer = await ipcRenderer.invoke('fill', bytes);
+    const took = performance.now() - started;
+    if (answer.length !== byteLength || answer.some((/** @type {number} */ byte) => byte !== 0xa5))
+      throw new Error('not filled');
+    return took;
+  },
+  collections: () => collections,
+  residentBytes: () => process.memoryUsage.rss(),
+  /** Milliseconds for which this thread, the page's, has been on a CPU. Linux only. */
+  busyMs: () => Number(fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
+  versions: { ...process.versions },
+  /** @param {unknown} result */
+  done: (result) => ipcRenderer.send('result', result),
+  /** @param {string} message */
+  failed: (message) => ipcRenderer.send('failure', message),
+});

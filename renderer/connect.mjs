@@ -1,0 +1,423 @@
+// The page half. It runs in the main world, without Node and without native code; renderer/expose.js is its other half,
+// in the preload. The page owns the memory. It is lent over a private MessagePort, which moves it and never copies it,
+// and comes back filled.
+
+/** What the halves call each other by. renderer/expose.js says the same. */
+const NAME = 'inplaceExchange';
+const HELLO = 'inplace-exchange:connect';
+const SHARE = 'inplace-exchange:share';
+
+/**
+ * From this size on, to move an ArrayBuffer makes V8 collect garbage each time (it takes 7 to 9 ms), and `allocate` gives
+ * shared memory, which is handed over once.
+ */
+const SHARED_FROM_BYTES = 64 * 1024 * 1024;
+
+/** What a library can count to. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/** More in flight do not make frames come faster. */
+const MOST_BUFFERS = 64;
+
+/** @typedef {Uint8Array | Uint8ClampedArray | ArrayBufferLike} Memory bytes that can be lent: all of an ArrayBuffer */
+
+/**
+ * @typedef {object} ExchangeOptions
+ * @property {string} [library] the key under which the preload exposes it; `default` if left out
+ * @property {'worker' | 'main'} [thread] where the library runs. `worker`, which is what is meant if it is left out: the
+ *   page goes on meanwhile. `main`: it stands still, and the way there and back is a quarter as long; for libraries that
+ *   take microseconds.
+ * @property {AbortSignal} [signal] drops the exchange while it waits, and asks the library to stop once it runs
+ */
+
+/**
+ * @typedef {object} FramesOptions
+ * @property {number} byteLength the size of a frame, in bytes
+ * @property {string} [library] the key under which the preload exposes it; `default` if left out
+ * @property {number} [depth] how many buffers there are, the one with the consumer included; 3 if left out
+ * @property {AbortSignal} [signal] ends the frames with `ABORT_ERR`
+ * @property {(bytes: Uint8Array, index: number) => void} [request] writes the input of a frame (0, 1, 2, ...) into its
+ *   memory, just before this is lent. What stands there otherwise is an earlier frame, or zeroes.
+ */
+
+/**
+ * @typedef {object} FrameControls
+ * @property {() => void} keep the frame at hand is not filled again; other memory takes its place
+ * @property {(memory: Memory) => void} recycle memory of a frame that was transferred away, given back: it is used before
+ *   any is allocated
+ */
+
+/** @typedef {AsyncGenerator<Uint8Array, void, void> & FrameControls} Frames */
+
+/**
+ * @typedef {object} Shared
+ * @property {Uint8Array} bytes the memory that the page and the library share: requests are written and answers read here
+ * @property {() => number} exchange lets the library write; gives the length of its message in bytes. It returns when the
+ *   library has, and throws what `exchangeDataInPlace` throws.
+ */
+
+/**
+ * @typedef {object} Exchange
+ * @property {(data: Memory, options?: ExchangeOptions) => Promise<Uint8Array>} exchange Lends memory to a library, which
+ *   writes into it, and gives it back trimmed to the message: a Uint8Array whose `buffer` is the whole, to be lent again.
+ *
+ *   An ArrayBuffer is moved: `data` is detached (its length is 0) from the call on. Up to some 32 MiB that costs as much
+ *   as 64 bytes, whatever the size; from 64 MiB on 7 to 9 ms, but for memory of `allocate`.
+ *
+ *   Any number may be in flight. Never throws; rejects with an Error that has a `code`, and the memory in its `buffer`
+ *   (but for memory that the caller still has): those of `exchangeDataAsync` and, on the main thread,
+ *   `exchangeDataInPlace`, and with `ERR_LIBRARY_UNKNOWN`: the preload exposes nothing by that key.
+ * @property {(byteLength: number) => Uint8Array} allocate Memory, all zeroes, that is cheap to lend at any size. From 64
+ *   MiB on it is shared: handed over at the first exchange, and held until the page has dropped it. Throws
+ *   `ERR_OUT_OF_RANGE`, `ERR_MEMORY_ALLOCATION_FAILED` and `ERR_NOT_ISOLATED`, each a `code` of an Error.
+ * @property {(byteLength: number, options?: { library?: string }) => Shared} shared Synchronous exchange, over memory that
+ *   is shared with the preload once: for messages so small that the way counts (0.6 us). Throws as `allocate`, and the
+ *   errors of loading the library.
+ * @property {(options: FramesOptions) => Frames} frames Frames one after another, filled on other threads ahead of the
+ *   consumer. `for await (const frame of frames(...))`: a Uint8Array, valid until the next one is asked for; then its
+ *   memory is lent again. No more than `depth` buffers exist, so a slow consumer slows the library down. A frame that the
+ *   consumer transfers elsewhere, or asks to `keep`, is replaced.
+ *
+ *   Ends on `break`, on abort and at the first error, which is thrown after the frames before it. Exchanges that are then
+ *   under way are asked to stop, and nothing is held on to.
+ */
+
+/**
+ * Connects this page to what its preload exposes. Once in a document: keep what it gives.
+ *
+ * Throws an Error with a `code`: `ERR_NOT_EXPOSED` when the preload has not called `expose()` for this page, and
+ * `ERR_ALREADY_CONNECTED` when another script of this page has the connection.
+ *
+ * @returns {Exchange}
+ */
+export function connect() {
+  const bridge = /** @type {any} */ (globalThis)[NAME];
+  if (!bridge) {
+    throw failure(
+      Error,
+      'ERR_NOT_EXPOSED',
+      "The preload of this window has not exposed anything to this page. Call expose() of 'inplace-exchange/preload' there, with this page's origin among its `origins`.",
+    );
+  }
+  if (!bridge.connect()) {
+    throw failure(
+      Error,
+      'ERR_ALREADY_CONNECTED',
+      'This page is connected already, and a page has one connection. Keep what connect() gave, and hand it on.',
+    );
+  }
+  const { port1: port, port2 } = new MessageChannel();
+  // To this very window: no other origin may receive it, and the preload takes it before any listener of the page.
+  globalThis.postMessage(HELLO, '/', [port2]);
+
+  /** @typedef {{ memory: ArrayBufferLike, resolve(bytes: Uint8Array): void, reject(error: Error): void, signal?: AbortSignal, abort?: () => void }} Call */
+
+  /** @type {Map<number, Call>} */
+  const calls = new Map();
+  let lastId = 0;
+
+  port.onmessage = ({ data: [id, returned, count, problem] }) => {
+    const call = calls.get(id);
+    if (!call) return;
+    calls.delete(id);
+    const memory = returned ?? call.memory;
+    lent.delete(memory);
+    if (call.abort) call.signal?.removeEventListener('abort', call.abort);
+    if (problem) call.reject(withMemory(rebuilt(problem, call.signal), memory));
+    else call.resolve(new Uint8Array(memory, 0, count));
+  };
+
+  // Shared memory is not detached while it is lent. It is treated as if it were: lent once at a time.
+  /** @type {WeakSet<ArrayBufferLike>} */
+  const lent = new WeakSet();
+  /** @type {WeakMap<ArrayBufferLike, number>} */
+  const slots = new WeakMap();
+  /** @type {FinalizationRegistry<number>} */
+  const dropped = new FinalizationRegistry((slot) => port.postMessage(['free', slot]));
+  let lastSlot = 0;
+
+  /** @param {SharedArrayBuffer} memory @returns {number} by what the preload knows it */
+  function slotOf(memory) {
+    const known = slots.get(memory);
+    if (known !== undefined) return known;
+    const slot = ++lastSlot;
+    port.postMessage(['share', slot, memory]);
+    slots.set(memory, slot);
+    dropped.register(memory, slot, memory);
+    return slot;
+  }
+
+  /** The preload lets go of it, unless it is lent once more. @param {ArrayBufferLike} memory */
+  function release(memory) {
+    const slot = slots.get(memory);
+    if (slot === undefined) return;
+    slots.delete(memory);
+    dropped.unregister(memory);
+    port.postMessage(['free', slot]);
+  }
+
+  /** @type {Exchange['exchange']} */
+  const exchange = (data, options = {}) =>
+    new Promise((resolve, reject) => {
+      const { library, thread, signal } = checkedOptions(options);
+      const memory = checkedMemory(data);
+      try {
+        if (lent.has(memory)) throw detached('it is lent to an exchange that is not over. Await that one first');
+        if (signal?.aborted) throw aborted(signal);
+        const id = ++lastId;
+        if (isShared(memory)) {
+          port.postMessage([id, library, slotOf(memory), thread, signal !== undefined]);
+          lent.add(memory);
+        } else {
+          move(port, [id, library, memory, thread, signal !== undefined], memory);
+        }
+        /** @type {Call} */
+        const call = { memory, resolve, reject };
+        calls.set(id, call);
+        if (signal) {
+          call.signal = signal;
+          call.abort = () => port.postMessage(['abort', id]);
+          signal.addEventListener('abort', call.abort);
+        }
+      } catch (error) {
+        throw withMemory(/** @type {Error} */ (error), memory);
+      }
+    });
+
+  /** @type {Exchange['allocate']} */
+  const allocate = (byteLength) => {
+    checkSize(byteLength);
+    const shared = byteLength >= SHARED_FROM_BYTES;
+    return new Uint8Array(shared ? sharedMemory(byteLength) : obtained(() => new ArrayBuffer(byteLength)));
+  };
+
+  /** @type {Exchange['shared']} */
+  const shared = (byteLength, options = {}) => {
+    const { library } = checkedOptions(options);
+    checkSize(byteLength);
+    const memory = sharedMemory(byteLength);
+    globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
+    const call = bridge.shared(library);
+    if (!call) throw rebuilt(bridge.problem());
+    return {
+      bytes: new Uint8Array(memory),
+      exchange() {
+        const count = call();
+        if (count < 0) throw rebuilt(bridge.problem());
+        return count;
+      },
+    };
+  };
+
+  /** @type {Exchange['frames']} */
+  const frames = (options) => framesOf({ exchange, allocate, release }, options);
+
+  return { exchange, allocate, shared, frames };
+}
+
+/**
+ * @param {{ exchange: Exchange['exchange'], allocate: Exchange['allocate'], release(memory: ArrayBufferLike): void }} page
+ * @param {FramesOptions} options
+ * @returns {Frames}
+ */
+function framesOf({ exchange, allocate, release }, options) {
+  const { library, signal } = checkedOptions(options);
+  const { byteLength, depth = 3, request } = options;
+  checkSize(byteLength);
+  checkWhole('depth', depth, 1, MOST_BUFFERS);
+  if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
+
+  /** @type {ArrayBufferLike[]} memory to be lent before any is allocated */
+  const free = [];
+  let kept = false;
+  let ended = false;
+
+  async function* fill() {
+    const end = new AbortController();
+    const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+    /** @type {Set<ArrayBufferLike>} */
+    const used = new Set();
+    /** @type {Promise<Uint8Array>[]} */
+    const filling = [];
+    let index = 0;
+
+    const lendNext = () => {
+      const memory = free.pop() ?? allocate(byteLength).buffer;
+      if (isShared(memory)) used.add(memory);
+      request?.(new Uint8Array(memory), index);
+      index += 1;
+      const frame = exchange(memory, { library, signal: stop });
+      frame.catch(() => {}); // it is thrown when its turn comes, and not as a rejection that nobody handles before
+      filling.push(frame);
+    };
+
+    // An abort is not kept waiting by a library that cannot be stopped.
+    /** @type {(reason: Error) => void} */
+    let giveUp = () => {};
+    signal?.addEventListener('abort', () => giveUp(aborted(signal)), { signal: end.signal });
+    const nextFrame = () =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        if (signal?.aborted) throw aborted(signal);
+        filling.shift()?.then(resolve, reject);
+      });
+
+    try {
+      while (filling.length < depth) lendNext();
+      for (;;) {
+        /** @type {Uint8Array} */
+        const frame = await nextFrame();
+        kept = false;
+        yield frame;
+        if (!kept && !isDetached(frame.buffer)) free.push(frame.buffer);
+        lendNext();
+      }
+    } finally {
+      ended = true;
+      end.abort();
+      used.forEach(release);
+      free.length = 0;
+    }
+  }
+
+  return Object.assign(fill(), {
+    keep() {
+      kept = true;
+    },
+    /** @param {Memory} data */
+    recycle(data) {
+      const memory = ArrayBuffer.isView(data) ? data.buffer : data;
+      checkedMemory(memory);
+      checkWhole('the size of the memory', memory.byteLength, byteLength, byteLength);
+      if (!ended && free.length < depth && !free.includes(memory)) free.push(memory);
+    },
+  });
+}
+
+/**
+ * @param {MessagePort} port @param {unknown[]} question @param {ArrayBufferLike} memory
+ */
+function move(port, question, memory) {
+  try {
+    port.postMessage(question, [/** @type {ArrayBuffer} */ (memory)]);
+  } catch (error) {
+    throw invalidBuffer(
+      `it cannot be moved (${/** @type {Error} */ (error).message}). Pass a copy of it: data.slice()`,
+    );
+  }
+}
+
+/** @param {unknown} memory @returns {memory is SharedArrayBuffer} */
+const isShared = (memory) => typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
+
+/** @param {ArrayBufferLike} memory */
+const isDetached = (memory) => 'detached' in memory && memory.detached;
+
+/** All of an ArrayBuffer, or of a shared one. @param {unknown} data @returns {ArrayBufferLike} */
+function checkedMemory(data) {
+  const view = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+  const memory = view ? data.buffer : data;
+  if (!(memory instanceof ArrayBuffer) && !isShared(memory)) {
+    const wrap = ArrayBuffer.isView(data) ? '. Pass new Uint8Array(x.buffer, x.byteOffset, x.byteLength)' : '';
+    throw invalidBuffer(`it is ${kindOf(data)}, and not a Uint8Array or an ArrayBuffer${wrap}`);
+  }
+  if (isDetached(memory)) throw detached('it was transferred elsewhere');
+  if (view && data.byteLength !== memory.byteLength)
+    throw invalidBuffer(
+      `it is a view of ${data.byteLength} bytes on an ArrayBuffer of ${memory.byteLength}, all of which would be moved. Pass data.buffer to lend the whole, or data.slice() for a copy of the part`,
+    );
+  if ('resizable' in memory ? memory.resizable : 'growable' in memory && memory.growable)
+    throw invalidBuffer('its ArrayBuffer is resizable. Pass one of fixed length');
+  return memory;
+}
+
+/**
+ * @template {object} Options
+ * @param {Options & { library?: unknown, thread?: unknown, signal?: unknown }} options
+ */
+function checkedOptions(options) {
+  if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
+  const { library = 'default', thread = 'worker', signal } = options;
+  if (typeof library !== 'string') throw invalidType('library', 'a string', library);
+  if (thread !== 'worker' && thread !== 'main')
+    throw failure(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${String(thread)}.`);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('signal', 'an AbortSignal', signal);
+  return { library, thread, signal };
+}
+
+/** @param {number} byteLength */
+const checkSize = (byteLength) => checkWhole('byteLength', byteLength, 0, MOST_BYTES);
+
+/** @param {string} what @param {unknown} value @param {number} least @param {number} most */
+function checkWhole(what, value, least, most) {
+  if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return;
+  const range = least === most ? String(least) : `a whole number from ${least} to ${most}`;
+  throw failure(RangeError, 'ERR_OUT_OF_RANGE', `${what} must be ${range}, and is ${String(value)}.`);
+}
+
+/** @param {number} byteLength */
+function sharedMemory(byteLength) {
+  if (typeof SharedArrayBuffer === 'function') return obtained(() => new SharedArrayBuffer(byteLength));
+  throw failure(
+    Error,
+    'ERR_NOT_ISOLATED',
+    "Shared memory needs a page that is cross-origin isolated. Serve it with 'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp', or start Electron with --enable-features=SharedArrayBuffer.",
+  );
+}
+
+/** @template {ArrayBufferLike} T @param {() => T} allocate @returns {T} */
+function obtained(allocate) {
+  try {
+    return allocate();
+  } catch (error) {
+    throw failure(RangeError, 'ERR_MEMORY_ALLOCATION_FAILED', `${/** @type {Error} */ (error).message}.`);
+  }
+}
+
+/**
+ * The error that was thrown on the other side, from what came of it over here.
+ * @param {{ name: string, message: string, fields: object }} problem
+ * @param {AbortSignal} [signal]
+ */
+function rebuilt({ name, message, fields }, signal) {
+  const error = new ({ TypeError, RangeError }[name] ?? Error)(message);
+  Object.assign(error, fields);
+  return name === 'AbortError' ? asAbort(error, signal) : error;
+}
+
+/** @param {AbortSignal} signal */
+const aborted = (signal) => asAbort(failure(Error, 'ABORT_ERR', 'The operation was aborted.'), signal);
+
+/** @param {Error} error @param {AbortSignal} [signal] */
+function asAbort(error, signal) {
+  return Object.defineProperties(error, {
+    name: { value: 'AbortError', configurable: true, writable: true },
+    cause: { value: signal?.reason, configurable: true, writable: true },
+  });
+}
+
+/** Nothing is lost with an error. @param {Error} error @param {ArrayBufferLike} memory */
+function withMemory(error, memory) {
+  if (isDetached(memory)) return error;
+  return Object.defineProperty(error, 'buffer', { value: new Uint8Array(memory), configurable: true, writable: true });
+}
+
+/** @param {ErrorConstructor} Class @param {string} code @param {string} message */
+const failure = (Class, code, message) => Object.assign(new Class(message), { code });
+
+/** @param {string} why */
+const invalidBuffer = (why) => failure(TypeError, 'ERR_INVALID_BUFFER', `This cannot be lent: ${why}.`);
+
+/** @param {string} why */
+const detached = (why) => failure(TypeError, 'ERR_BUFFER_DETACHED', `This memory is elsewhere: ${why}.`);
+
+/** @param {string} what @param {string} expected @param {unknown} value */
+const invalidType = (what, expected, value) =>
+  failure(TypeError, 'ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, and is ${kindOf(value)}.`);
+
+/** @param {unknown} value */
+function kindOf(value) {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `an object of class ${value.constructor?.name ?? 'unknown'}`;
+}

@@ -1,0 +1,211 @@
+// The preload half. It runs in the isolated world, beside the addon and out of the page's reach; renderer/connect.mjs is
+// its other half, in the page. Memory crosses between the two worlds over a private MessagePort, which moves an
+// ArrayBuffer and never copies it. What comes from the page is checked here: nothing that it says is believed.
+
+const { contextBridge } = require('electron');
+
+/** @typedef {Pick<import('../index.js').ExchangeLibrary, 'exchangeDataInPlace' | 'exchangeDataAsync'>} Library */
+
+/**
+ * @typedef {object} ExposeOptions
+ * @property {Record<string, string | Library>} [libraries] which libraries the page may use, by the key that it names
+ *   them with: the absolute path of each (opened when it is first used), or what `openLibrary` gave, or the addon itself
+ *   for the library that ships with it. Left out: that one alone, as `default`.
+ * @property {string[]} [origins] the origins that get it, such as `'app://my-app'`. Left out: every page that this
+ *   window shows, which is right only for a window that cannot be navigated elsewhere.
+ */
+
+/** What the halves call each other by. renderer/connect.mjs says the same. */
+const NAME = 'inplaceExchange';
+const HELLO = 'inplace-exchange:connect';
+const SHARE = 'inplace-exchange:share';
+
+/**
+ * Lets the page of this window exchange data with native libraries: `connect()` of `inplace-exchange/page` is what the
+ * page calls. One connection for each document, and none for frames inside it.
+ *
+ * Call it at the top of the preload script, before any script of the page has run: whoever listened to messages before
+ * would be handed the same port.
+ *
+ * @param {ExposeOptions} [options]
+ */
+function expose({ libraries, origins } = {}) {
+  // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it.
+  if (!process.isMainFrame || (origins && !origins.includes(location.origin))) return;
+  const open = opener(libraries);
+  /** @type {unknown} */
+  let offered;
+  /** @type {Problem} */
+  let problem;
+  let connected = false;
+
+  // Synchronous, and this world is given a clone: of a SharedArrayBuffer that is another handle on the same memory.
+  globalThis.addEventListener(SHARE, (event) => {
+    offered = /** @type {CustomEvent} */ (event).detail;
+  });
+
+  /** @param {MessageEvent} event */
+  const greet = (event) => {
+    // SECURITY: from this very window and its own script. A frame, an opener or another origin is somebody else.
+    if (!connected || event.source !== globalThis.window || event.origin !== location.origin) return;
+    if (event.data !== HELLO || event.ports.length !== 1) return;
+    // SECURITY: or a listener of the page would be given the same port.
+    event.stopImmediatePropagation();
+    globalThis.removeEventListener('message', greet, true);
+    answer(event.ports[0], open);
+  };
+  globalThis.addEventListener('message', greet, true);
+
+  contextBridge.exposeInMainWorld(NAME, {
+    /** Whether the next port is taken: true once. */
+    connect() {
+      if (connected) return false;
+      connected = true;
+      return true;
+    },
+    /**
+     * An exchange over the memory that was offered last: it gives the count, or -1. Numbers cross between the worlds for
+     * nothing, and an argument costs a seventh of the call: so each memory has a function of its own, without any.
+     * @param {unknown} key
+     */
+    shared(key) {
+      const memory = offered;
+      offered = undefined;
+      try {
+        const { exchangeDataInPlace } = open(key);
+        if (!(memory instanceof SharedArrayBuffer)) throw new TypeError('No shared memory was offered.');
+        const bytes = new Uint8Array(memory);
+        return () => {
+          try {
+            return exchangeDataInPlace(bytes);
+          } catch (error) {
+            problem = describe(error);
+            return -1;
+          }
+        };
+      } catch (error) {
+        problem = describe(error);
+        return undefined;
+      }
+    },
+    /** What went wrong last in `shared`, as plain data: the bridge drops an error's class and code. */
+    problem: () => problem,
+  });
+}
+
+/**
+ * Opens a library when it is first asked for, by its key alone.
+ * @param {Record<string, string | Library>} [libraries]
+ * @returns {(key: unknown) => Library}
+ */
+function opener(libraries) {
+  const named = new Map(libraries && Object.entries(libraries)); // a Map: `constructor` is nobody's key
+  /** @type {Map<unknown, Library>} */
+  const opened = new Map();
+  return (key) => {
+    const known = opened.get(key);
+    if (known) return known;
+    // Not before it is needed: an addon that cannot be loaded is then an error in the page, and not a page without its
+    // preload.
+    const addon = require('../index.js');
+    if (!libraries) named.set('default', addon);
+    const library = named.get(/** @type {string} */ (key));
+    if (library === undefined) throw unknownLibrary(key, [...named.keys()]);
+    const exchange = typeof library === 'object' ? library : addon.openLibrary(library);
+    opened.set(key, exchange);
+    return exchange;
+  };
+}
+
+/** @param {unknown} key @param {string[]} known */
+function unknownLibrary(key, known) {
+  const name = typeof key === 'string' ? `'${key.slice(0, 100)}'` : `by a ${typeof key}`;
+  const message = `No library is exposed as ${name}. The preload exposes: ${known.join(', ') || 'none'}. Add it to the libraries of expose().`;
+  return Object.assign(new Error(message), { code: 'ERR_LIBRARY_UNKNOWN' });
+}
+
+/**
+ * Answers what the page asks over its port. A question is one of
+ *   [id, key, memory, thread, abortable]   an exchange: memory is an ArrayBuffer, or the slot of a shared one
+ *   ['abort', id]                          stop that exchange, if it can be stopped
+ *   ['share', slot, memory]                a SharedArrayBuffer, which is called by its slot from then on
+ *   ['free', slot]                         it will not be lent again
+ * and the answer to an exchange is [id, memory, count] or [id, memory, -1, problem]; a slot is not sent back.
+ *
+ * @param {MessagePort} port
+ * @param {(key: unknown) => Library} open
+ */
+function answer(port, open) {
+  /** @type {Map<unknown, SharedArrayBuffer>} */
+  const slots = new Map();
+  /** @type {Map<unknown, AbortController>} */
+  const running = new Map();
+
+  /** @param {unknown} id @param {unknown} memory @param {number} count @param {Problem} [problem] */
+  const reply = (id, memory, count, problem) => {
+    if (memory instanceof ArrayBuffer) port.postMessage([id, memory, count, problem], [memory]);
+    else port.postMessage([id, undefined, count, problem]);
+  };
+
+  port.onmessage = ({ data: question }) => {
+    const id = question?.[0];
+    if (typeof id === 'number') {
+      const memory = question[2];
+      try {
+        const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : slot(memory));
+        if (question[3] === 'main') reply(id, memory, open(question[1]).exchangeDataInPlace(bytes));
+        else exchangeOnWorker(id, open(question[1]), bytes, question[4] === true);
+      } catch (error) {
+        reply(id, memory, -1, describe(error));
+      }
+    } else if (id === 'abort') running.get(question[1])?.abort();
+    else if (id === 'share' && question[2] instanceof SharedArrayBuffer) slots.set(question[1], question[2]);
+    else if (id === 'free') slots.delete(question[1]);
+    else reply(undefined, undefined, -1, describe(badQuestion('This is no question that the bridge knows.')));
+  };
+
+  /** @param {unknown} number */
+  function slot(number) {
+    const memory = slots.get(number);
+    if (!memory) throw badQuestion('What was lent is neither an ArrayBuffer nor the slot of memory that was shared.');
+    return memory;
+  }
+
+  /** @param {number} id @param {Library} library @param {Uint8Array} bytes @param {boolean} abortable */
+  async function exchangeOnWorker(id, { exchangeDataAsync }, bytes, abortable) {
+    /** @type {AbortSignal | undefined} */
+    let signal;
+    if (abortable) {
+      const controller = new AbortController();
+      running.set(id, controller);
+      signal = controller.signal;
+    }
+    try {
+      const message = await exchangeDataAsync(bytes, { signal });
+      reply(id, message.buffer, message.length);
+    } catch (error) {
+      const { buffer = bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
+      reply(id, buffer.buffer, -1, describe(error));
+    } finally {
+      running.delete(id);
+    }
+  }
+}
+
+/** @param {string} message */
+const badQuestion = (message) => Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+
+/** @typedef {{ name: string, message: string, fields: Record<string, unknown> }} Problem */
+
+/**
+ * An error as plain data: neither a MessagePort nor contextBridge carries its class, its code or its fields.
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+function describe(error) {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} };
+  const plain = Object.entries(error).filter(([, value]) => typeof value !== 'object' && typeof value !== 'function');
+  return { name: error.name, message: error.message, fields: Object.fromEntries(plain) };
+}
+
+module.exports = { expose };
