@@ -3,7 +3,7 @@
 // "SECURITY" marks each hardened line, with the item of Electron's security checklist it answers
 // (electronjs.org/docs/latest/tutorial/security).
 
-const fs = require('node:fs/promises');
+const fs = require('node:fs');
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain, nativeTheme, protocol, session } = require('electron');
 
@@ -14,8 +14,14 @@ const PAGE = `app://${HOST}/`;
 const FILES = new Map([
   ['/', { file: 'index.html', type: 'text/html; charset=utf-8' }],
   ['/renderer/page.css', { file: 'renderer/page.css', type: 'text/css; charset=utf-8' }],
-  ['/renderer/page.js', { file: 'renderer/page.js', type: 'text/javascript; charset=utf-8' }],
+  ['/renderer/page.mjs', { file: 'renderer/page.mjs', type: 'text/javascript; charset=utf-8' }],
+  ['/renderer/connect.mjs', { file: 'renderer/connect.mjs', type: 'text/javascript; charset=utf-8' }],
+  ['/stopped', { file: 'renderer/stopped.html', type: 'text/html; charset=utf-8' }],
 ]);
+
+/** @type {Record<string, string>} how a process ends, by Electron's word for it */
+const ENDED = { crashed: 'crashed', oom: 'ran out of memory', killed: 'was ended from outside' };
+const NOT_OPENED = 'It is not opened again until you press Exchange Data.';
 
 const HEADERS = {
   // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms.
@@ -52,8 +58,23 @@ app.on('web-contents-created', (_event, contents) => {
 /** How long a native library may hold up a reload or the closing of the window. */
 const PATIENCE_MS = 5000;
 
+/** So many crashes in so short a time, and the page is not started again unasked. */
+const CRASHES = 3;
+const CRASHES_WITHIN_MS = 60_000;
+const STOPPED = `${PAGE}stopped`;
+
 /** @type {string | undefined} why the page had to be started again, until it has asked */
 let whatHappened;
+
+/** Whether the library is being opened, which a page says before and after. */
+let opening = false;
+
+/** Whether the library brought its process down when it was opened: it is then not opened again before somebody asks for it. */
+let suspect = false;
+
+/** Outlasts this process: it is there while a library is being opened, and names it. */
+const openingFile = () => path.join(app.getPath('userData'), 'opening-library');
+const library = process.env.INPLACE_EXCHANGE_LIBRARY ?? 'the default library';
 
 app.on('window-all-closed', () => {
   if (process.platform !== 'darwin') app.quit();
@@ -65,18 +86,46 @@ app.whenReady().then(() => {
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.defaultSession.setPermissionCheckHandler(() => false);
   session.defaultSession.setDevicePermissionHandler(() => false);
-  ipcMain.handle('what-happened', ({ senderFrame }) => {
-    // SECURITY (17): only our page is answered.
-    if (senderFrame?.url !== PAGE) return undefined;
+  if (readIfThere(openingFile()) === library) {
+    suspect = true;
+    whatHappened = `The native library did not survive being opened when this app ran last. ${NOT_OPENED}`;
+  }
+  answerPage('start', () => {
     const reason = whatHappened;
     whatHappened = undefined;
-    return reason;
+    return { whatHappened: reason, mayOpen: !suspect };
+  });
+  answerPage('opening', () => {
+    opening = true;
+    fs.writeFileSync(openingFile(), library);
+  });
+  answerPage('opened', () => {
+    opening = false;
+    suspect = false;
+    fs.rmSync(openingFile(), { force: true });
   });
   openWindow();
   app.on('activate', () => {
     if (BrowserWindow.getAllWindows().length === 0) openWindow();
   });
 });
+
+/**
+ * @param {string} channel @param {() => unknown} answer
+ */
+function answerPage(channel, answer) {
+  // SECURITY (17): only our page is answered.
+  ipcMain.handle(channel, ({ senderFrame }) => (senderFrame?.url === PAGE ? answer() : undefined));
+}
+
+/** @param {string} file */
+function readIfThere(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * @param {Request} request
@@ -86,7 +135,7 @@ async function serve(request) {
   const { host, pathname } = new URL(request.url);
   const entry = host === HOST ? FILES.get(pathname) : undefined;
   if (!entry || request.method !== 'GET') return new Response('Not found', { status: 404, headers: HEADERS });
-  const body = await fs.readFile(path.join(__dirname, entry.file));
+  const body = await fs.promises.readFile(path.join(__dirname, entry.file));
   return new Response(body, { headers: { ...HEADERS, 'Content-Type': entry.type } });
 }
 
@@ -116,8 +165,8 @@ function openWindow() {
 }
 
 /**
- * A page ends when its native calls have ended. A library that never returns would keep the window from coming back for
- * ever: then the page's process is ended, and another one started.
+ * A native library can take its page with it: by never returning, and by crashing. The window comes back in another
+ * process, and its page says why.
  * @param {BrowserWindow} window
  */
 function watchOver(window) {
@@ -125,6 +174,10 @@ function watchOver(window) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
   let closing = false;
+  /** @type {number[]} when the page's process has ended */
+  let crashes = [];
+
+  // A page ends when its native calls have ended. One that does not would keep the window from coming back for ever.
   const stop = () => clearTimeout(timer);
   const start = () => {
     stop();
@@ -144,9 +197,28 @@ function watchOver(window) {
     start();
   });
   window.on('closed', stop);
-  webContents.on('render-process-gone', () => {
+
+  webContents.on('render-process-gone', (_event, { reason }) => {
     stop();
-    if (closing) window.destroy();
-    else if (whatHappened) window.loadURL(PAGE);
+    if (reason === 'clean-exit') return;
+    if (closing || webContents.getURL() === STOPPED) {
+      window.destroy();
+      return;
+    }
+    whatHappened ??= `The process of this page ${ENDED[reason] ?? `ended (${reason})`}, most likely in a native library, which runs there.`;
+    if (opening) {
+      opening = false;
+      suspect = true;
+      whatHappened += ` The library was being opened. ${NOT_OPENED}`;
+    }
+    const now = Date.now();
+    crashes = [...crashes.filter((time) => now - time < CRASHES_WITHIN_MS), now];
+    if (crashes.length < CRASHES) {
+      window.loadURL(PAGE);
+    } else {
+      crashes = [];
+      suspect = true;
+      window.loadURL(STOPPED);
+    }
   });
 }

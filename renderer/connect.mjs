@@ -19,77 +19,9 @@ const MOST_BYTES = 2 ** 31 - 1;
 /** More in flight do not make frames come faster. */
 const MOST_BUFFERS = 64;
 
-/** @typedef {Uint8Array | Uint8ClampedArray | ArrayBufferLike} Memory bytes that can be lent: all of an ArrayBuffer */
+/** @import { Exchange, Frames, FramesOptions, Memory } from './types/page.mjs' */
 
-/**
- * @typedef {object} ExchangeOptions
- * @property {string} [library] the key under which the preload exposes it; `default` if left out
- * @property {'worker' | 'main'} [thread] where the library runs. `worker`, which is what is meant if it is left out: the
- *   page goes on meanwhile. `main`: it stands still, and the way there and back is a quarter as long; for libraries that
- *   take microseconds.
- * @property {AbortSignal} [signal] drops the exchange while it waits, and asks the library to stop once it runs
- */
-
-/**
- * @typedef {object} FramesOptions
- * @property {number} byteLength the size of a frame, in bytes
- * @property {string} [library] the key under which the preload exposes it; `default` if left out
- * @property {number} [depth] how many buffers there are, the one with the consumer included; 3 if left out
- * @property {AbortSignal} [signal] ends the frames with `ABORT_ERR`
- * @property {(bytes: Uint8Array, index: number) => void} [request] writes the input of a frame (0, 1, 2, ...) into its
- *   memory, just before this is lent. What stands there otherwise is an earlier frame, or zeroes.
- */
-
-/**
- * @typedef {object} FrameControls
- * @property {() => void} keep the frame at hand is not filled again; other memory takes its place
- * @property {(memory: Memory) => void} recycle memory of a frame that was transferred away, given back: it is used before
- *   any is allocated
- */
-
-/** @typedef {AsyncGenerator<Uint8Array, void, void> & FrameControls} Frames */
-
-/**
- * @typedef {object} Shared
- * @property {Uint8Array} bytes the memory that the page and the library share: requests are written and answers read here
- * @property {() => number} exchange lets the library write; gives the length of its message in bytes. It returns when the
- *   library has, and throws what `exchangeDataInPlace` throws.
- */
-
-/**
- * @typedef {object} Exchange
- * @property {(data: Memory, options?: ExchangeOptions) => Promise<Uint8Array>} exchange Lends memory to a library, which
- *   writes into it, and gives it back trimmed to the message: a Uint8Array whose `buffer` is the whole, to be lent again.
- *
- *   An ArrayBuffer is moved: `data` is detached (its length is 0) from the call on. Up to some 32 MiB that costs as much
- *   as 64 bytes, whatever the size; from 64 MiB on 7 to 9 ms, but for memory of `allocate`.
- *
- *   Any number may be in flight. Never throws; rejects with an Error that has a `code`, and the memory in its `buffer`
- *   (but for memory that the caller still has): those of `exchangeDataAsync` and, on the main thread,
- *   `exchangeDataInPlace`, and with `ERR_LIBRARY_UNKNOWN`: the preload exposes nothing by that key.
- * @property {(byteLength: number) => Uint8Array} allocate Memory, all zeroes, that is cheap to lend at any size. From 64
- *   MiB on it is shared: handed over at the first exchange, and held until the page has dropped it. Throws
- *   `ERR_OUT_OF_RANGE`, `ERR_MEMORY_ALLOCATION_FAILED` and `ERR_NOT_ISOLATED`, each a `code` of an Error.
- * @property {(byteLength: number, options?: { library?: string }) => Shared} shared Synchronous exchange, over memory that
- *   is shared with the preload once: for messages so small that the way counts (0.6 us). Throws as `allocate`, and the
- *   errors of loading the library.
- * @property {(options: FramesOptions) => Frames} frames Frames one after another, filled on other threads ahead of the
- *   consumer. `for await (const frame of frames(...))`: a Uint8Array, valid until the next one is asked for; then its
- *   memory is lent again. No more than `depth` buffers exist, so a slow consumer slows the library down. A frame that the
- *   consumer transfers elsewhere, or asks to `keep`, is replaced.
- *
- *   Ends on `break`, on abort and at the first error, which is thrown after the frames before it. Exchanges that are then
- *   under way are asked to stop, and nothing is held on to.
- */
-
-/**
- * Connects this page to what its preload exposes. Once in a document: keep what it gives.
- *
- * Throws an Error with a `code`: `ERR_NOT_EXPOSED` when the preload has not called `expose()` for this page, and
- * `ERR_ALREADY_CONNECTED` when another script of this page has the connection.
- *
- * @returns {Exchange}
- */
+/** @type {typeof import('./types/page.mjs').connect} */
 export function connect() {
   const bridge = /** @type {any} */ (globalThis)[NAME];
   if (!bridge) {
@@ -143,17 +75,8 @@ export function connect() {
     const slot = ++lastSlot;
     port.postMessage(['share', slot, memory]);
     slots.set(memory, slot);
-    dropped.register(memory, slot, memory);
+    dropped.register(memory, slot);
     return slot;
-  }
-
-  /** The preload lets go of it, unless it is lent once more. @param {ArrayBufferLike} memory */
-  function release(memory) {
-    const slot = slots.get(memory);
-    if (slot === undefined) return;
-    slots.delete(memory);
-    dropped.unregister(memory);
-    port.postMessage(['free', slot]);
   }
 
   /** @type {Exchange['exchange']} */
@@ -210,17 +133,17 @@ export function connect() {
   };
 
   /** @type {Exchange['frames']} */
-  const frames = (options) => framesOf({ exchange, allocate, release }, options);
+  const frames = (options) => framesOf({ exchange, allocate }, options);
 
   return { exchange, allocate, shared, frames };
 }
 
 /**
- * @param {{ exchange: Exchange['exchange'], allocate: Exchange['allocate'], release(memory: ArrayBufferLike): void }} page
+ * @param {Pick<Exchange, 'exchange' | 'allocate'>} page
  * @param {FramesOptions} options
  * @returns {Frames}
  */
-function framesOf({ exchange, allocate, release }, options) {
+function framesOf({ exchange, allocate }, options) {
   const { library, signal } = checkedOptions(options);
   const { byteLength, depth = 3, request } = options;
   checkSize(byteLength);
@@ -235,15 +158,12 @@ function framesOf({ exchange, allocate, release }, options) {
   async function* fill() {
     const end = new AbortController();
     const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
-    /** @type {Set<ArrayBufferLike>} */
-    const used = new Set();
     /** @type {Promise<Uint8Array>[]} */
     const filling = [];
     let index = 0;
 
     const lendNext = () => {
       const memory = free.pop() ?? allocate(byteLength).buffer;
-      if (isShared(memory)) used.add(memory);
       request?.(new Uint8Array(memory), index);
       index += 1;
       const frame = exchange(memory, { library, signal: stop });
@@ -275,7 +195,6 @@ function framesOf({ exchange, allocate, release }, options) {
     } finally {
       ended = true;
       end.abort();
-      used.forEach(release);
       free.length = 0;
     }
   }

@@ -4,31 +4,15 @@
 
 const { contextBridge } = require('electron');
 
-/** @typedef {Pick<import('../index.js').ExchangeLibrary, 'exchangeDataInPlace' | 'exchangeDataAsync'>} Library */
-
-/**
- * @typedef {object} ExposeOptions
- * @property {Record<string, string | Library>} [libraries] which libraries the page may use, by the key that it names
- *   them with: the absolute path of each (opened when it is first used), or what `openLibrary` gave, or the addon itself
- *   for the library that ships with it. Left out: that one alone, as `default`.
- * @property {string[]} [origins] the origins that get it, such as `'app://my-app'`. Left out: every page that this
- *   window shows, which is right only for a window that cannot be navigated elsewhere.
- */
+/** @import { ExposeOptions } from './types/preload.js' */
+/** @typedef {Exclude<NonNullable<ExposeOptions['libraries']>[string], string>} Library */
 
 /** What the halves call each other by. renderer/connect.mjs says the same. */
 const NAME = 'inplaceExchange';
 const HELLO = 'inplace-exchange:connect';
 const SHARE = 'inplace-exchange:share';
 
-/**
- * Lets the page of this window exchange data with native libraries: `connect()` of `inplace-exchange/page` is what the
- * page calls. One connection for each document, and none for frames inside it.
- *
- * Call it at the top of the preload script, before any script of the page has run: whoever listened to messages before
- * would be handed the same port.
- *
- * @param {ExposeOptions} [options]
- */
+/** @type {typeof import('./types/preload.js').expose} */
 function expose({ libraries, origins } = {}) {
   // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it.
   if (!process.isMainFrame || (origins && !origins.includes(location.origin))) return;
@@ -95,7 +79,7 @@ function expose({ libraries, origins } = {}) {
 
 /**
  * Opens a library when it is first asked for, by its key alone.
- * @param {Record<string, string | Library>} [libraries]
+ * @param {ExposeOptions['libraries']} libraries
  * @returns {(key: unknown) => Library}
  */
 function opener(libraries) {

@@ -33,6 +33,8 @@ const NATIVE = {
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },
   'camera-concurrent': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1' } },
   'camera-concurrent-deaf': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1', DEAF: '1' } },
+  'crash-open': { source: `${LIBRARIES}/crash.c`, defines: { OPEN: '1' } },
+  'crash-second': { source: `${LIBRARIES}/crash.c`, defines: { CALL: '2' } },
   blocks: { source: `${LIBRARIES}/blocks.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
   nothing: { source: `${LIBRARIES}/nothing.c` },

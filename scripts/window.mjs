@@ -1,12 +1,27 @@
 // Opens the app's real window, for the commands that look at it and click in it. The caller has said which Electron
 // (useElectron), because Playwright asks `require('electron')`.
 
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
 import { own } from './children.mjs';
 import { electronFlags } from './electron.mjs';
 
 const root = path.dirname(import.meta.dirname);
+
+/** @type {string[]} */
+const profiles = [];
+process.once('exit', () => {
+  for (const folder of profiles) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+
+/** A folder for what the app remembers, which is gone when this process ends: a person's own is left alone. */
+export function temporaryProfile() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-profile-'));
+  profiles.push(folder);
+  return folder;
+}
 
 /**
  * @param {object} [options]
@@ -15,7 +30,7 @@ const root = path.dirname(import.meta.dirname);
  */
 export async function openWindow({ environment = {}, theme } = {}) {
   const app = await _electron.launch({
-    args: [...electronFlags(), root],
+    args: [...electronFlags(), `--user-data-dir=${temporaryProfile()}`, root],
     cwd: root,
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
     colorScheme: theme ?? null,

@@ -18,7 +18,7 @@ const SHARED_FROM = 64 * MiB;
  * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/isolated/page.html. The functions
  * that are evaluated there find them there.
  * @type {{
- *   link: import('../renderer/connect.mjs').Exchange,
+ *   link: import('../renderer/types/page.mjs').Exchange,
  *   loaded: Promise<typeof import('../renderer/connect.mjs')>,
  *   facts(error: unknown): any,
  *   outcome(call: () => unknown): Promise<any>,
@@ -357,6 +357,30 @@ describe('the page API', () => {
       });
     }
 
+    it('leaves no listener on a signal when it is over', async () => {
+      const listeners = await page.evaluate(async () => {
+        const { signal } = new AbortController();
+        let listeners = 0;
+        const { addEventListener, removeEventListener } = signal;
+        signal.addEventListener = (/** @type {[any, any]} */ ...args) => {
+          listeners += 1;
+          addEventListener.apply(signal, args);
+        };
+        signal.removeEventListener = (/** @type {[any, any]} */ ...args) => {
+          listeners -= 1;
+          removeEventListener.apply(signal, args);
+        };
+        const during = [];
+        for (const library of ['address', 'negative-message']) {
+          const call = outcome(() => link.exchange(new Uint8Array(64), { library, signal }));
+          during.push(listeners);
+          await call;
+        }
+        return [...during, listeners];
+      });
+      assert.deepEqual(listeners, [1, 1, 0]);
+    });
+
     it('of memory that cannot be moved leaves it where it is', async () => {
       const seen = await page.evaluate(async () => {
         const whole = new Uint8Array([1, 2, 3, 4]);
@@ -579,10 +603,11 @@ describe('the page API', () => {
         const ordinary = bridge.shared('zero');
         dispatchEvent(new CustomEvent('inplace-exchange:share', { detail: 1e9 }));
         const number = bridge.shared('zero');
-        dispatchEvent(new Event('inplace-exchange:share'));
-        return [without, ordinary, number, bridge.shared('zero'), bridge.problem().name];
+        dispatchEvent(new CustomEvent('inplace-exchange:share', { detail: new SharedArrayBuffer(64) }));
+        const count = bridge.shared('zero')();
+        return [without, ordinary, number, count, bridge.shared('zero'), bridge.problem().name];
       });
-      assert.deepEqual(seen, [undefined, undefined, undefined, undefined, 'TypeError']);
+      assert.deepEqual(seen, [undefined, undefined, undefined, 0, undefined, 'TypeError']);
       assert.equal(await page.evaluate(() => link.shared(64, { library: 'address' }).exchange()), 64);
     });
   });
@@ -698,6 +723,23 @@ describe('the page API', () => {
       }, SHARED_FROM);
       assert.deepEqual(seen.lengths, Array(6).fill(SHARED_FROM));
       assert.equal(seen.memories, 3);
+    });
+
+    it('end on abort although others are filled', async () => {
+      const seen = await page.evaluate(async () => {
+        const controller = new AbortController();
+        let count = 0;
+        try {
+          for await (const _ of link.frames({ byteLength: 64, library: 'address', signal: controller.signal })) {
+            count += 1;
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            controller.abort();
+          }
+        } catch (error) {
+          return [count, facts(error).code];
+        }
+      });
+      assert.deepEqual(seen, [1, 'ABORT_ERR']);
     });
 
     it('end with the error of one, after those before it', async () => {

@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { own } from '../scripts/children.mjs';
 import { electronFlags } from '../scripts/electron.mjs';
-import { openWindow } from '../scripts/window.mjs';
+import { openWindow, temporaryProfile } from '../scripts/window.mjs';
 
 const require = createRequire(import.meta.url);
 const { cameraLog, fixtureLibrary } = require('./fixtures.js');
@@ -77,8 +78,14 @@ describe('the window', () => {
       ['require', 'process', 'module', 'Buffer', 'global', 'electron'].filter((name) => name in globalThis),
     );
     assert.deepEqual(globals, []);
-    const bridge = await window.page.evaluate(() => Object.keys(/** @type {any} */ (globalThis).inplaceExchange));
-    assert.deepEqual(bridge, ['exchange', 'exchangeAsync', 'cancel', 'whatHappened', 'runtime']);
+    const bridges = await window.page.evaluate(() => {
+      const { inplaceExchange, host } = /** @type {any} */ (globalThis);
+      return [inplaceExchange, host].map(Object.keys);
+    });
+    assert.deepEqual(bridges, [
+      ['connect', 'shared', 'problem'],
+      ['start', 'opening', 'opened', 'runtime'],
+    ]);
   });
 
   it('has the security settings that it claims', async () => {
@@ -118,7 +125,7 @@ describe('the window', () => {
     const status = (/** @type {string} */ url) =>
       window.app.evaluate(async ({ net }, url) => (await net.fetch(url)).status, url);
     assert.equal(await status(PAGE), 200);
-    assert.equal(await status(`${PAGE}renderer/page.js`), 200);
+    assert.equal(await status(`${PAGE}renderer/page.mjs`), 200);
     for (const url of [
       `${PAGE}main.js`,
       `${PAGE}package.json`,
@@ -137,7 +144,11 @@ describe('the window', () => {
     const processId = () =>
       app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].webContents.getOSProcessId());
     const before = await processId();
-    for (const url of ['https://example.invalid/', 'app://inplace-exchange/renderer/page.js', 'file:///etc/hostname']) {
+    for (const url of [
+      'https://example.invalid/',
+      'app://inplace-exchange/renderer/page.mjs',
+      'file:///etc/hostname',
+    ]) {
       await page.evaluate((url) => {
         location.href = url;
       }, url);
@@ -234,23 +245,97 @@ describe('the window with a library that takes its time', () => {
   });
 });
 
+/**
+ * What tests/fixtures/drive.js has seen.
+ * @param {string} scenario @param {string} [library] @param {{ profile?: string, crashes?: boolean }} [options]
+ */
+async function drive(scenario, library, { profile = temporaryProfile(), crashes = false } = {}) {
+  const script = path.join(import.meta.dirname, 'fixtures', 'drive.js');
+  const child = own(
+    spawn(require('electron'), [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`, script], {
+      env: {
+        ...process.env,
+        SCENARIO: scenario,
+        ...(library && { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary(library) }),
+        ...(crashes && { CRASHES: '1' }),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  return JSON.parse(await textOf(child.stdout));
+}
+
+describe('the window with a library that crashes', () => {
+  it('comes back in another process, says what happened, and stops after three crashes in a minute', async () => {
+    const { pages, backAfterMs, stoppedAt, crashedUntilThen, crashed } = await drive(
+      'press until it stops',
+      'crash-second',
+    );
+    const [atFirst, ...after] = pages;
+    const again = after.pop();
+    const stopped = after.pop();
+    assert.doesNotMatch(atFirst, /started again/);
+    assert.equal(after.length, 2);
+    for (const page of after) {
+      assert.match(page, /started again/);
+      assert.match(page, /The process of this page crashed, most likely in a native library/);
+      assert.doesNotMatch(page, /being opened/);
+    }
+    assert.equal(stoppedAt, `${PAGE}stopped`);
+    assert.match(stopped, /Stopped after three crashes in a minute/);
+    assert.equal(crashedUntilThen, 3);
+    assert.match(again, /Exchange Data/);
+    assert.equal(crashed, 3, 'the library is not opened unasked');
+    console.log(`      the page was back after ${backAfterMs.join(', ')} ms`);
+  });
+
+  it('while it is opened: is not opened again before somebody asks, in this run and in the next ones', async () => {
+    const profile = temporaryProfile();
+    const NOT_OPENED = /not opened again until you press Exchange Data/;
+
+    const first = await drive('look at it', 'crash-open', { profile, crashes: true });
+    assert.equal(first.crashed, 1);
+    assert.match(first.page, /crashed.*The library was being opened/);
+    assert.match(first.page, NOT_OPENED);
+
+    const next = await drive('look at it', 'crash-open', { profile });
+    assert.equal(next.crashed, 0);
+    assert.match(next.page, /did not survive being opened when this app ran last/);
+    assert.match(next.page, NOT_OPENED);
+
+    const asked = await drive('press once, and look', 'crash-open', { profile, crashes: true });
+    assert.equal(asked.crashed, 1);
+    assert.match(asked.pages[1], /The library was being opened/);
+
+    const other = await drive('look at it', 'uppercase-c', { profile });
+    assert.doesNotMatch(other.page, NOT_OPENED, 'another library is not under suspicion');
+  });
+
+  it('while it is opened: is trusted again when it has been opened on request', async () => {
+    const profile = temporaryProfile();
+    fs.writeFileSync(path.join(profile, 'opening-library'), fixtureLibrary('uppercase-c'));
+    const asked = await drive('press once, and look', 'uppercase-c', { profile });
+    assert.match(asked.pages[0], /did not survive being opened/);
+    assert.match(asked.pages[1], /call 1/);
+    const next = await drive('look at it', 'uppercase-c', { profile });
+    assert.doesNotMatch(next.page, /did not survive being opened/);
+  });
+
+  it('gives up when the page that says so crashes as well', async () => {
+    const { stoppedAt, crashed } = await drive('crash the page that says it has stopped');
+    assert.equal(stoppedAt, `${PAGE}stopped`);
+    assert.equal(crashed, 4);
+  });
+});
+
 describe('the window with a library that never returns', () => {
-  for (const thread of ['another', 'main']) {
+  for (const thread of ['another', 'the main']) {
     it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
-      const script = path.join(import.meta.dirname, 'fixtures', 'reload-while-blocked.js');
-      const child = own(
-        spawn(require('electron'), [...electronFlags(), '--log-level=3', script], {
-          env: { ...process.env, INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks'), THREAD: thread },
-          stdio: ['ignore', 'pipe', 'inherit'],
-        }),
-      );
-      const output = await textOf(child.stdout);
-      const { took, otherProcess, text: message, disabled } = JSON.parse(output);
+      const { took, otherProcess, page } = await drive(`reload while it blocks on ${thread} thread`, 'blocks');
       assert.ok(took > 4900 && took < 8000, `${took} ms`);
       assert.equal(otherProcess, true);
-      assert.match(message, /started again/);
-      assert.match(message, /did not return within 5 seconds/);
-      assert.equal(disabled, false, 'the button can be pressed');
+      assert.match(page, /started again/);
+      assert.match(page, /did not return within 5 seconds/);
     });
 
     it(`on ${thread} thread: the window can be closed`, async () => {

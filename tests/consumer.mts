@@ -1,0 +1,29 @@
+// What an editor makes of the package, in an app that is written in TypeScript. Never run: the types are the test.
+
+import { connect, type Exchange, type Frames } from 'inplace-exchange/page';
+
+import preload = require('inplace-exchange/preload');
+import addon = require('inplace-exchange');
+
+preload.expose();
+preload.expose({
+  libraries: { default: addon, camera: '/opt/camera.so', other: addon.openLibrary('/x') },
+  origins: [],
+});
+// @ts-expect-error: a number is no path
+preload.expose({ libraries: { camera: 7 } });
+
+const page: Exchange = connect();
+const bytes: Uint8Array = await page.exchange(page.allocate(64), { library: 'camera', thread: 'main' });
+await page.exchange(bytes.buffer, { signal: AbortSignal.timeout(1000) });
+// @ts-expect-error: there are two threads
+page.exchange(bytes, { thread: 'both' });
+// @ts-expect-error: wider elements
+page.exchange(new Float64Array(8));
+
+const count: number = page.shared(64, { library: 'camera' }).exchange();
+const stream: Frames = page.frames({ byteLength: count, request: (bytes, index) => bytes.fill(index) });
+for await (const frame of stream) {
+  if (frame.length === 0) stream.keep();
+  stream.recycle(frame.buffer);
+}
