@@ -1,18 +1,17 @@
 // npm run bench: what a call costs, in a real renderer, beside the other ways to call the same library.
 
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { libraryName, rust } from '../scripts/build.mjs';
-import { own } from '../scripts/children.mjs';
 import { command, Failure, npm, progress, run, say } from '../scripts/console.mjs';
 import { openDisplay } from '../scripts/display.mjs';
-import { electronFlags, installedElectron, useElectron } from '../scripts/electron.mjs';
+import { installedElectron, useElectron } from '../scripts/electron.mjs';
+import { machine, measureIn } from './measure.mjs';
+import { abi, builtFile, compile } from './native.mjs';
+import { line, median, mib, out, ratio } from './report.mjs';
 
 const bench = import.meta.dirname;
 const root = path.dirname(bench);
-const built = path.join(root, 'target', 'bench');
 /** Where code and data come to lie differs from process to process, and costs or saves a nanosecond: several are asked. */
 const RENDERERS = 5;
 const ROUNDS = 9;
@@ -46,33 +45,27 @@ async function install() {
 }
 
 async function compileNative() {
-  fs.mkdirSync(built, { recursive: true });
-  const shared = ['-O2', '-shared', '-fPIC', '-Wall', '-Wextra'];
-  const abi = ['-I', path.join(root, 'native-lib', 'include')];
   const nodeApi = [
     '-I',
     path.join(packages, 'node-api-headers', 'include'),
     '-I',
     path.join(packages, 'node-addon-api'),
   ];
-  for (const [compiler, source, output, flags] of /** @type {[string, string, string, string[]][]} */ ([
+  for (const [compiler, source, output, flags] of /** @type {['cc' | 'c++', string, string, string[]][]} */ ([
     ['cc', 'fill.c', 'fill.so', abi],
     ['cc', 'fill.c', 'fill-serial.so', [...abi, '-DSERIAL']],
     ['cc', 'fill.c', 'fill-slow.so', [...abi, '-DSLEEP_MS=100']],
     ['cc', 'fill.c', 'fill-timed.so', [...abi, '-DTIMED']],
     ['cc', 'raw.c', 'raw.node', nodeApi],
     ['c++', 'addon-api.cc', 'addon-api.node', ['-std=c++17', ...nodeApi]],
-  ])) {
-    const args = [...shared, ...flags, '-o', path.join(built, output), path.join(bench, 'native', source)];
-    const { status, output: words } = await run(compiler, args);
-    if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${words}`);
-  }
+  ]))
+    await compile(compiler, source, output, flags);
   const { triple } = await rust();
   const args = ['build', '--quiet', '--release', '--target', triple, '-p', 'bench-async-task'];
   const { status, output } = await run('cargo', args, { cwd: root });
   if (status !== 0) throw new Failure(`cargo ${args.join(' ')}\n${output}`);
   const addon = path.join(root, 'target', triple, 'release', libraryName('bench_async_task'));
-  fs.copyFileSync(addon, path.join(built, 'async-task.node'));
+  fs.copyFileSync(addon, builtFile('async-task.node'));
 }
 
 /**
@@ -81,47 +74,21 @@ async function compileNative() {
  * @returns {Promise<any>}
  */
 async function measure(electron, environment) {
-  const library = path.join(built, 'fill.so');
-  const args = [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', path.join(bench, 'app')];
-  const child = own(
-    spawn(electron.executable, args, {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        ...environment,
-        INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
-        BENCH_LIBRARY: library,
-        BENCH_SERIAL_LIBRARY: path.join(built, 'fill-serial.so'),
-        BENCH_TIMED_LIBRARY: path.join(built, 'fill-timed.so'),
-        BENCH_SLOW_LIBRARY: path.join(built, 'fill-slow.so'),
-        BENCH_NATIVE: built,
-        BENCH_ROUNDS: String(ROUNDS),
-      },
-    }),
-  );
-  let output = '';
-  child.stdout?.on('data', (chunk) => {
-    output += chunk;
+  const library = builtFile('fill.so');
+  const output = await measureIn(electron, 'app', {
+    ...environment,
+    INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
+    BENCH_LIBRARY: library,
+    BENCH_SERIAL_LIBRARY: builtFile('fill-serial.so'),
+    BENCH_TIMED_LIBRARY: builtFile('fill-timed.so'),
+    BENCH_SLOW_LIBRARY: builtFile('fill-slow.so'),
+    BENCH_NATIVE: builtFile(''),
+    BENCH_ROUNDS: String(ROUNDS),
   });
-  const status = await new Promise((resolve) => child.once('close', resolve));
-  if (status !== 0) throw new Failure('the measurement failed; the reason is above.');
   return JSON.parse(output);
 }
 
-/** @typedef {{ id: string, ns: number[] }} Row nanoseconds for a call, in each round */
-
-/** @param {number[]} values */
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
-
-/**
- * The median of the ratios inside each round.
- * @param {Row} row @param {Row} other
- */
-function ratio(row, other) {
-  return median(row.ns.map((ns, round) => ns / other.ns[round]));
-}
+/** @typedef {import('./report.mjs').Row} Row */
 
 /**
  * What a renderer has measured.
@@ -149,31 +116,13 @@ function byId(rows, id) {
   return /** @type {Row} */ (rows.find((row) => row.id === id));
 }
 
-/** @param {string} text */
-function out(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-/** @param {string} first @param {string[]} cells */
-function line(first, ...cells) {
-  out(first.padEnd(38) + cells.map((cell) => cell.padStart(12)).join(''));
-}
-
-/** @param {number} bytes */
-function mib(bytes) {
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-}
-
 /** @param {Run[]} runs */
 function print(runs) {
   const [{ versions, bytes, memory }] = runs;
   const rows = joined(runs.map((run) => run.rows));
   const row = (/** @type {string} */ id) => byId(rows, id);
 
-  const cpus = os.cpus();
-  out(
-    `Electron ${versions.electron}, Chromium ${versions.chrome}, Node ${versions.node}; ${cpus[0].model.trim()}, ${cpus.length} cores`,
-  );
+  out(machine(versions));
   out(
     `${bytes}-byte Buffer; ${RENDERERS} renderers, ${ROUNDS} rounds in each; a ratio is the median of those inside each round`,
   );

@@ -14,7 +14,7 @@ const FILES = new Map([
   ['/renderer/connect.mjs', { file: '../../renderer/connect.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;
-const STAGES = ['trips', 'sizes', 'large', 'shared', 'frames', 'drawn'].concat(
+const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', 'frames', 'drawn'].concat(
   Array.from({ length: SOAK_PARTS }, () => 'soak'),
 );
 

@@ -46,10 +46,11 @@ async function inRounds(rows) {
   return us;
 }
 
-function echo() {
+/** The other end of a port in the preload. @param {'echo' | 'where'} kind */
+function answering(kind) {
   const { port1, port2 } = new MessageChannel();
-  globalThis.postMessage('echo', '/', [port2]);
-  return (/** @type {ArrayBuffer} */ memory) =>
+  globalThis.postMessage(kind, '/', [port2]);
+  return (/** @type {any} */ memory) =>
     new Promise((resolve) => {
       port1.onmessage = ({ data }) => resolve(data);
       port1.postMessage(memory, [memory]);
@@ -69,15 +70,32 @@ function checkFilled(bytes) {
 }
 
 const stages = {
+  /** Where the page's memory was, where the library wrote, and where it was then. */
+  async identity() {
+    const where = answering('where');
+    const addresses = new Set();
+    const TRIPS = 1000;
+    /** @type {ArrayBufferLike} */
+    let memory = new ArrayBuffer(FRAME.byteLength);
+    for (let trip = 0; trip < TRIPS; trip += 1) {
+      const [before, lent] = await where(memory);
+      const bytes = await exchange(lent, { library: 'address', thread: trip % 2 === 0 ? 'main' : 'worker' });
+      const [after, back] = await where(bytes.buffer);
+      for (const address of [before, new DataView(back).getBigUint64(0, true), after]) addresses.add(address);
+      memory = back;
+    }
+    return { trips: TRIPS, addresses: addresses.size };
+  },
+
   /** The way there and back, 64 bytes. */
   async trips() {
-    const viaEcho = echo();
+    const viaEcho = answering('echo');
     let memory = new ArrayBuffer(SMALL);
     checkFilled(await exchange(new Uint8Array(SMALL), { thread: 'main' }));
     const main = lent(new ArrayBuffer(SMALL), { thread: 'main' });
     const worker = lent(new ArrayBuffer(SMALL));
     return inRounds({
-      echo: () =>
+      'MessagePort echo': () =>
         timed(1000, async () => {
           memory = await viaEcho(memory);
         }),
@@ -98,35 +116,40 @@ const stages = {
     const row = (name, run, batch) => {
       collections[name] = [];
       rows[name] = async () => {
-        const before = bench.collections();
-        const took = await timed(batch, run);
-        await new Promise((resolve) => setTimeout(resolve)); // what was observed is told by now
-        collections[name].push((bench.collections() - before) / batch);
+        let collected = 0;
+        let canary = new WeakRef({}); // is gone after a collection of the whole heap
+        const took = await timed(batch, async () => {
+          await run();
+          if (canary.deref()) return;
+          collected += 1;
+          canary = new WeakRef({});
+        });
+        collections[name].push(collected / batch);
         return took;
       };
     };
     for (const [name, byteLength] of Object.entries(own)) row(name, lent(new ArrayBuffer(byteLength), options), 300);
     row('allocate(100 MiB)', lent(allocate(100 * MiB).buffer, options), 300);
     row('allocate(256 MiB)', lent(allocate(256 * MiB).buffer, options), 300);
-    return { us: await inRounds(rows), collections };
+    const us = await inRounds(rows);
+    for (const name of Object.keys(rows)) delete rows[name];
+    row('own ArrayBuffer of 100 MiB', lent(new ArrayBuffer(100 * MiB), options), 5); // what allocate is for
+    return { us: { ...us, ...(await inRounds(rows)) }, collections };
   },
 
-  /** An ordinary ArrayBuffer of 100 MiB, for the table; and a frame, filled and back, against the other ways. */
+  /** A frame, filled and back, against the other ways. */
   async large() {
     const frame = new Uint8Array(FRAME.byteLength).fill(1);
     checkFilled(bench.fill(frame));
     checkFilled(await exchange(new Uint8Array(FRAME.byteLength)));
     const main = lent(new ArrayBuffer(FRAME.byteLength), { thread: 'main' });
     const worker = lent(new ArrayBuffer(FRAME.byteLength));
-    const us = await inRounds({
+    return inRounds({
       'exchange, main thread': () => timed(20, main),
       'exchange, worker thread': () => timed(20, worker),
       contextBridge: () => timedNow(2, () => bench.fill(frame)),
       invoke: async () => (await bench.invoke(FRAME.byteLength)) * 1000,
     });
-    const big = lent(new ArrayBuffer(100 * MiB), { library: 'zero', thread: 'main' });
-    const own = await inRounds({ 'own 100 MiB': () => timed(5, big) });
-    return { ...us, ...own };
   },
 
   async shared() {
@@ -134,9 +157,9 @@ const stages = {
     small.exchange();
     checkFilled(small.bytes);
     return inRounds({
-      'empty call': () => timedNow(50_000, bench.empty),
+      'empty contextBridge call': () => timedNow(50_000, bench.empty),
       'shared exchange': () => timedNow(50_000, small.exchange),
-      'empty call, again': () => timedNow(50_000, bench.empty),
+      'empty contextBridge call, again': () => timedNow(50_000, bench.empty),
     });
   },
 
@@ -233,8 +256,12 @@ const stages = {
         const memory = new Uint8Array(made % 100 === 0 ? 4 * MiB : SMALL + (made % 5000));
         pending.push(count(exchange(memory, { thread, library, signal })));
       }
-      if (made % 200 === 0) controller.abort();
-      if (made % 500 === 0) collect();
+      if (made % 200 === 0) queueMicrotask(() => controller.abort());
+      if (made % 500 === 0) {
+        collect();
+        shared(SMALL).exchange();
+        for await (const _ of frames({ byteLength: SMALL, signal: made % 1000 === 0 ? undefined : signal })) break;
+      }
       await Promise.all(pending.splice(0, made % 150 === 0 ? 25 : 50));
     }
     await Promise.all(pending);
@@ -247,6 +274,6 @@ const stages = {
 
 const stage = new URLSearchParams(location.search).get('stage');
 stages[/** @type {keyof typeof stages} */ (stage)]().then(
-  (result) => bench.done({ versions: bench.versions, ...{ result } }),
+  (result) => bench.done({ versions: bench.versions, measured: result }),
   (error) => bench.failed(error.stack),
 );

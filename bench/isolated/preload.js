@@ -1,25 +1,24 @@
 // What the page is measured against, and what only this world can know: addresses, resident memory, time on the CPU.
 
 const fs = require('node:fs');
-const { PerformanceObserver } = require('node:perf_hooks');
 const { contextBridge, ipcRenderer } = require('electron');
 const { openLibrary } = require('../../index.js');
 const { expose } = require('../../renderer/expose.js');
 
-const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_SLOW_LIBRARY = '' } = process.env;
+const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_ADDRESS_LIBRARY = '', BENCH_PROBE = '' } = process.env;
 
-expose({ libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, slow: BENCH_SLOW_LIBRARY } });
+expose({ libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, address: BENCH_ADDRESS_LIBRARY } });
 
-// A port that echoes what it is sent, and nothing else.
-globalThis.addEventListener('message', ({ data, ports: [port] }) => {
-  if (data !== 'echo') return;
-  port.onmessage = ({ data }) => port.postMessage(data, [data]);
+const probe = { exports: /** @type {any} */ ({}) };
+process.dlopen(probe, BENCH_PROBE);
+const { addressOf } = probe.exports;
+
+// A port that echoes what it is sent, and one that says where it was.
+globalThis.addEventListener('message', ({ data: kind, ports: [port] }) => {
+  if (kind === 'echo') port.onmessage = ({ data }) => port.postMessage(data, [data]);
+  if (kind === 'where')
+    port.onmessage = ({ data }) => port.postMessage([addressOf(new Uint8Array(data)), data], [data]);
 });
-
-let collections = 0;
-new PerformanceObserver((list) => {
-  collections += list.getEntries().filter((entry) => /** @type {any} */ (entry).detail.kind !== 1).length; // 1: of the young
-}).observe({ entryTypes: ['gc'] });
 
 const { exchangeDataInPlace } = openLibrary(BENCH_LIBRARY);
 
@@ -40,7 +39,6 @@ contextBridge.exposeInMainWorld('bench', {
       throw new Error('not filled');
     return took;
   },
-  collections: () => collections,
   residentBytes: () => process.memoryUsage.rss(),
   /** Milliseconds for which this thread, the page's, has been on a CPU. Linux only. */
   busyMs: () => Number(fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6,

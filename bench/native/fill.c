@@ -1,5 +1,5 @@
 /* The library that every row calls: it fills all it is lent. SLEEP_MS: it takes that long. TIMED: what it
- * took, in nanoseconds, stands in the last 8 bytes. */
+ * took, in nanoseconds, stands in the last 8 bytes. ZERO: it touches nothing, and its message is empty. */
 #define _DEFAULT_SOURCE /* usleep, clock_gettime */
 #include <string.h>
 #include <time.h>
@@ -8,6 +8,10 @@
 
 int64_t exchange_inplace(uint8_t *data, size_t len)
 {
+#ifdef ZERO
+    (void)data;
+    len = 0;
+#else
 #ifdef SLEEP_MS
     usleep(SLEEP_MS * 1000);
 #endif
@@ -20,6 +24,7 @@ int64_t exchange_inplace(uint8_t *data, size_t len)
     clock_gettime(CLOCK_MONOTONIC, &after);
     int64_t took = (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + (after.tv_nsec - before.tv_nsec);
     if (len >= sizeof took) memcpy(data + len - sizeof took, &took, sizeof took);
+#endif
 #endif
     return (int64_t)len;
 }

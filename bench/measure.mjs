@@ -1,0 +1,35 @@
+// Runs an app of this folder, whose renderer does the measuring.
+
+import { spawn } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { own } from '../scripts/children.mjs';
+import { Failure } from '../scripts/console.mjs';
+import { electronFlags } from '../scripts/electron.mjs';
+
+/**
+ * @param {import('../scripts/electron.mjs').Electron} electron
+ * @param {string} app its folder
+ * @param {Record<string, string>} environment
+ * @returns {Promise<string>} what it prints
+ */
+export async function measureIn(electron, app, environment) {
+  const folder = path.join(import.meta.dirname, app);
+  const child = own(
+    spawn(electron.executable, [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    }),
+  );
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  const output = await text(child.stdout);
+  if ((await ended) !== 0) throw new Failure('the measurement failed; the reason is above.');
+  return output;
+}
+
+/** What it was measured on. @param {Record<string, string>} versions those of the renderer's process */
+export function machine({ electron, chrome, node }) {
+  const cpus = os.cpus();
+  return `Electron ${electron}, Chromium ${chrome}, Node ${node}; ${cpus[0].model.trim()}, ${cpus.length} cores`;
+}
