@@ -30,8 +30,20 @@ describe('the documents', () => {
     }
   });
 
+  it('every code of the page API is on the page of errors, and in the types', () => {
+    const halves = read('renderer/connect.mjs') + read('renderer/expose.js');
+    const codes = new Set(halves.match(/'(ERR_[A-Z_]+|ABORT_ERR)'/g));
+    assert.equal(codes.size, 11);
+    const types = read('renderer/types/page.d.mts') + read('index.d.ts');
+    for (const quoted of codes) {
+      const code = quoted.replaceAll("'", '`');
+      assert.ok(read('docs/errors.md').includes(`| ${code} |`), code);
+      assert.ok(types.includes(code), code);
+    }
+  });
+
   it('no link leads nowhere', () => {
-    for (const page of ['README.md', 'docs/errors.md', 'docs/write-a-library.md']) {
+    for (const page of ['README.md', 'docs/errors.md', 'docs/isolation.md', 'docs/write-a-library.md']) {
       for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
         assert.ok(fs.existsSync(path.join(root, path.dirname(page), target)), `${page}: ${target}`);
       }

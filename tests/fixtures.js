@@ -62,14 +62,14 @@ function cameraRequest(milliseconds, memory = new ArrayBuffer(64)) {
 }
 
 /**
- * Checks that a table of docs/errors.md is the one that the tests have gone through.
+ * Checks that a table of a document is the one that the tests have gone through.
  * @param {string[]} head @param {string[][]} rows
  */
-function assertDocumented(head, rows) {
+function assertDocumented(head, rows, document = 'docs/errors.md') {
   const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
   const table = [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-  const page = fs.readFileSync(path.join(__dirname, '..', 'docs', 'errors.md'), 'utf8');
-  if (!page.includes(table)) throw new Error(`docs/errors.md lacks this table:\n\n${table}\n`);
+  const page = fs.readFileSync(path.join(__dirname, '..', document), 'utf8');
+  if (!page.includes(table)) throw new Error(`${document} lacks this table:\n\n${table}\n`);
 }
 
 /**

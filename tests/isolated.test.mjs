@@ -1,6 +1,8 @@
 // The page API in real windows with context isolation on: what is lent, what comes back, and who gets nothing.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
@@ -8,7 +10,7 @@ import { own } from '../scripts/children.mjs';
 import { electronFlags } from '../scripts/electron.mjs';
 
 const require = createRequire(import.meta.url);
-const { FOR_EVER, cameraLog } = require('./fixtures.js');
+const { FOR_EVER, assertDocumented, cameraLog } = require('./fixtures.js');
 
 const APP = path.join(import.meta.dirname, 'fixtures', 'isolated');
 const MiB = 1024 * 1024;
@@ -29,12 +31,12 @@ const SHARED_FROM = 64 * MiB;
  */
 const { link, loaded, facts, outcome, whereIs, rawPort, heard } = /** @type {any} */ (globalThis);
 
-/** @param {string[]} [flags] */
-async function launch(flags = []) {
+/** @param {string[]} [flags] @param {Record<string, string>} [environment] */
+async function launch(flags = [], environment = {}) {
   const app = await _electron.launch({
     executablePath: require('electron'), // when Playwright finds it itself, it sets --enable-features anew
     args: [...electronFlags(), '--js-flags=--expose-gc', ...flags, APP],
-    env: /** @type {Record<string, string>} */ ({ ...process.env }),
+    env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
   });
   own(app.process());
   return { app, page: await app.firstWindow() };
@@ -68,6 +70,51 @@ const connectOutcome = (page) =>
       return facts(error).code;
     }
   });
+
+/** @type {[string, string, string][]} what is passed to exchange, its code, and the size of the memory that the error has */
+const REFUSED = [
+  ['undefined', 'ERR_INVALID_BUFFER', ''],
+  ['null', 'ERR_INVALID_BUFFER', ''],
+  ['7', 'ERR_INVALID_BUFFER', ''],
+  ['1e9', 'ERR_INVALID_BUFFER', ''],
+  ['"text"', 'ERR_INVALID_BUFFER', ''],
+  ['[1, 2]', 'ERR_INVALID_BUFFER', ''],
+  ['{ byteLength: 1e9, buffer: 1 }', 'ERR_INVALID_BUFFER', ''],
+  ['new DataView(new ArrayBuffer(8))', 'ERR_INVALID_BUFFER', ''],
+  ['new Float64Array(8)', 'ERR_INVALID_BUFFER', ''],
+  ['new Uint8Array(8).subarray(1)', 'ERR_INVALID_BUFFER', ''],
+  ['new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 }))', 'ERR_INVALID_BUFFER', ''],
+  ['new SharedArrayBuffer(8, { maxByteLength: 16 })', 'ERR_INVALID_BUFFER', ''],
+  ['new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer)', 'ERR_INVALID_BUFFER', '65536'],
+  ['((bytes) => (bytes.buffer.transfer(), bytes))(new Uint8Array(8))', 'ERR_BUFFER_DETACHED', ''],
+  ['new Uint8Array(8), null', 'ERR_INVALID_ARG_TYPE', ''],
+  ['new Uint8Array(8), "worker"', 'ERR_INVALID_ARG_TYPE', ''],
+  ['new Uint8Array(8), { library: 7 }', 'ERR_INVALID_ARG_TYPE', ''],
+  ['new Uint8Array(8), { signal: {} }', 'ERR_INVALID_ARG_TYPE', ''],
+  ['new Uint8Array(8), { thread: "both" }', 'ERR_INVALID_ARG_VALUE', ''],
+  ['new Uint8Array(8), { signal: AbortSignal.abort() }', 'ABORT_ERR', '8'],
+];
+
+/** @type {[string, string, boolean][]} what is asked of a view of shared memory, in JavaScript, and whether it is done */
+const SHARED_LIMITS = [
+  ['`TextDecoder`', 'new TextDecoder().decode(bytes)', false],
+  ['`ImageData`', 'new ImageData(new Uint8ClampedArray(bytes.buffer), 4, 4)', false],
+  ['`Blob`', 'new Blob([bytes])', false],
+  ['`crypto.getRandomValues`', 'crypto.getRandomValues(bytes)', false],
+  ['`TextEncoder.encodeInto`', "new TextEncoder().encodeInto('x', bytes)", false],
+  [
+    '`VideoFrame`',
+    "new VideoFrame(bytes, { format: 'RGBA', codedWidth: 4, codedHeight: 4, timestamp: 0 }).close()",
+    true,
+  ],
+  [
+    '`texImage2D` of WebGL 2',
+    "const gl = new OffscreenCanvas(4, 4).getContext('webgl2'); " +
+      'gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 4, 4, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes)',
+    true,
+  ],
+  ['`bytes.slice()`, a copy that can do all of this', 'new TextDecoder().decode(bytes.slice())', true],
+];
 
 describe('the page API', () => {
   /** @type {Opened} */
@@ -318,32 +365,7 @@ describe('the page API', () => {
       assert.equal(wrong, 0);
     });
 
-    for (const [
-      args,
-      code,
-      memory,
-    ] of /** @type {[string, string, string][]} what is passed, its code, and the memory that the error has */ ([
-      ['undefined', 'ERR_INVALID_BUFFER', ''],
-      ['null', 'ERR_INVALID_BUFFER', ''],
-      ['7', 'ERR_INVALID_BUFFER', ''],
-      ['1e9', 'ERR_INVALID_BUFFER', ''],
-      ['"text"', 'ERR_INVALID_BUFFER', ''],
-      ['[1, 2]', 'ERR_INVALID_BUFFER', ''],
-      ['{ byteLength: 1e9, buffer: 1 }', 'ERR_INVALID_BUFFER', ''],
-      ['new DataView(new ArrayBuffer(8))', 'ERR_INVALID_BUFFER', ''],
-      ['new Float64Array(8)', 'ERR_INVALID_BUFFER', ''],
-      ['new Uint8Array(8).subarray(1)', 'ERR_INVALID_BUFFER', ''],
-      ['new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 }))', 'ERR_INVALID_BUFFER', ''],
-      ['new SharedArrayBuffer(8, { maxByteLength: 16 })', 'ERR_INVALID_BUFFER', ''],
-      ['new Uint8Array(new WebAssembly.Memory({ initial: 1 }).buffer)', 'ERR_INVALID_BUFFER', '65536'],
-      ['((bytes) => (bytes.buffer.transfer(), bytes))(new Uint8Array(8))', 'ERR_BUFFER_DETACHED', ''],
-      ['new Uint8Array(8), null', 'ERR_INVALID_ARG_TYPE', ''],
-      ['new Uint8Array(8), "worker"', 'ERR_INVALID_ARG_TYPE', ''],
-      ['new Uint8Array(8), { library: 7 }', 'ERR_INVALID_ARG_TYPE', ''],
-      ['new Uint8Array(8), { signal: {} }', 'ERR_INVALID_ARG_TYPE', ''],
-      ['new Uint8Array(8), { thread: "both" }', 'ERR_INVALID_ARG_VALUE', ''],
-      ['new Uint8Array(8), { signal: AbortSignal.abort() }', 'ABORT_ERR', '8'],
-    ])) {
+    for (const [args, code, memory] of REFUSED) {
       it(`(${args}) gives ${code}, and detaches nothing`, async () => {
         const source = `outcome(() => link.exchange(${args}))`;
         const error = await page.evaluate(source);
@@ -356,6 +378,38 @@ describe('the page API', () => {
         );
       });
     }
+
+    it('goes on after reloads in the middle of everything', async () => {
+      for (let time = 0; time < 5; time += 1) {
+        const settled = await page.evaluate(async () => {
+          const controller = new AbortController();
+          const calls = Array.from({ length: 300 }, (_, index) => {
+            const thread = index % 3 === 0 ? 'main' : 'worker';
+            const signal = index % 2 === 0 ? controller.signal : undefined;
+            return outcome(() =>
+              link.exchange(new Uint8Array(128 + index * 100), { library: 'default', thread, signal }),
+            );
+          });
+          setTimeout(() => controller.abort());
+          const outcomes = await Promise.all(calls);
+          /** @type {any} */ (globalThis).gc();
+          const bytes = link.allocate(2 ** 26);
+          for (let each = 0; each < 100; each += 1) link.exchange(new Uint8Array(64), { library: 'address' });
+          link.exchange(bytes, { library: 'address' });
+          link.frames({ byteLength: 4096, library: 'address' }).next();
+          return outcomes.filter((each) => each > 0 || each.code === 'ABORT_ERR').length;
+        });
+        assert.equal(settled, 300);
+        await page.reload(); // 104 calls are under way
+        await connect(page);
+      }
+    });
+
+    it('what is refused is on the page of errors', () =>
+      assertDocumented(
+        ['in a page', 'gives'],
+        REFUSED.map(([args, code]) => [`\`exchange(${args})\``, `\`${code}\``]),
+      ));
 
     it('leaves no listener on a signal when it is over', async () => {
       const listeners = await page.evaluate(async () => {
@@ -594,6 +648,27 @@ describe('the page API', () => {
       assert.equal(errors[1].fields.status, -9);
       assert.equal(errors[2].fields.status, -(2n ** 63n));
     });
+
+    for (const [what, source, done] of SHARED_LIMITS)
+      it(`${done ? 'serves' : 'is refused by'} ${what}`, async () => {
+        const outcome = await page.evaluate(`(() => {
+          const { bytes } = link.shared(64);
+          try {
+            ${source};
+            return 'done';
+          } catch (error) {
+            return error.name;
+          }
+        })()`);
+        assert.equal(outcome, done ? 'done' : 'TypeError');
+      });
+
+    it('its limits are on the page about isolation', () =>
+      assertDocumented(
+        ['a view of shared memory', 'is'],
+        SHARED_LIMITS.map(([what, , done]) => [what, done ? 'taken' : 'refused']),
+        'docs/isolation.md',
+      ));
 
     it('is nothing to a caller of the bridge who has shared no memory', async () => {
       const seen = await page.evaluate(() => {
@@ -997,4 +1072,33 @@ describe('a page that is not cross-origin isolated', () => {
       }
     });
   }
+});
+
+describe('a page from a dev server', () => {
+  it('that sends the two headers is isolated, and shares memory', async () => {
+    const files = new Map([
+      ['/', ['tests/fixtures/isolated/page.html', 'text/html']],
+      ['/connect.mjs', ['renderer/connect.mjs', 'text/javascript']],
+    ]);
+    const server = http.createServer(({ url = '' }, response) => {
+      const [file = 'package.json', type = 'text/plain'] = files.get(url) ?? [];
+      response.setHeader('Content-Type', type);
+      response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+      response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
+      response.end(fs.readFileSync(path.join(import.meta.dirname, '..', file)));
+    });
+    await new Promise((resolve) => server.listen(0, 'localhost', () => resolve(undefined)));
+    const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+    const origin = `http://localhost:${port}`;
+    const opened = await launch([], { FIXTURE_ORIGIN: origin });
+    try {
+      const page = await openPage(opened, `${origin}/`);
+      assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+      await connect(page);
+      assert.equal(await page.evaluate(() => link.shared(64, { library: 'address' }).exchange()), 64);
+    } finally {
+      await opened.app.close();
+      server.close();
+    }
+  });
 });
