@@ -10,6 +10,12 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API
+ * needs it: V8 does not count what a second handle on shared memory holds.
+ */
+export declare function countSharedMemory(memory: SharedArrayBuffer, bytes: number): void
+
+/**
  * As `exchangeDataInPlace`, on another thread: JavaScript goes on while the library works.
  *
  * The memory is moved, not copied: `buf` is detached (its length is 0) while the call waits and runs, so that no code

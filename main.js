@@ -3,6 +3,7 @@
 // "SECURITY" marks each hardened line, with the item of Electron's security checklist it answers
 // (electronjs.org/docs/latest/tutorial/security).
 
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain, nativeTheme, protocol, session } = require('electron');
@@ -18,10 +19,6 @@ const FILES = new Map([
   ['/renderer/connect.mjs', { file: 'renderer/connect.mjs', type: 'text/javascript; charset=utf-8' }],
   ['/stopped', { file: 'renderer/stopped.html', type: 'text/html; charset=utf-8' }],
 ]);
-
-/** @type {Record<string, string>} how a process ends, by Electron's word for it */
-const ENDED = { crashed: 'crashed', oom: 'ran out of memory', killed: 'was ended from outside' };
-const NOT_OPENED = 'It is not opened again until you press Exchange Data.';
 
 const HEADERS = {
   // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms.
@@ -58,23 +55,38 @@ app.on('web-contents-created', (_event, contents) => {
 /** How long a native library may hold up a reload or the closing of the window. */
 const PATIENCE_MS = 5000;
 
-/** So many crashes in so short a time, and the page is not started again unasked. */
-const CRASHES = 3;
-const CRASHES_WITHIN_MS = 60_000;
+/** So many ends in so short a time, and the page is not started again unasked. */
+const ENDS = 3;
+const ENDS_WITHIN_MS = 60_000;
 const STOPPED = `${PAGE}stopped`;
 
-/** @type {string | undefined} why the page had to be started again, until it has asked */
-let whatHappened;
+/** @type {Record<string, string>} how a process ends, by Electron's word for it */
+const ENDED = {
+  'clean-exit': 'ended itself, most likely in a native library, which runs there',
+  'abnormal-exit': 'ended itself, most likely in a native library, which runs there',
+  crashed: 'crashed, most likely in a native library, which runs there',
+  killed: 'was ended from outside',
+  oom: 'ran out of memory',
+};
+const NOT_OPENED = 'It is not opened again until you press Exchange Data.';
+
+/** @type {{ title: string, text: string } | undefined} what the page is to show when it has started */
+let news;
 
 /** Whether the library is being opened, which a page says before and after. */
 let opening = false;
 
-/** Whether the library brought its process down when it was opened: it is then not opened again before somebody asks for it. */
+/** Whether the page's process, or this one, ended while the library was being opened: it is not opened again unasked. */
 let suspect = false;
 
-/** Outlasts this process: it is there while a library is being opened, and names it. */
-const openingFile = () => path.join(app.getPath('userData'), 'opening-library');
-const library = process.env.INPLACE_EXCHANGE_LIBRARY ?? 'the default library';
+/** It is there while the library is being opened, and outlasts this process. */
+const openingFile = () => {
+  const library = process.env.INPLACE_EXCHANGE_LIBRARY ?? 'default';
+  return path.join(
+    app.getPath('userData'),
+    `opening-${createHash('sha256').update(library).digest('hex').slice(0, 16)}`,
+  );
+};
 
 app.on('window-all-closed', () => {
   if (process.platform !== 'darwin') app.quit();
@@ -86,23 +98,22 @@ app.whenReady().then(() => {
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.defaultSession.setPermissionCheckHandler(() => false);
   session.defaultSession.setDevicePermissionHandler(() => false);
-  if (readIfThere(openingFile()) === library) {
+  if (fs.existsSync(openingFile())) {
     suspect = true;
-    whatHappened = `The native library did not survive being opened when this app ran last. ${NOT_OPENED}`;
+    news = {
+      title: 'The library is not open',
+      text: `This app ended while the native library was being opened. ${NOT_OPENED}`,
+    };
   }
   answerPage('start', () => {
-    const reason = whatHappened;
-    whatHappened = undefined;
-    return { whatHappened: reason, mayOpen: !suspect };
+    const told = news;
+    news = undefined;
+    return { news: told, mayOpen: !suspect };
   });
-  answerPage('opening', () => {
-    opening = true;
-    fs.writeFileSync(openingFile(), library);
-  });
+  answerPage('opening', () => setOpening(true));
   answerPage('opened', () => {
-    opening = false;
     suspect = false;
-    fs.rmSync(openingFile(), { force: true });
+    setOpening(false);
   });
   openWindow();
   app.on('activate', () => {
@@ -115,15 +126,17 @@ app.whenReady().then(() => {
  */
 function answerPage(channel, answer) {
   // SECURITY (17): only our page is answered.
-  ipcMain.handle(channel, ({ senderFrame }) => (senderFrame?.url === PAGE ? answer() : undefined));
+  ipcMain.handle(channel, ({ senderFrame }) => (senderFrame?.url.split('#')[0] === PAGE ? answer() : undefined));
 }
 
-/** @param {string} file */
-function readIfThere(file) {
+/** @param {boolean} now */
+function setOpening(now) {
+  opening = now;
   try {
-    return fs.readFileSync(file, 'utf8');
+    if (now) fs.writeFileSync(openingFile(), '');
+    else fs.rmSync(openingFile(), { force: true });
   } catch {
-    return undefined;
+    // A disk that is full, or not to be written to: then the next start has nothing to go by, and opens the library.
   }
 }
 
@@ -174,51 +187,72 @@ function watchOver(window) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
   let closing = false;
+  /** Whether there is a page that can have native calls. */
+  let alive = false;
   /** @type {number[]} when the page's process has ended */
-  let crashes = [];
+  let ends = [];
 
+  const stop = () => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
   // A page ends when its native calls have ended. One that does not would keep the window from coming back for ever.
-  const stop = () => clearTimeout(timer);
   const start = () => {
-    stop();
-    timer = setTimeout(() => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
       if (!closing)
-        whatHappened = `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`;
+        say(
+          `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`,
+        );
       webContents.forcefullyCrashRenderer();
     }, PATIENCE_MS);
   };
   webContents.on('did-start-navigation', ({ isMainFrame, isSameDocument }) => {
-    if (isMainFrame && !isSameDocument) start();
+    if (alive && isMainFrame && !isSameDocument) start();
   });
-  webContents.on('dom-ready', stop);
+  webContents.on('dom-ready', () => {
+    stop();
+    alive = webContents.getURL() !== STOPPED;
+  });
   webContents.on('did-stop-loading', stop); // a navigation that is denied ends so, and the page stays
   window.on('close', () => {
     closing = true;
     start();
   });
-  window.on('closed', stop);
+  window.on('closed', () => {
+    stop();
+    if (opening) setOpening(false); // the page has ended as it should
+  });
 
   webContents.on('render-process-gone', (_event, { reason }) => {
     stop();
-    if (reason === 'clean-exit') return;
+    alive = false;
+    const whileOpening = opening;
+    opening = false; // and the file stays
+    suspect ||= whileOpening;
     if (closing || webContents.getURL() === STOPPED) {
       window.destroy();
       return;
     }
-    whatHappened ??= `The process of this page ${ENDED[reason] ?? `ended (${reason})`}, most likely in a native library, which runs there.`;
-    if (opening) {
-      opening = false;
-      suspect = true;
-      whatHappened += ` The library was being opened. ${NOT_OPENED}`;
-    }
+    say(`The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`);
+    if (whileOpening && news) news.text += ` The library was being opened. ${NOT_OPENED}`;
     const now = Date.now();
-    crashes = [...crashes.filter((time) => now - time < CRASHES_WITHIN_MS), now];
-    if (crashes.length < CRASHES) {
-      window.loadURL(PAGE);
-    } else {
-      crashes = [];
+    ends = [...ends.filter((time) => now - time < ENDS_WITHIN_MS), now];
+    const stopped = ends.length >= ENDS;
+    if (stopped) {
+      ends = [];
       suspect = true;
-      window.loadURL(STOPPED);
     }
+    // In a task of its own, and not beside a load that has outlived the process: two pages that come to one new process
+    // leave it without Node's event loop (Electron 33).
+    setTimeout(() => {
+      if (window.isDestroyed() || (webContents.isLoadingMainFrame() && !stopped)) return;
+      window.loadURL(stopped ? STOPPED : PAGE);
+    });
   });
+}
+
+/** Unless there is more to say: what ended a page on purpose has said why. @param {string} text */
+function say(text) {
+  news ??= { title: 'The page was started again', text };
 }

@@ -119,6 +119,7 @@ export function connect() {
     const { library } = checkedOptions(options);
     checkSize(byteLength);
     const memory = sharedMemory(byteLength);
+    bridge.listen();
     globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
     const call = bridge.shared(library);
     if (!call) throw rebuilt(bridge.problem());
@@ -158,39 +159,39 @@ function framesOf({ exchange, allocate }, options) {
   async function* fill() {
     const end = new AbortController();
     const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+    const unlessAborted = abortable(signal, end.signal);
     /** @type {Promise<Uint8Array>[]} */
     const filling = [];
     let index = 0;
+    let failed = false;
 
-    const lendNext = () => {
-      const memory = free.pop() ?? allocate(byteLength).buffer;
+    const lendNext = async () => {
+      let memory = free.pop();
+      while (memory && isDetached(memory)) memory = free.pop(); // it was given back, and then away
+      memory ??= allocate(byteLength).buffer;
       request?.(new Uint8Array(memory), index);
       index += 1;
-      const frame = exchange(memory, { library, signal: stop });
-      frame.catch(() => {}); // it is thrown when its turn comes, and not as a rejection that nobody handles before
+      return exchange(memory, { library, signal: stop });
+    };
+    const fillNext = () => {
+      if (failed) return;
+      const frame = lendNext();
+      // It is thrown when its turn comes, and not as a rejection that nobody handles before.
+      frame.catch(() => {
+        failed = true;
+      });
       filling.push(frame);
     };
 
-    // An abort is not kept waiting by a library that cannot be stopped.
-    /** @type {(reason: Error) => void} */
-    let giveUp = () => {};
-    signal?.addEventListener('abort', () => giveUp(aborted(signal)), { signal: end.signal });
-    const nextFrame = () =>
-      new Promise((resolve, reject) => {
-        giveUp = reject;
-        if (signal?.aborted) throw aborted(signal);
-        filling.shift()?.then(resolve, reject);
-      });
-
     try {
-      while (filling.length < depth) lendNext();
+      while (filling.length < depth) fillNext();
       for (;;) {
-        /** @type {Uint8Array} */
-        const frame = await nextFrame();
+        const frame = await unlessAborted(/** @type {Promise<Uint8Array>} */ (filling.shift()));
         kept = false;
         yield frame;
-        if (!kept && !isDetached(frame.buffer)) free.push(frame.buffer);
-        lendNext();
+        const memory = frame.buffer;
+        if (!kept && !isDetached(memory) && !free.includes(memory)) free.push(memory);
+        fillNext();
       }
     } finally {
       ended = true;
@@ -211,6 +212,27 @@ function framesOf({ exchange, allocate }, options) {
       if (!ended && free.length < depth && !free.includes(memory)) free.push(memory);
     },
   });
+}
+
+/**
+ * An abort is not kept waiting by a library that cannot be stopped. What listens to the signal, which may live long,
+ * holds nothing but the frame that is awaited.
+ * @param {AbortSignal | undefined} signal @param {AbortSignal} end when it is not listened to any more
+ * @returns {<T>(promise: Promise<T>) => Promise<T>}
+ */
+function abortable(signal, end) {
+  const none = () => {};
+  /** @type {(reason: Error) => void} */
+  let giveUp = none;
+  signal?.addEventListener('abort', () => giveUp(aborted(signal)), { signal: end });
+  return (promise) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) throw aborted(signal);
+      giveUp = reject;
+      promise.then(resolve, reject).finally(() => {
+        giveUp = none;
+      });
+    });
 }
 
 /**
@@ -238,7 +260,7 @@ function checkedMemory(data) {
   const memory = view ? data.buffer : data;
   if (!(memory instanceof ArrayBuffer) && !isShared(memory)) {
     const wrap = ArrayBuffer.isView(data) ? '. Pass new Uint8Array(x.buffer, x.byteOffset, x.byteLength)' : '';
-    throw invalidBuffer(`it is ${kindOf(data)}, and not a Uint8Array or an ArrayBuffer${wrap}`);
+    throw invalidBuffer(`it is ${kindOf(data)}, and not a Uint8Array or an ArrayBuffer of this page${wrap}`);
   }
   if (isDetached(memory)) throw detached('it was transferred elsewhere');
   if (view && data.byteLength !== memory.byteLength)
@@ -259,8 +281,8 @@ function checkedOptions(options) {
   const { library = 'default', thread = 'worker', signal } = options;
   if (typeof library !== 'string') throw invalidType('library', 'a string', library);
   if (thread !== 'worker' && thread !== 'main')
-    throw failure(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${String(thread)}.`);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidType('signal', 'an AbortSignal', signal);
+    throw failure(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${shown(thread)}.`);
+  if (signal !== undefined && !isSignal(signal)) throw invalidType('signal', 'an AbortSignal of this page', signal);
   return { library, thread, signal };
 }
 
@@ -271,7 +293,7 @@ const checkSize = (byteLength) => checkWhole('byteLength', byteLength, 0, MOST_B
 function checkWhole(what, value, least, most) {
   if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return;
   const range = least === most ? String(least) : `a whole number from ${least} to ${most}`;
-  throw failure(RangeError, 'ERR_OUT_OF_RANGE', `${what} must be ${range}, and is ${String(value)}.`);
+  throw failure(RangeError, 'ERR_OUT_OF_RANGE', `${what} must be ${range}, and is ${shown(value)}.`);
 }
 
 /** @param {number} byteLength */
@@ -333,6 +355,18 @@ const detached = (why) => failure(TypeError, 'ERR_BUFFER_DETACHED', `This memory
 /** @param {string} what @param {string} expected @param {unknown} value */
 const invalidType = (what, expected, value) =>
   failure(TypeError, 'ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, and is ${kindOf(value)}.`);
+
+/** @param {unknown} value @returns {value is AbortSignal} */
+function isSignal(value) {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false; // an object with its prototype
+  }
+}
+
+/** @param {unknown} value */
+const shown = (value) => (typeof value === 'object' || typeof value === 'function' ? kindOf(value) : String(value));
 
 /** @param {unknown} value */
 function kindOf(value) {

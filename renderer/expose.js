@@ -14,8 +14,12 @@ const SHARE = 'inplace-exchange:share';
 
 /** @type {typeof import('./types/preload.js').expose} */
 function expose({ libraries, origins } = {}) {
-  // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it.
-  if (!process.isMainFrame || (origins && !origins.includes(location.origin))) return;
+  // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it. It is
+  // the document's origin that counts: one in a sandbox has none, whatever its address is.
+  if (!process.isMainFrame || (origins && !origins.includes(globalThis.origin))) return;
+  // A window that a page has opened runs in that page's process. Node.js has one event loop there, the first window's, and
+  // to end asynchronous work on it for another window is the end of both.
+  if (globalThis.opener) return;
   const open = opener(libraries);
   /** @type {unknown} */
   let offered;
@@ -23,21 +27,26 @@ function expose({ libraries, origins } = {}) {
   let problem;
   let connected = false;
 
-  // Synchronous, and this world is given a clone: of a SharedArrayBuffer that is another handle on the same memory.
-  globalThis.addEventListener(SHARE, (event) => {
-    offered = /** @type {CustomEvent} */ (event).detail;
-  });
-
   /** @param {MessageEvent} event */
   const greet = (event) => {
+    // SECURITY: only a message that was posted moves its port. One that a script has made up leaves the port with that
+    // script as well, and with it a second hold on memory that a native thread is writing.
+    if (!connected || !event.isTrusted) return;
     // SECURITY: from this very window and its own script. A frame, an opener or another origin is somebody else.
-    if (!connected || event.source !== globalThis.window || event.origin !== location.origin) return;
+    if (event.source !== globalThis.window || event.origin !== globalThis.origin) return;
     if (event.data !== HELLO || event.ports.length !== 1) return;
     // SECURITY: or a listener of the page would be given the same port.
     event.stopImmediatePropagation();
     globalThis.removeEventListener('message', greet, true);
     answer(event.ports[0], open);
   };
+
+  // Synchronous, and this world is given a clone: of a SharedArrayBuffer that is another handle on the same memory.
+  /** @param {Event} event */
+  const take = (event) => {
+    offered = /** @type {CustomEvent} */ (event).detail;
+  };
+
   globalThis.addEventListener('message', greet, true);
 
   contextBridge.exposeInMainWorld(NAME, {
@@ -45,8 +54,11 @@ function expose({ libraries, origins } = {}) {
     connect() {
       if (connected) return false;
       connected = true;
+      globalThis.addEventListener('message', greet, true); // once more: document.open() takes all listeners away
       return true;
     },
+    /** Before memory is offered. */
+    listen: () => globalThis.addEventListener(SHARE, take, { once: true }),
     /**
      * An exchange over the memory that was offered last: it gives the count, or -1. Numbers cross between the worlds for
      * nothing, and an argument costs a seventh of the call: so each memory has a function of its own, without any.
@@ -57,8 +69,8 @@ function expose({ libraries, origins } = {}) {
       offered = undefined;
       try {
         const { exchangeDataInPlace } = open(key);
-        if (!(memory instanceof SharedArrayBuffer)) throw new TypeError('No shared memory was offered.');
-        const bytes = new Uint8Array(memory);
+        if (!isShared(memory)) throw badQuestion('No shared memory was offered.');
+        const bytes = new Uint8Array(held(memory));
         return () => {
           try {
             return exchangeDataInPlace(bytes);
@@ -143,7 +155,7 @@ function answer(port, open) {
         reply(id, memory, -1, describe(error));
       }
     } else if (id === 'abort') running.get(question[1])?.abort();
-    else if (id === 'share' && question[2] instanceof SharedArrayBuffer) slots.set(question[1], question[2]);
+    else if (id === 'share' && isShared(question[2])) slots.set(question[1], held(question[2]));
     else if (id === 'free') slots.delete(question[1]);
     else reply(undefined, undefined, -1, describe(badQuestion('This is no question that the bridge knows.')));
   };
@@ -174,6 +186,18 @@ function answer(port, open) {
       running.delete(id);
     }
   }
+}
+
+/** @param {unknown} memory @returns {memory is SharedArrayBuffer} */
+const isShared = (memory) => typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
+
+/**
+ * V8 does not count what a handle on shared memory holds, and would not collect garbage while memory runs out.
+ * @param {SharedArrayBuffer} memory
+ */
+function held(memory) {
+  require('../index.js').countSharedMemory(memory, memory.byteLength);
+  return memory;
 }
 
 /** @param {string} message */

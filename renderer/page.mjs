@@ -21,52 +21,81 @@ const SHOWN_BYTES = 64 * 1024;
 
 let memory = allocate(4096).buffer;
 let calls = 0;
+let isOpen = false;
 /** @type {AbortController | undefined} */
 let running;
-/** @type {Promise<void> | undefined} */
-let opened;
+let offersCancel = false;
 
 button.addEventListener('click', () => {
-  if (running) running.abort();
-  else press();
+  if (offersCancel) running?.abort();
+  else if (!running) work('the library is working', press);
 });
 
-async function press() {
+/**
+ * Does it. Once that takes a while, the page says so, and it can be cancelled.
+ * @param {string} what @param {(signal: AbortSignal) => Promise<void>} action
+ */
+async function work(what, action) {
   running = new AbortController();
-  const thread = anotherThread.checked ? 'worker' : 'main';
   const started = performance.now();
   const clock = setInterval(() => {
     byId('time').textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-    byId('call').textContent = 'the library is working';
-    button.textContent = 'Cancel';
+    byId('call').textContent = what;
+    offer('Cancel');
   }, NOTICED_MS);
   anotherThread.disabled = true;
   try {
-    await open();
-    show(await exchangeOnce({ thread, signal: running.signal }));
+    await action(running.signal);
   } catch (error) {
     fail(error);
   } finally {
-    running = undefined;
     clearInterval(clock);
+    running = undefined;
     anotherThread.disabled = false;
-    button.textContent = 'Exchange Data';
+    offer('Exchange Data');
   }
 }
 
-/** The first exchange opens the library: done before the first press, that one shows what a call takes. */
-function open() {
-  opened ??= (async () => {
-    await host.opening();
-    try {
-      await exchangeOnce({});
-    } catch {
-      // The press that follows says what is wrong.
-    } finally {
-      await host.opened();
-    }
-  })();
-  return opened;
+/** @param {'Exchange Data' | 'Cancel'} what the button does when it is pressed next */
+function offer(what) {
+  offersCancel = what === 'Cancel';
+  button.textContent = what;
+  button.disabled = false;
+}
+
+/** @param {AbortSignal} signal */
+async function press(signal) {
+  const thread = anotherThread.checked ? 'worker' : 'main';
+  await open(signal);
+  show(await exchangeOnce({ thread, signal }));
+}
+
+/**
+ * The first exchange opens the library, and the main process is told before: should this page's process not survive it,
+ * the library is not opened again unasked.
+ * @param {AbortSignal} signal
+ */
+async function open(signal) {
+  if (isOpen) return;
+  await host.opening();
+  try {
+    await exchangeOnce({ signal });
+    isOpen = true;
+  } finally {
+    await host.opened();
+  }
+}
+
+/** Before the first press, so that this one shows what a call takes. @param {AbortSignal} signal */
+async function openEarly(signal) {
+  try {
+    await open(signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Otherwise the first press shows what is wrong.
+  }
+  byId('time').textContent = '–';
+  byId('call').textContent = 'press the button';
 }
 
 /** @typedef {{ bytes: Uint8Array, milliseconds: number }} Exchanged */
@@ -99,9 +128,10 @@ async function lend(options) {
 
 /** @param {Exchanged} exchanged */
 function show({ bytes, milliseconds }) {
-  // A copy of what is shown: text is not made of shared memory.
-  const text = new TextDecoder().decode(bytes.slice(0, SHOWN_BYTES));
-  byId('text').textContent = text.replaceAll('\0', '␀'); // a NUL has no picture of its own
+  // A copy of what is shown: text is not made of shared memory. Where it is cut, half a character is left out.
+  const cut = bytes.length > SHOWN_BYTES;
+  const text = new TextDecoder().decode(bytes.slice(0, SHOWN_BYTES), { stream: cut });
+  byId('text').textContent = text.replaceAll('\0', '␀') + (cut ? ' …' : ''); // a NUL has no picture of its own
   byId('text').hidden = false;
   byId('error').hidden = true;
   byId('hint').hidden = true;
@@ -155,9 +185,9 @@ fact(
       : 'Memory cage on',
 );
 
-const { whatHappened, mayOpen } = await host.start();
-if (whatHappened) showError('The page was started again', whatHappened);
-if (mayOpen) await open();
-button.disabled = false;
+const { news, mayOpen } = await host.start();
+if (news) showError(news.title, news.text);
+if (mayOpen) await work('the library is being opened', openEarly);
+offer('Exchange Data');
 button.focus();
 performance.mark('usable');

@@ -17,7 +17,7 @@ function externalBuffersAllowed() {
 }
 
 const host = {
-  /** @returns {Promise<{ whatHappened?: string, mayOpen: boolean }>} why this page had to be started again, if it had; whether the library may be opened unasked */
+  /** @returns {Promise<{ news?: { title: string, text: string }, mayOpen: boolean }>} what to show at the start, such as why the page was started again; whether the library may be opened unasked */
   start: () => ipcRenderer.invoke('start'),
   /** Told, and heard, before the library is opened: should this process not survive it, the main process knows why. @returns {Promise<void>} */
   opening: () => ipcRenderer.invoke('opening'),

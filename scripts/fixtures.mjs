@@ -33,8 +33,12 @@ const NATIVE = {
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },
   'camera-concurrent': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1' } },
   'camera-concurrent-deaf': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1', DEAF: '1' } },
-  'crash-open': { source: `${LIBRARIES}/crash.c`, defines: { OPEN: '1' } },
-  'crash-second': { source: `${LIBRARIES}/crash.c`, defines: { CALL: '2' } },
+  'crash-open': misbehaves({ OPEN: '1', DOES: 'crash' }),
+  'crash-second': misbehaves({ CALL: '2', DOES: 'crash' }),
+  'end-second': misbehaves({ CALL: '2', DOES: 'end' }),
+  'nap-open': misbehaves({ OPEN: '1', DOES: 'nap' }),
+  'nap-second': misbehaves({ CALL: '2', DOES: 'nap' }),
+  'wait-first': misbehaves({ CALL: '1', DOES: 'wait' }),
   blocks: { source: `${LIBRARIES}/blocks.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
   nothing: { source: `${LIBRARIES}/nothing.c` },
@@ -58,6 +62,11 @@ const NATIVE = {
 /** @param {string} expression @param {Record<string, string>} [defines] */
 function answer(expression, defines) {
   return { source: `${LIBRARIES}/answer.c`, defines: { ANSWER: expression, ...defines } };
+}
+
+/** @param {Record<string, string>} defines */
+function misbehaves(defines) {
+  return { source: `${LIBRARIES}/misbehaves.c`, defines };
 }
 
 export async function buildFixtures() {

@@ -145,6 +145,17 @@ pub fn external_buffers_allowed(env: Env) -> Result<bool> {
     environment::external_buffers_allowed(&env)
 }
 
+/// Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API
+/// needs it: V8 does not count what a second handle on shared memory holds.
+#[napi(ts_args_type = "memory: SharedArrayBuffer, bytes: number")]
+pub fn count_shared_memory(env: Env, mut memory: Object, bytes: i64) -> Result<()> {
+    memory.add_finalizer((), bytes, |ended| {
+        // Nothing can be done about a failure here, and nobody is there to be told.
+        let _ = ended.env.adjust_external_memory(-ended.hint);
+    })?;
+    env.adjust_external_memory(bytes).map(drop)
+}
+
 #[napi(module_exports)]
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {

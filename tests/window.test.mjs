@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -83,7 +84,7 @@ describe('the window', () => {
       return [inplaceExchange, host].map(Object.keys);
     });
     assert.deepEqual(bridges, [
-      ['connect', 'shared', 'problem'],
+      ['connect', 'listen', 'shared', 'problem'],
       ['start', 'opening', 'opened', 'runtime'],
     ]);
   });
@@ -247,9 +248,9 @@ describe('the window with a library that takes its time', () => {
 
 /**
  * What tests/fixtures/drive.js has seen.
- * @param {string} scenario @param {string} [library] @param {{ profile?: string, crashes?: boolean }} [options]
+ * @param {string} scenario @param {string} [library] @param {{ profile?: string, crashes?: boolean, endAfterMs?: number }} [options]
  */
-async function drive(scenario, library, { profile = temporaryProfile(), crashes = false } = {}) {
+async function drive(scenario, library, { profile = temporaryProfile(), crashes = false, endAfterMs = 0 } = {}) {
   const script = path.join(import.meta.dirname, 'fixtures', 'drive.js');
   const child = own(
     spawn(require('electron'), [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`, script], {
@@ -258,6 +259,7 @@ async function drive(scenario, library, { profile = temporaryProfile(), crashes 
         SCENARIO: scenario,
         ...(library && { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary(library) }),
         ...(crashes && { CRASHES: '1' }),
+        END_AFTER_MS: String(endAfterMs),
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
@@ -282,7 +284,7 @@ describe('the window with a library that crashes', () => {
       assert.doesNotMatch(page, /being opened/);
     }
     assert.equal(stoppedAt, `${PAGE}stopped`);
-    assert.match(stopped, /Stopped after three crashes in a minute/);
+    assert.match(stopped, /Stopped: the page’s process ended three times in a minute/);
     assert.equal(crashedUntilThen, 3);
     assert.match(again, /Exchange Data/);
     assert.equal(crashed, 3, 'the library is not opened unasked');
@@ -300,7 +302,7 @@ describe('the window with a library that crashes', () => {
 
     const next = await drive('look at it', 'crash-open', { profile });
     assert.equal(next.crashed, 0);
-    assert.match(next.page, /did not survive being opened when this app ran last/);
+    assert.match(next.page, /This app ended while the native library was being opened/);
     assert.match(next.page, NOT_OPENED);
 
     const asked = await drive('press once, and look', 'crash-open', { profile, crashes: true });
@@ -309,22 +311,91 @@ describe('the window with a library that crashes', () => {
 
     const other = await drive('look at it', 'uppercase-c', { profile });
     assert.doesNotMatch(other.page, NOT_OPENED, 'another library is not under suspicion');
+
+    const still = await drive('look at it', 'crash-open', { profile });
+    assert.equal(still.crashed, 0, 'and this one still is');
   });
 
   it('while it is opened: is trusted again when it has been opened on request', async () => {
     const profile = temporaryProfile();
-    fs.writeFileSync(path.join(profile, 'opening-library'), fixtureLibrary('uppercase-c'));
-    const asked = await drive('press once, and look', 'uppercase-c', { profile });
-    assert.match(asked.pages[0], /did not survive being opened/);
+    await drive('be ended while it opens', 'nap-open', { profile });
+    const asked = await drive('press once, and look', 'nap-open', { profile });
+    assert.match(asked.pages[0], /This app ended while/);
     assert.match(asked.pages[1], /call 1/);
-    const next = await drive('look at it', 'uppercase-c', { profile });
-    assert.doesNotMatch(next.page, /did not survive being opened/);
+    const next = await drive('look at it', 'nap-open', { profile });
+    assert.doesNotMatch(next.page, /This app ended while/);
+  });
+
+  it('by ending its process without any error: comes back all the same', async () => {
+    const { pages, crashed } = await drive('press once, and look', 'end-second', { crashes: true });
+    assert.equal(crashed, 1);
+    assert.match(pages[1], /The process of this page ended itself, most likely in a native library/);
+  });
+
+  it('is not blamed for an end from outside', async () => {
+    const { page, crashed } = await drive('be ended from outside');
+    assert.equal(crashed, 1);
+    assert.match(page, /The process of this page was ended from outside\./);
+    assert.doesNotMatch(page, /most likely/);
+  });
+
+  it('comes back when the process ends during the very first load, whenever that is', async () => {
+    for (const endAfterMs of [40, 70, 100, 130]) {
+      const { page } = await drive('be ended during the first load', undefined, { endAfterMs });
+      assert.match(page, /call 1/, `${endAfterMs} ms: exchanges go on`);
+    }
   });
 
   it('gives up when the page that says so crashes as well', async () => {
     const { stoppedAt, crashed } = await drive('crash the page that says it has stopped');
     assert.equal(stoppedAt, `${PAGE}stopped`);
     assert.equal(crashed, 4);
+  });
+});
+
+describe('the window with a library that takes long to open', () => {
+  it('says so, and can cancel it', async () => {
+    const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('wait-first') } });
+    try {
+      await page.locator('#call', { hasText: 'the library is being opened' }).waitFor();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      assert.equal(await page.locator('#error-code').innerText(), 'ABORT_ERR');
+      await page.getByRole('button', { name: 'Exchange Data' }).waitFor();
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('is not held against it when the window is closed meanwhile', async () => {
+    const profile = temporaryProfile();
+    await drive('close it while the library opens', 'nap-open', { profile });
+    const next = await drive('look at it', 'nap-open', { profile });
+    assert.doesNotMatch(next.page, /This app ended while/);
+  });
+});
+
+describe('the window, where nothing can be written down', () => {
+  it('works', async () => {
+    const profile = temporaryProfile();
+    const name = createHash('sha256').update('default').digest('hex').slice(0, 16);
+    fs.mkdirSync(path.join(profile, `opening-${name}`)); // no file can be written there, or removed
+    const { pages } = await drive('press once, and look', undefined, { profile });
+    assert.match(pages[0], /This app ended while/);
+    assert.match(pages[1], /call 1/);
+  });
+});
+
+describe('the window with a library that takes a second', () => {
+  it('is not stopped by a double click', async () => {
+    const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('nap-second') } });
+    try {
+      await page.getByLabel('On another thread').check();
+      await page.getByRole('button', { name: 'Exchange Data' }).dblclick();
+      await page.getByRole('button', { name: 'Cancel' }).waitFor();
+      await page.locator('#call', { hasText: 'call 1' }).waitFor();
+    } finally {
+      await app.close();
+    }
   });
 });
 

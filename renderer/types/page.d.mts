@@ -12,7 +12,10 @@ export interface ExchangeOptions {
    * for libraries that take microseconds.
    */
   thread?: 'worker' | 'main';
-  /** Drops the exchange while it waits for its turn, and asks the library to stop once it runs. */
+  /**
+   * Drops the exchange while it waits for its turn, and asks the library to stop once it runs. On the main thread it is
+   * too late for both once `exchange` has been called.
+   */
   signal?: AbortSignal;
 }
 
@@ -83,7 +86,8 @@ export interface Exchange {
    *
    * Throws an Error with a `code`:
    * - `ERR_OUT_OF_RANGE` (RangeError): `byteLength` is no such number
-   * - `ERR_MEMORY_ALLOCATION_FAILED` (RangeError): there is not so much memory
+   * - `ERR_MEMORY_ALLOCATION_FAILED` (RangeError): there is not so much memory, or not in one piece (Electron 33 gives 1.5
+   *   GiB, and not 2)
    * - `ERR_NOT_ISOLATED` (Error): the page may not share memory; the message says what to set
    */
   readonly allocate: (byteLength: number) => Uint8Array;
@@ -102,7 +106,8 @@ export interface Exchange {
    * Exchanges that are then under way are asked to stop, and no memory is held on to. Nothing is lent before the first
    * frame is asked for.
    *
-   * Throws `ERR_OUT_OF_RANGE` and `ERR_INVALID_ARG_TYPE` for its options; the iterator throws what `exchange` rejects with.
+   * Throws `ERR_OUT_OF_RANGE` and `ERR_INVALID_ARG_TYPE` for its options; the iterator throws what `exchange` rejects with,
+   * and what `allocate` and `request` throw.
    */
   readonly frames: (options: FramesOptions) => Frames;
 }
@@ -111,7 +116,7 @@ export interface Exchange {
  * Connects this page to the libraries that its preload exposes. Once in a document: keep what it gives, and hand it on.
  *
  * Throws an Error with a `code`:
- * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page
+ * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page, or a page has opened this window
  * - `ERR_ALREADY_CONNECTED`: this document has its connection; another script of it was first
  */
 export function connect(): Exchange;
