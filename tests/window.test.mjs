@@ -47,21 +47,22 @@ describe('the window', () => {
     await page.keyboard.press('Enter');
     assert.match(await text(), /^Hello from Rust!/);
     await page.keyboard.press('Space');
-    assert.equal(await page.locator('#call').innerText(), 'call 2');
+    await page.locator('#call', { hasText: 'press 2' }).waitFor();
+    assert.equal(await page.locator('#call').innerText(), 'press 2, median of 21');
   });
 
   it('exchanges data on another thread', async () => {
     const { page } = window;
     await page.reload();
     await page.getByLabel('On another thread').check();
-    for (const call of ['call 1', 'call 2']) {
+    for (const call of ['press 1', 'press 2']) {
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await page.locator('#call', { hasText: call }).waitFor();
       assert.match(await text(), /^Hello from Rust!/);
     }
     await page.getByLabel('On another thread').uncheck();
     await page.getByRole('button', { name: 'Exchange Data' }).click();
-    assert.equal(await page.locator('#call').innerText(), 'call 3', 'with the memory that came back');
+    await page.locator('#call', { hasText: 'press 3' }).waitFor(); // with the memory that came back
   });
 
   it('moves nothing when the result arrives', async () => {
@@ -321,7 +322,7 @@ describe('the window with a library that crashes', () => {
     await drive('be ended while it opens', 'nap-open', { profile });
     const asked = await drive('press once, and look', 'nap-open', { profile });
     assert.match(asked.pages[0], /This app ended while/);
-    assert.match(asked.pages[1], /call 1/);
+    assert.match(asked.pages[1], /press 1/);
     const next = await drive('look at it', 'nap-open', { profile });
     assert.doesNotMatch(next.page, /This app ended while/);
   });
@@ -342,7 +343,7 @@ describe('the window with a library that crashes', () => {
   it('comes back when the process ends during the very first load, whenever that is', async () => {
     for (const endAfterMs of [40, 70, 100, 130]) {
       const { page } = await drive('be ended during the first load', undefined, { endAfterMs });
-      assert.match(page, /call 1/, `${endAfterMs} ms: exchanges go on`);
+      assert.match(page, /press 1/, `${endAfterMs} ms: exchanges go on`);
     }
   });
 
@@ -381,7 +382,7 @@ describe('the window, where nothing can be written down', () => {
     fs.mkdirSync(path.join(profile, `opening-${name}`)); // no file can be written there, or removed
     const { pages } = await drive('press once, and look', undefined, { profile });
     assert.match(pages[0], /This app ended while/);
-    assert.match(pages[1], /call 1/);
+    assert.match(pages[1], /press 1/);
   });
 });
 
@@ -392,7 +393,7 @@ describe('the window with a library that takes a second', () => {
       await page.getByLabel('On another thread').check();
       await page.getByRole('button', { name: 'Exchange Data' }).dblclick();
       await page.getByRole('button', { name: 'Cancel' }).waitFor();
-      await page.locator('#call', { hasText: 'call 1' }).waitFor();
+      await page.locator('#call', { hasText: 'press 1' }).waitFor();
     } finally {
       await app.close();
     }
