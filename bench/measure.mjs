@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { own } from '../scripts/children.mjs';
 import { Failure } from '../scripts/console.mjs';
 import { electronFlags } from '../scripts/electron.mjs';
@@ -12,9 +12,10 @@ import { electronFlags } from '../scripts/electron.mjs';
  * @param {import('../scripts/electron.mjs').Electron} electron
  * @param {string} app its folder
  * @param {Record<string, string>} environment
- * @returns {Promise<string>} what it prints
+ * @param {(line: string) => void} [told] is given each line that it prints, when it does
+ * @returns {Promise<string>} all that it prints
  */
-export async function measureIn(electron, app, environment) {
+export async function measureIn(electron, app, environment, told = () => {}) {
   const folder = path.join(import.meta.dirname, app);
   const child = own(
     spawn(electron.executable, [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', folder], {
@@ -23,9 +24,13 @@ export async function measureIn(electron, app, environment) {
     }),
   );
   const ended = new Promise((resolve) => child.once('close', resolve));
-  const output = await text(child.stdout);
+  const lines = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    told(line);
+  }
   if ((await ended) !== 0) throw new Failure('the measurement failed; the reason is above.');
-  return output;
+  return lines.join('\n');
 }
 
 /** What it was measured on. @param {Record<string, string>} versions those of the renderer's process */

@@ -2,11 +2,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Failure, run } from '../scripts/console.mjs';
+import { libraryName, rust } from '../scripts/build.mjs';
+import { Failure, npm, run, say } from '../scripts/console.mjs';
 
 const bench = import.meta.dirname;
-export const abi = ['-I', path.join(path.dirname(bench), 'native-lib', 'include')];
-const built = path.join(path.dirname(bench), 'target', 'bench');
+const root = path.dirname(bench);
+const packages = path.join(bench, 'node_modules');
+export const abi = ['-I', path.join(root, 'native-lib', 'include')];
+const built = path.join(root, 'target', 'bench');
 
 /** Where a library or an addon stands when it is built. @param {string} name */
 export const builtFile = (name) => path.join(built, name);
@@ -32,4 +35,33 @@ export async function compile(compiler, source, output, flags) {
   const { status, output: words } = await run(compiler, args);
   if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${words}`);
   return file;
+}
+
+/** The peers, which users of the project never install. */
+async function install() {
+  const lock = path.join(bench, 'package-lock.json');
+  const installed = path.join(packages, '.package-lock.json');
+  if (fs.existsSync(installed) && fs.statSync(installed).mtimeMs > fs.statSync(lock).mtimeMs) return;
+  say('installing the peers.');
+  const { status, output } = await npm(['ci', '--loglevel=error'], { cwd: bench });
+  if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
+}
+
+/** The peers, and the addons through which they call the library. */
+export async function buildPeers() {
+  await install();
+  const nodeApi = ['node-api-headers/include', 'node-addon-api'].flatMap((folder) => [
+    '-I',
+    path.join(packages, folder),
+  ]);
+  await compile('cc', 'raw.c', 'raw.node', nodeApi);
+  await compile('c++', 'addon-api.cc', 'addon-api.node', ['-std=c++17', ...nodeApi]);
+  const { triple } = await rust();
+  const args = ['build', '--quiet', '--release', '--target', triple, '-p', 'bench-napi-rs'];
+  const { status, output } = await run('cargo', args, { cwd: root });
+  if (status !== 0) throw new Failure(`cargo ${args.join(' ')}\n${output}`);
+  fs.copyFileSync(
+    path.join(root, 'target', triple, 'release', libraryName('bench_napi_rs')),
+    builtFile('napi-rs.node'),
+  );
 }

@@ -7,6 +7,7 @@ use napi::sys;
 
 use crate::environment::Binding;
 use crate::error::Error;
+use crate::memory::nothing;
 
 /// The native side of `exchangeDataInPlace`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -158,6 +159,6 @@ unsafe fn empty_view(env: sys::napi_env, value: sys::napi_value) -> Result<NonNu
     if detached {
         Err(Box::new(Error::BufferDetached))
     } else {
-        Ok(NonNull::dangling())
+        Ok(nothing())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use napi::bindgen_prelude::{Env, FnArgs, Function, JsObjectValue, JsValue, Object, Result, Unknown, ValueType};
 use napi::sys;
@@ -199,7 +200,15 @@ impl Memory {
 
 /// A pointer that is not null, which is what the contract gives a library whose buffer is empty.
 fn not_null(data: *mut c_void) -> NonNull<u8> {
-    NonNull::new(data.cast()).unwrap_or(NonNull::dangling())
+    NonNull::new(data.cast()).unwrap_or(nothing())
+}
+
+/// Where a buffer without bytes is. It is memory that was written to: no bytes may be stored at any address, but where they
+/// could not be, the processor takes 100 ns for that (a masked store, with which memset begins).
+pub(crate) fn nothing() -> NonNull<u8> {
+    static NOTHING: AtomicU8 = AtomicU8::new(0);
+    NOTHING.store(0, Ordering::Relaxed);
+    NonNull::from(&NOTHING).cast()
 }
 
 /// A strong reference to a JavaScript object. It ends with its environment, if it is not given up before.

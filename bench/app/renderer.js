@@ -99,10 +99,10 @@ const LARGE_BATCH = 100;
 
 /** @param {string} library @returns {AsyncCall} */
 function asyncTask(library) {
-  const { Library } = nativeModule('async-task');
+  const { Library } = nativeModule('napi-rs');
   const task = new Library(library);
   return async (buffer) => {
-    await task.exchange(buffer);
+    await task.onWorker(buffer);
     return buffer;
   };
 }

@@ -2,6 +2,7 @@
 #define NAPI_VERSION 9
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <node_api.h>
 
 static int64_t (*exchange_inplace)(uint8_t *, size_t);
@@ -34,6 +35,71 @@ static napi_value exchange_unchecked(napi_env env, napi_callback_info info)
     return count;
 }
 
+/* Native memory of that size, which was written to before. */
+static uint8_t *warm(size_t len)
+{
+    static uint8_t *memory;
+    static size_t size;
+    if (len > size) {
+        free(memory);
+        memory = malloc(len);
+        if (!memory) abort();
+        memset(memory, 1, len);
+        size = len;
+    }
+    return memory;
+}
+
+static size_t length(napi_env env, napi_callback_info info)
+{
+    size_t argc = 1;
+    napi_value value;
+    int64_t len = 0;
+    napi_get_cb_info(env, info, &argc, &value, NULL, NULL);
+    napi_get_value_int64(env, value, &len);
+    return (size_t)len;
+}
+
+/* What is done in place of an external buffer: the library fills native memory, and that is copied into a Buffer. */
+static napi_value copy(napi_env env, napi_callback_info info)
+{
+    size_t len = length(env, info);
+    uint8_t *memory = warm(len);
+    napi_value buffer;
+    exchange_inplace(memory, len);
+    napi_create_buffer_copy(env, len, memory, NULL, &buffer);
+    return buffer;
+}
+
+static void keep(napi_env env, void *data, void *hint)
+{
+    (void)env;
+    (void)data;
+    (void)hint;
+}
+
+/* A Buffer over native memory, which the memory cage forbids. */
+static napi_value external(napi_env env, napi_callback_info info)
+{
+    size_t len = length(env, info);
+    uint8_t *memory = warm(len + 1);
+    napi_value buffer = NULL;
+    const napi_extended_error_info *error;
+    exchange_inplace(memory, len);
+    if (napi_create_external_buffer(env, len, memory, keep, NULL, &buffer) != napi_ok) {
+        napi_get_last_error_info(env, &error);
+        napi_throw_error(env, NULL, error->error_message);
+    }
+    return buffer;
+}
+
+static napi_value noop(napi_env env, napi_callback_info info)
+{
+    (void)env;
+    (void)info;
+    return NULL;
+}
+
 static void export(napi_env env, napi_value exports, const char *name, napi_callback callback)
 {
     napi_value function;
@@ -47,5 +113,8 @@ NAPI_MODULE_INIT()
     *(void **)&exchange_inplace = dlsym(library, "exchange_inplace");
     export(env, exports, "exchange", exchange);
     export(env, exports, "exchangeUnchecked", exchange_unchecked);
+    export(env, exports, "copy", copy);
+    export(env, exports, "external", external);
+    export(env, exports, "noop", noop);
     return exports;
 }

@@ -1,0 +1,112 @@
+//! The usual ways to call native code with napi-rs, as its documentation writes them, over a library of the benchmark;
+//! and what that library takes when no JavaScript has a part in it.
+
+use std::time::Instant;
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+type Function = unsafe extern "C" fn(*mut u8, usize) -> i64;
+
+/// A library of the benchmark.
+#[napi]
+pub struct Library {
+    function: Function,
+}
+
+impl Library {
+    fn fill(&self, bytes: &mut [u8]) -> Result<u32> {
+        // SAFETY: the library is loaded for good, and given len writable bytes.
+        let count = unsafe { (self.function)(bytes.as_mut_ptr(), bytes.len()) };
+        u32::try_from(count).map_err(|error| Error::from_reason(error.to_string()))
+    }
+}
+
+#[napi]
+impl Library {
+    /// Loads it, for the life of the process.
+    #[napi(constructor)]
+    pub fn new(path: String) -> Result<Self> {
+        let failed = |error: libloading::Error| Error::from_reason(error.to_string());
+        // SAFETY: the benchmark names its own library, which has this function.
+        let function = unsafe {
+            let library = libloading::Library::new(path).map_err(failed)?;
+            let function = *library.get::<Function>(c"exchange_inplace").map_err(failed)?;
+            std::mem::forget(library);
+            function
+        };
+        Ok(Self { function })
+    }
+
+    /// A `Vec` that Rust allocates and the library fills, given to JavaScript. Inside the memory cage that is a copy.
+    #[napi]
+    pub fn vec(&self, bytes: u32) -> Result<Buffer> {
+        let mut memory = vec![0; bytes as usize];
+        self.fill(&mut memory)?;
+        Ok(memory.into())
+    }
+
+    /// Nanoseconds that the library takes for native memory that was written to before: a mean of so many times.
+    #[napi]
+    pub fn limit(&self, bytes: u32, times: u32) -> Result<f64> {
+        let mut memory = vec![1; bytes as usize + 1]; // never nothing at all: to fill that costs more than 64 bytes
+        let memory = &mut memory[..bytes as usize];
+        self.fill(memory)?;
+        let started = Instant::now();
+        for _ in 0..times {
+            self.fill(memory)?;
+        }
+        Ok(started.elapsed().as_secs_f64() * 1e9 / f64::from(times))
+    }
+
+    /// Has the library fill the buffer, on another thread.
+    #[napi]
+    pub fn on_worker(&self, buffer: Uint8Array) -> AsyncTask<Call> {
+        AsyncTask::new(Call {
+            library: Self {
+                function: self.function,
+            },
+            buffer,
+        })
+    }
+}
+
+/// The library that `BENCH_LIBRARY` names, for functions that stand alone: a method of a class costs more to call.
+static LIBRARY: std::sync::LazyLock<Library> = std::sync::LazyLock::new(|| {
+    let path = std::env::var("BENCH_LIBRARY").expect("BENCH_LIBRARY names the library");
+    Library::new(path).expect("the library of the benchmark loads")
+});
+
+/// Has the library fill the buffer; as napi-rs's documentation writes it.
+#[napi]
+pub fn exchange_buffer(mut buffer: Buffer) -> Result<u32> {
+    LIBRARY.fill(&mut buffer)
+}
+
+/// The same with an argument that is borrowed for the call only.
+#[napi]
+pub fn exchange_slice(mut buffer: BufferSlice) -> Result<u32> {
+    LIBRARY.fill(&mut buffer)
+}
+
+/// A call on another thread: an `AsyncTask` that keeps a reference to the buffer, while JavaScript may still write to it,
+/// resize it or give it away.
+pub struct Call {
+    library: Library,
+    buffer: Uint8Array,
+}
+
+impl Task for Call {
+    type Output = u32;
+    type JsValue = u32;
+
+    fn compute(&mut self) -> Result<u32> {
+        // SAFETY: the benchmark leaves the buffer alone until the call has ended.
+        let bytes = unsafe { self.buffer.as_mut() };
+        self.library.fill(bytes)
+    }
+
+    fn resolve(&mut self, _env: Env, count: u32) -> Result<u32> {
+        Ok(count)
+    }
+}

@@ -1,0 +1,50 @@
+// One window as secure as an app's own, in whose renderer every row is measured; and the processes that some rows call.
+
+const fs = require('node:fs/promises');
+const path = require('node:path');
+const { app, BrowserWindow, ipcMain, MessageChannelMain, protocol, utilityProcess } = require('electron');
+const { exchangeDataInPlace } = require('../../index.js');
+
+const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const FILES = new Map([
+  ['/', { file: 'page.html', type: 'text/html' }],
+  ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
+  ['/renderer/connect.mjs', { file: '../../renderer/connect.mjs', type: 'text/javascript' }],
+]);
+
+protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
+
+/** @param {string} why */
+function fail(why) {
+  process.stderr.write(`${why}\n`);
+  app.exit(1);
+}
+
+app.whenReady().then(() => {
+  protocol.handle('app', async ({ url }) => {
+    const { file, type } = FILES.get(new URL(url).pathname) ?? {};
+    if (!file) return new Response('Not found', { status: 404 });
+    return new Response(await fs.readFile(path.join(__dirname, file)), {
+      headers: { ...HEADERS, 'Content-Type': String(type) },
+    });
+  });
+  ipcMain.handle('fill', (_event, bytes) => {
+    exchangeDataInPlace(bytes);
+    return bytes;
+  });
+  ipcMain.on('utility', ({ sender }) => {
+    const { port1, port2 } = new MessageChannelMain();
+    utilityProcess.fork(path.join(__dirname, 'utility.js')).postMessage('fill', [port1]);
+    sender.postMessage('utility', 'fill', [port2]);
+  });
+  ipcMain.on('told', (_event, told) => process.stdout.write(`${JSON.stringify(told)}\n`));
+  ipcMain.on('done', () => app.exit(0));
+  ipcMain.on('failure', (_event, message) => fail(message));
+
+  const window = new BrowserWindow({
+    show: false,
+    webPreferences: { preload: path.join(__dirname, 'preload.js'), sandbox: false, backgroundThrottling: false },
+  });
+  window.webContents.on('render-process-gone', (_event, { reason }) => fail(`the renderer has gone: ${reason}`));
+  window.loadURL('app://bench/');
+});

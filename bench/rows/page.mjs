@@ -1,0 +1,138 @@
+// The rows that a page has, and the order of them all: sizes one after another, and in each of them rounds in which every
+// row has its turn, in an order that rotates, so that what the machine does meanwhile falls on all rows alike.
+
+import { connect } from '../../renderer/connect.mjs';
+
+const { bench } = /** @type {any} */ (globalThis);
+const { exchange, allocate, shared, frames } = connect();
+
+const FILL = 0xa5;
+const FILL_8 = 0xa5a5a5a5a5a5a5a5n;
+
+/** @typedef {{ run(times: number): unknown, filled?: () => Uint8Array }} Prepared */
+
+/**
+ * Memory that is lent again and again.
+ * @param {ArrayBufferLike} memory @param {object} options @returns {Prepared}
+ */
+function lent(memory, options) {
+  new Uint8Array(memory).fill(1);
+  return {
+    async run(times) {
+      for (let i = 0; i < times; i += 1) ({ buffer: memory } = await exchange(memory, options));
+    },
+    filled: () => new Uint8Array(memory),
+  };
+}
+
+/** @type {Record<string, (bytes: number) => Prepared>} */
+const rows = {
+  'page/exchange-main': (bytes) => lent(new ArrayBuffer(bytes), { thread: 'main' }),
+  'page/exchange-worker': (bytes) => lent(new ArrayBuffer(bytes), {}),
+  'page/allocated': (bytes) => lent(allocate(bytes).buffer, { thread: 'main' }),
+  // Without any native work: what is left is the lending.
+  'page/allocated-lend': (bytes) => ({
+    run: lent(allocate(bytes).buffer, { thread: 'main', library: 'zero' }).run,
+  }),
+  'page/shared': (bytes) => {
+    const { bytes: memory, exchange } = shared(bytes);
+    return {
+      run(times) {
+        for (let i = 0; i < times; i += 1) exchange();
+      },
+      filled: () => memory,
+    };
+  },
+  'page/frames': (bytes) => {
+    const stream = frames({ byteLength: bytes });
+    /** @type {Uint8Array} */
+    let last;
+    return {
+      async run(times) {
+        for (let i = 0; i < times; i += 1) last = (await stream.next()).value ?? last;
+      },
+      filled: () => last,
+    };
+  },
+  'electron/context-bridge': (bytes) => {
+    const sent = new Uint8Array(bytes).fill(1);
+    let last = sent;
+    return {
+      run(times) {
+        for (let i = 0; i < times; i += 1) last = bench.fill(sent);
+      },
+      filled: () => last,
+    };
+  },
+};
+
+/** @type {Map<string, Prepared>} */
+const prepared = new Map();
+
+/** Nanoseconds for a call of a row, as a mean of so many. @param {string} id @param {number} bytes @param {number} times */
+async function measure(id, bytes, times) {
+  if (!(id in rows)) return bench.measure(id, bytes, times);
+  const row = prepared.get(id) ?? rows[id](bytes);
+  prepared.set(id, row);
+  const warm = row.run(Math.floor(times / 10));
+  if (warm) await warm;
+  const started = performance.now();
+  const running = row.run(times);
+  if (running) await running;
+  const ns = ((performance.now() - started) * 1e6) / times;
+  const filled = row.filled?.();
+  if (filled && !isFilled(filled, bytes)) throw new Error(`${id} did not fill ${bytes} bytes`);
+  filled?.fill(0);
+  return ns;
+}
+
+/** @param {Uint8Array} memory @param {number} bytes */
+function isFilled(memory, bytes) {
+  if (memory.length !== bytes) return false;
+  const words = new BigUint64Array(memory.buffer, 0, bytes >> 3);
+  for (let i = 0; i < words.length; i += 1) if (words[i] !== FILL_8) return false;
+  for (let i = words.length * 8; i < bytes; i += 1) if (memory[i] !== FILL) return false;
+  return true;
+}
+
+/** How many calls take so long, once they are warm. @param {string} id @param {number} bytes @param {number} batchMs */
+async function calibrated(id, bytes, batchMs) {
+  await measure(id, bytes, 1);
+  for (let times = 1; ; times *= 4) {
+    const ns = await measure(id, bytes, times);
+    if (ns * times > (batchMs * 1e6) / 4) return Math.max(1, Math.round((batchMs * 1e6) / ns));
+  }
+}
+
+async function all() {
+  const { sizes, rounds, batchMs } = bench.plan;
+  const known = new Set([...bench.rows, ...Object.keys(rows)]);
+  bench.tell({ versions: bench.versions });
+  for (const { bytes, ids } of sizes) {
+    bench.begin(bytes);
+    prepared.clear();
+    /** @type {Map<string, number>} */
+    const times = new Map();
+    for (const id of ids) {
+      if (!known.has(id)) throw new Error(`there is no row ${id}`);
+      try {
+        times.set(id, await calibrated(id, bytes, batchMs));
+      } catch (error) {
+        bench.tell({ readings: [{ id, bytes, error: /** @type {Error} */ (error).message }] });
+      }
+    }
+    const order = [...times.keys()];
+    /** @type {{ id: string, bytes: number, ns: number }[]} */
+    const readings = [];
+    for (let round = 0; round < rounds; round += 1) {
+      for (let turn = 0; turn < order.length; turn += 1) {
+        const id = order[(round + turn) % order.length];
+        const ns = await measure(id, bytes, /** @type {number} */ (times.get(id)));
+        readings.push({ id, bytes, ns });
+      }
+      bench.tell({ readings: readings.splice(0) }); // once for a round: to be heard costs the other core something
+    }
+  }
+}
+
+all().then(bench.done, (error) => bench.failed(error.stack));
