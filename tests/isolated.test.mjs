@@ -31,11 +31,10 @@ const SHARED_FROM = 64 * MiB;
  */
 const { link, loaded, facts, outcome, whereIs, rawPort, heard } = /** @type {any} */ (globalThis);
 
-/** @param {string[]} [flags] @param {Record<string, string>} [environment] */
-async function launch(flags = [], environment = {}) {
+/** @param {Record<string, string>} [environment] */
+async function launch(environment = {}) {
   const app = await _electron.launch({
-    executablePath: require('electron'), // when Playwright finds it itself, it sets --enable-features anew
-    args: [...electronFlags(), '--js-flags=--expose-gc', ...flags, APP],
+    args: [...electronFlags(), '--js-flags=--expose-gc', APP],
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
   });
   own(app.process());
@@ -1173,14 +1172,14 @@ describe('the page API', () => {
 });
 
 describe('a page that is not cross-origin isolated', () => {
-  for (const [flags, url, isolated] of /** @type {[string[], string, boolean][]} */ ([
-    [[], 'app://plain/', false],
-    [[], 'file', false],
-    [['--enable-features=SharedArrayBuffer'], 'app://plain/', true],
-    [['--enable-features=SharedArrayBuffer'], 'file', true],
+  for (const [features, url, shares] of /** @type {[string, string, boolean][]} */ ([
+    ['', 'app://plain/', false],
+    ['', 'file', false],
+    ['SharedArrayBuffer', 'app://plain/', true],
+    ['SharedArrayBuffer', 'file', true],
   ])) {
-    it(`${[url, ...flags].join(' ')}: exchanges; shared memory ${isolated ? 'works' : 'is refused, and what to set is said'}`, async () => {
-      const opened = await launch(flags);
+    it(`${url} --enable-features=${features}: exchanges; shared memory ${shares ? 'works' : 'is refused, and what to set is said'}`, async () => {
+      const opened = await launch({ FIXTURE_FEATURES: features });
       try {
         const page = await openPage(opened, url);
         assert.equal(await page.evaluate(() => crossOriginIsolated), false);
@@ -1199,7 +1198,7 @@ describe('a page that is not cross-origin isolated', () => {
         );
         assert.equal(outcomes.exchange, 64);
         assert.equal(outcomes.garbage, 'ERR_LIBRARY_UNKNOWN');
-        if (isolated) {
+        if (shares) {
           assert.deepEqual([outcomes.allocate, outcomes.shared], [SHARED_FROM, 64]);
         } else {
           assert.deepEqual([outcomes.allocate.code, outcomes.shared.code], ['ERR_NOT_ISOLATED', 'ERR_NOT_ISOLATED']);
@@ -1228,7 +1227,7 @@ describe('a page from a dev server', () => {
     await new Promise((resolve) => server.listen(0, 'localhost', () => resolve(undefined)));
     const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
     const origin = `http://localhost:${port}`;
-    const opened = await launch([], { FIXTURE_ORIGIN: origin });
+    const opened = await launch({ FIXTURE_ORIGIN: origin });
     try {
       const page = await openPage(opened, `${origin}/`);
       assert.equal(await page.evaluate(() => crossOriginIsolated), true);
