@@ -7,6 +7,8 @@ const STYLE =
   '<style>svg{--ink:#17191d;--quiet:#565c66;--line:#dfe1e4}' +
   '@media(prefers-color-scheme:dark){svg{--ink:#edeef0;--quiet:#a4abb6;--line:#343943}}</style>';
 
+const TITLE = 'From native code to JavaScript: time against size';
+
 /** What is shown: one row for each way, so that lines can be told apart. */
 const SHOWN = [
   'electron/invoke',
@@ -56,7 +58,7 @@ export async function chart({ environment, rows }) {
     height: 420,
     background: 'transparent',
     title: {
-      text: 'From native code to JavaScript: time against size',
+      text: TITLE,
       subtitle: `Electron ${electron}, ${cpu}, ${cores} cores, ${date}; lower is faster`,
       anchor: 'start',
       color: 'var(--ink)',
@@ -98,5 +100,5 @@ export async function chart({ environment, rows }) {
     config: { view: { stroke: null }, axis, font: 'system-ui, sans-serif' },
   });
   const svg = await new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG();
-  return `${svg.replace(/(<svg[^>]*>)/, `$1${STYLE}`)}\n`;
+  return `${svg.replace(/(<svg[^>]*>)/, `$1<title>${TITLE}</title>${STYLE}`)}\n`;
 }
