@@ -42,6 +42,12 @@ describe('the documents', () => {
     }
   });
 
+  it('every row of the benchmark is explained', () => {
+    const ids = new Set(read('bench/run.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
+    assert.equal(ids.size, 22);
+    for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
+  });
+
   it('no link leads nowhere', () => {
     for (const page of [
       'README.md',
