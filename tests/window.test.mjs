@@ -28,7 +28,8 @@ describe('the window', () => {
   });
   after(() => window?.app.close());
 
-  const text = () => window.page.locator('#text').innerText();
+  /** Once there is one. */
+  const text = () => window.page.locator('#text:visible').innerText();
 
   it('exchanges data on a click', async () => {
     const { page } = window;
@@ -44,6 +45,7 @@ describe('the window', () => {
     const { page } = window;
     await page.reload();
     assert.equal(await page.locator('#text').isVisible(), false);
+    await page.locator('#exchange:focus').waitFor();
     await page.keyboard.press('Enter');
     assert.match(await text(), /^Hello from Rust!/);
     await page.keyboard.press('Space');
@@ -235,7 +237,7 @@ describe('the window with a library that takes its time', () => {
       await log.until('begin', 2);
       await page.locator('#call', { hasText: 'the library is working' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
-      assert.equal(await page.locator('#error-code').innerText(), 'ABORT_ERR');
+      assert.equal(await page.locator('#error:visible #error-code').innerText(), 'ABORT_ERR');
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await log.until('begin', 3);
       await page.getByRole('button', { name: 'Cancel' }).click();
@@ -360,7 +362,7 @@ describe('the window with a library that takes long to open', () => {
     try {
       await page.locator('#call', { hasText: 'the library is being opened' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
-      assert.equal(await page.locator('#error-code').innerText(), 'ABORT_ERR');
+      assert.equal(await page.locator('#error:visible #error-code').innerText(), 'ABORT_ERR');
       await page.getByRole('button', { name: 'Exchange Data' }).waitFor();
     } finally {
       await app.close();
