@@ -38,7 +38,9 @@ async function launch(environment = {}) {
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
   });
   own(app.process());
-  return { app, page: await app.firstWindow() };
+  const page = await app.firstWindow();
+  await page.waitForURL((url) => url.protocol !== 'about:'); // a page that is still on its way there cannot be reloaded
+  return { app, page };
 }
 
 /** @typedef {Awaited<ReturnType<typeof launch>>} Opened */
