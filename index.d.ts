@@ -10,6 +10,16 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * Where native code sees the bytes of a buffer: to prove that nothing was copied, or to compare with what a debugger shows.
+ * It stays the same as long as the memory does, whichever buffer, page or worker has it. An address helps an attacker, so
+ * do not hand it to a page that you do not trust.
+ *
+ * Throws `ERR_INVALID_BUFFER` (TypeError) for what is no Uint8Array or one of its kin, and `ERR_BUFFER_DETACHED`
+ * (TypeError).
+ */
+export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
+
+/**
  * Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API
  * needs it: V8 does not count what a second handle on shared memory holds.
  */

@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.addressOf = nativeBinding.addressOf
 module.exports.countSharedMemory = nativeBinding.countSharedMemory
 module.exports.exchangeDataAsync = nativeBinding.exchangeDataAsync
 module.exports.exchangeDataInPlace = nativeBinding.exchangeDataInPlace

@@ -1,4 +1,5 @@
-// Builds the addon and the default library in release mode, and puts both where the loader looks: beside index.js.
+// Builds the addon, the default library and that of the moving picture in release mode, and puts them where they are
+// looked for: beside index.js.
 //
 //   npm run build    also writes the generated files, index.js (the loader) and index.d.ts, into the source tree
 
@@ -19,7 +20,11 @@ const SOURCES = [
   'package-lock.json',
   'src',
   'native-lib',
+  'live-lib',
 ];
+
+/** Beside the addon. */
+const LIBRARIES = ['native_lib', 'live_lib'];
 
 /** Written by napi-rs, and committed so that an editor has the types before the first build. */
 export const GENERATED = ['index.js', 'index.d.ts'];
@@ -36,7 +41,7 @@ export async function ensureBuilt() {
 }
 
 async function build() {
-  say('building the addon and the default library (release).');
+  say('building the addon and the libraries (release).');
   const started = new Date();
   fs.mkdirSync(output, { recursive: true });
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
@@ -52,7 +57,7 @@ async function build() {
   const { triple } = await rust();
   const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
   const files = [
-    path.join(root, 'target', triple, 'release', libraryName('native_lib')),
+    ...LIBRARIES.map((name) => path.join(root, 'target', triple, 'release', libraryName(name))),
     ...addon.map((name) => path.join(output, name)),
   ];
   files.forEach(place);

@@ -111,7 +111,10 @@ const STEPS = [
   ['header as C11', check('cc', header('-std=c11'))],
   ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
   [FIXTURES_STEP, () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
-  ['rust tests', () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib'], CARGO)],
+  [
+    'rust tests',
+    () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange', '-p', 'native-lib', '-p', 'live-lib'], CARGO),
+  ],
   ['documents', mocha(['tests/docs.test.mjs'])],
   ['set-up', mocha(['tests/setup.test.mjs'])],
   ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],

@@ -23,6 +23,7 @@ use napi_derive::napi;
 
 use crate::environment::Source;
 use crate::library::Library;
+use crate::memory::View;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
 ///
@@ -143,6 +144,23 @@ fn path_of(value: &Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
 #[napi]
 pub fn external_buffers_allowed(env: Env) -> Result<bool> {
     environment::external_buffers_allowed(&env)
+}
+
+/// Where native code sees the bytes of a buffer: to prove that nothing was copied, or to compare with what a debugger shows.
+/// It stays the same as long as the memory does, whichever buffer, page or worker has it. An address helps an attacker, so
+/// do not hand it to a page that you do not trust.
+///
+/// Throws `ERR_INVALID_BUFFER` (TypeError) for what is no Uint8Array or one of its kin, and `ERR_BUFFER_DETACHED`
+/// (TypeError).
+#[napi(ts_args_type = "buf: Uint8Array | Uint8ClampedArray")]
+pub fn address_of(env: &Env, buf: Unknown) -> Result<BigInt> {
+    // SAFETY: env is live and on its own thread, the value is one of this call's, and nothing so far has thrown.
+    let address = unsafe {
+        View::of(env.raw(), buf.raw())
+            .map(|view| view.address())
+            .map_err(|error| error.throw_into_napi(env.raw()))
+    }?;
+    Ok(BigInt::from(address as u64))
 }
 
 /// Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API

@@ -56,6 +56,11 @@ impl View {
         }
         Ok(view)
     }
+
+    /// Where its first byte is.
+    pub(crate) fn address(&self) -> usize {
+        self.data.addr()
+    }
 }
 
 /// Memory that no JavaScript can reach, or that is shared and can be reached by all who have it.

@@ -5,7 +5,7 @@ const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');
-const { exchangeDataInPlace, openLibrary } = require('../index.js');
+const { addressOf, exchangeDataInPlace, openLibrary } = require('../index.js');
 const { fixtureLibrary } = require('./fixtures.js');
 
 const version = /^version = "(.+)"$/m.exec(readFileSync(path.join(__dirname, '..', 'Cargo.toml'), 'utf8'))?.[1];
@@ -32,6 +32,14 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     const count = exchangeDataInPlace(buffer);
     assert.equal(buffer.subarray(0, count).toString('utf8'), TEXT);
     assert.ok(Buffer.alloc(buffer.length - count, PATTERN).equals(buffer.subarray(count)));
+  });
+
+  it('fills all of the memory when that begins with a request to', () => {
+    const buffer = Buffer.alloc(1000, PATTERN);
+    buffer.write('fill');
+    assert.equal(exchangeDataInPlace(buffer), 1000);
+    assert.ok(buffer.toString('latin1').startsWith(TEXT));
+    assert.ok(buffer.toString('latin1').endsWith('byte 0x000003d0\nbyte 0x0'));
   });
 
   it('takes a Uint8Array and a Uint8ClampedArray', () => {
@@ -135,6 +143,16 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
       for (const name of planted) Reflect.deleteProperty(Object.prototype, name);
     }
     assert.deepEqual(called, []);
+  });
+
+  it('says where memory is only of what can be lent', () => {
+    const detached = new Uint8Array(8);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    assert.throws(() => addressOf(/** @type {any} */ (undefined)), { name: 'TypeError', code: 'ERR_INVALID_BUFFER' });
+    assert.throws(() => addressOf(/** @type {any} */ (new Float64Array(8))), { code: 'ERR_INVALID_BUFFER' });
+    assert.throws(() => addressOf(detached), { name: 'TypeError', code: 'ERR_BUFFER_DETACHED' });
+    const shared = new SharedArrayBuffer(64);
+    assert.equal(addressOf(new Uint8Array(shared, 8)) - addressOf(new Uint8Array(shared)), 8n);
   });
 
   it('opening a library again and again costs no memory that stays', async () => {

@@ -2,7 +2,7 @@
 // fixture that fills all it is lent and starts with the address and the length it was given.
 
 const assert = require('node:assert/strict');
-const { exchangeDataInPlace } = require('../index.js');
+const addon = require('../index.js');
 const { addressOf } = require('./fixtures.js').loadProbe();
 
 const FILL = 0xa5;
@@ -18,7 +18,9 @@ function exchangeAndCompare(view) {
   const after = whole.slice(view.byteOffset + view.byteLength);
   const address = addressOf(view);
 
-  assert.equal(exchangeDataInPlace(view), view.byteLength);
+  assert.equal(addon.addressOf(view), address, 'the addon says the same');
+
+  assert.equal(addon.exchangeDataInPlace(view), view.byteLength);
 
   const seen = new DataView(view.buffer, view.byteOffset, 16);
   assert.equal(seen.getBigUint64(0, true), address);

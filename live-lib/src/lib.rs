@@ -1,0 +1,101 @@
+//! The library behind the moving picture of the window: ink in water, computed anew for each picture.
+//!
+//! It is one of those that a picture needs: it has a state, so it takes one call at a time; what it is asked for stands in
+//! the memory it then writes to; and it lets go of all that it holds when the page ends. `exchange.h` is the contract that
+//! these symbols keep, and [`request::Request`] what a picture is asked with. The answer is `width * height` pixels of
+//! four bytes: red, green, blue, 255.
+
+mod fluid;
+mod picture;
+mod request;
+
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use fluid::Fluid;
+use picture::Painter;
+use request::{Refused, Request};
+
+const STATUS_NO_REQUEST: i64 = -1;
+const STATUS_SIZE: i64 = -2;
+const STATUS_NUMBER: i64 = -3;
+const STATUS_BUG: i64 = -4;
+
+#[derive(Default)]
+struct State {
+    fluid: Fluid,
+    painter: Painter,
+}
+
+/// The water, from the first picture until a page ends.
+static STATE: Mutex<Option<Box<State>>> = Mutex::new(None);
+
+/// Reads a request at the start of `data` and writes its picture over it.
+///
+/// # Safety
+/// - `data` is null, or points at `len` bytes that may be read and written during this call.
+/// - Nothing else reads or writes those bytes during this call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
+    if data.is_null() || len == 0 {
+        return STATUS_NO_REQUEST;
+    }
+    // SAFETY: data has len bytes that are ours during this call, and is not null.
+    let memory = unsafe { std::slice::from_raw_parts_mut(data, len) };
+    // A panic must not leave this function. What it may leave behind is thrown away.
+    catch_unwind(AssertUnwindSafe(|| answer(memory))).unwrap_or_else(|_| {
+        exchange_close();
+        STATUS_BUG
+    })
+}
+
+fn answer(memory: &mut [u8]) -> i64 {
+    let request = match Request::read(memory) {
+        Ok(request) => request,
+        Err(Refused::NoRequest) => return STATUS_NO_REQUEST,
+        Err(Refused::Size) => return STATUS_SIZE,
+        Err(Refused::Number) => return STATUS_NUMBER,
+    };
+    let bytes = request.picture_bytes();
+    if let Some(pixels) = memory.get_mut(..bytes) {
+        let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { fluid, painter } = &mut **state.get_or_insert_default();
+        fluid.step(&request);
+        painter.paint(fluid, &request, pixels.as_chunks_mut().0);
+    }
+    bytes as i64
+}
+
+/// Lets the water go: its page has ended. A page that is still there begins with still water.
+#[unsafe(no_mangle)]
+pub extern "C" fn exchange_close() {
+    *STATE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// The library's name and version.
+#[unsafe(no_mangle)]
+pub extern "C" fn exchange_library_name() -> *const c_char {
+    const NAME: &CStr =
+        match CStr::from_bytes_with_nul(concat!("live-lib ", env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(name) => name,
+            Err(_) => panic!("the package version has a NUL in it"),
+        };
+    NAME.as_ptr()
+}
+
+/// What a negative status of [`exchange_inplace`] means; null for a status that this library does not use.
+#[unsafe(no_mangle)]
+pub extern "C" fn exchange_error_message(status: i64) -> *const c_char {
+    match status {
+        STATUS_NO_REQUEST => c"the memory does not begin with a request (64 bytes, the first four INK1)",
+        STATUS_SIZE => c"a picture is 16 to 4096 pixels wide and high",
+        STATUS_NUMBER => c"a number of the request is infinite or not a number",
+        STATUS_BUG => c"the computation failed; the next picture begins with still water",
+        _ => return std::ptr::null(),
+    }
+    .as_ptr()
+}
+
+#[cfg(test)]
+mod tests;

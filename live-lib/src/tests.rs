@@ -1,0 +1,149 @@
+use super::*;
+use crate::request::MAGIC;
+use proptest::prelude::*;
+
+/// The state is one for all tests, which run at once.
+static TURN: Mutex<()> = Mutex::new(());
+
+const STIRRED: [f32; 12] = [1.0 / 60.0, 0.3, 0.4, 0.02, -0.01, 1.0, 0.5, 0.5, 1.0, 0.5, 0.9, 0.0];
+
+fn memory(len: usize, words: [u32; 4], numbers: [f32; 12]) -> Vec<u8> {
+    let words = words.into_iter().chain(numbers.map(f32::to_bits));
+    let request: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+    let mut memory = vec![0xA5; len];
+    let fits = len.min(request.len());
+    memory[..fits].copy_from_slice(&request[..fits]);
+    memory
+}
+
+/// Lends the library the memory in the middle of a larger allocation, so that a byte written outside it shows.
+fn exchange(memory: &mut [u8]) -> i64 {
+    const MARGIN: usize = 64;
+    let mut wide = vec![0xA5; memory.len() + 2 * MARGIN];
+    let inside = MARGIN..MARGIN + memory.len();
+    wide[inside.clone()].copy_from_slice(memory);
+    // SAFETY: the pointer is MARGIN bytes into an allocation that has as many bytes and a margin after it.
+    let count = unsafe { exchange_inplace(wide.as_mut_ptr().add(MARGIN), memory.len()) };
+    memory.copy_from_slice(&wide[inside.clone()]);
+    wide[inside].fill(0xA5);
+    assert!(wide.iter().all(|&byte| byte == 0xA5), "wrote outside the memory");
+    count
+}
+
+/// So many pictures from still water, of which the last is given.
+fn pictures(count: usize, flags: u32, numbers: [f32; 12]) -> Vec<u8> {
+    let mut last = Vec::new();
+    for index in 0..count {
+        let restart = if index == 0 { Request::RESTART } else { 0 };
+        last = memory(64 * 36 * 4, [MAGIC, 64, 36, flags | restart], numbers);
+        assert_eq!(exchange(&mut last), 64 * 36 * 4);
+    }
+    last
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn takes_any_request_in_any_memory(
+        len in 0usize..20_000,
+        magic in prop_oneof![4 => Just(MAGIC), 1 => any::<u32>()],
+        width in prop_oneof![16u32..100, any::<u32>()],
+        height in prop_oneof![16u32..100, any::<u32>()],
+        flags in any::<u32>(),
+        numbers in prop_oneof![any::<[f32; 12]>(), prop::array::uniform12(-2.0f32..9.0)],
+    ) {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = memory(len, [magic, width, height, flags], numbers);
+        let before = memory.clone();
+        let count = exchange(&mut memory);
+        let asked = Request::read(&before);
+        prop_assert_eq!(count > 0, asked.is_ok());
+        prop_assert_ne!(count, STATUS_BUG);
+        if let Ok(request) = asked {
+            let bytes = request.picture_bytes();
+            prop_assert_eq!(count, bytes as i64);
+            if bytes <= len {
+                prop_assert!(memory[..bytes].as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255));
+                prop_assert_eq!(&memory[bytes..], &before[bytes..], "wrote past the picture");
+            } else {
+                prop_assert_eq!(memory, before, "wrote a picture that does not fit");
+            }
+        } else {
+            prop_assert_eq!(memory, before, "wrote for what is no request");
+        }
+        let state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = &*state {
+            prop_assert!(state.fluid.ink.iter().flatten().all(|ink| ink.is_finite() && *ink >= 0.0));
+        }
+    }
+}
+
+#[test]
+fn the_same_requests_give_the_same_pictures() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let once = pictures(20, Request::JETS, STIRRED);
+    assert!(once == pictures(20, Request::JETS, STIRRED));
+    assert!(once != pictures(21, Request::JETS, STIRRED));
+}
+
+#[test]
+fn each_number_has_its_effect() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let plain = pictures(20, 0, STIRRED);
+    for number in 0..STIRRED.len() {
+        let mut other = STIRRED;
+        other[number] = if number == 8 {
+            2.0
+        } else {
+            STIRRED[number] * 0.7 + 0.013
+        };
+        assert!(pictures(20, 0, other) != plain, "number {number}");
+    }
+}
+
+#[test]
+fn still_water_stays_as_it_is_and_ink_that_is_let_go_is_seen() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut still = STIRRED;
+    [still[3], still[4], still[5]] = [0.0; 3];
+    let [first, later] = [1, 30].map(|count| pictures(count, 0, still));
+    assert!(first == later);
+    let mut place = STIRRED;
+    [place[3], place[4]] = [0.0; 2];
+    let inked = pictures(30, 0, place);
+    let light = |x: usize, y: usize| {
+        inked[(y * 64 + x) * 4..][..3]
+            .iter()
+            .map(|&part| u32::from(part))
+            .sum::<u32>()
+    };
+    assert!(
+        light(19, 14) > 4 * light(60, 34),
+        "the pointer is at 0.3, 0.4 of 64 by 36"
+    );
+}
+
+#[test]
+fn a_page_that_ends_leaves_nothing() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    pictures(1, Request::JETS, STIRRED);
+    exchange_close();
+    assert!(STATE.lock().unwrap_or_else(PoisonError::into_inner).is_none());
+}
+
+#[test]
+fn says_what_it_is_and_what_a_status_means() {
+    let text = |pointer: *const c_char| {
+        // SAFETY: a non-null answer is a static NUL-terminated string.
+        unsafe { CStr::from_ptr(pointer) }.to_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        text(exchange_library_name()),
+        format!("live-lib {}", env!("CARGO_PKG_VERSION"))
+    );
+    for status in [STATUS_NO_REQUEST, STATUS_SIZE, STATUS_NUMBER, STATUS_BUG] {
+        assert!(!text(exchange_error_message(status)).is_empty());
+    }
+    assert!(exchange_error_message(-5).is_null());
+}
