@@ -6,30 +6,47 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { app, BrowserWindow, ipcMain, nativeTheme, protocol, session } = require('electron');
+const { app, BrowserWindow, clipboard, ipcMain, nativeTheme, protocol, session } = require('electron');
 
 const HOST = 'inplace-exchange';
 const PAGE = `app://${HOST}/`;
 
-/** All that the page can load: URL path to file and type. A path that is not here does not exist. */
+/** @type {Record<string, string>} */
+const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript' };
+
+/** All that the page can load: URL path to file. A path that is not here does not exist. */
 const FILES = new Map([
-  ['/', { file: 'index.html', type: 'text/html; charset=utf-8' }],
-  ['/renderer/page.css', { file: 'renderer/page.css', type: 'text/css; charset=utf-8' }],
-  ['/renderer/page.mjs', { file: 'renderer/page.mjs', type: 'text/javascript; charset=utf-8' }],
-  ['/renderer/connect.mjs', { file: 'renderer/connect.mjs', type: 'text/javascript; charset=utf-8' }],
-  ['/stopped', { file: 'renderer/stopped.html', type: 'text/html; charset=utf-8' }],
+  ['/', 'index.html'],
+  ['/stopped', 'renderer/stopped.html'],
+  ...[
+    'renderer/page.css',
+    'renderer/page.mjs',
+    'renderer/host.mjs',
+    'renderer/connect.mjs',
+    'renderer/exchange.mjs',
+    'renderer/hex.mjs',
+    'renderer/live.mjs',
+    'renderer/draw.mjs',
+    'renderer/plot.mjs',
+    'renderer/about.mjs',
+    'node_modules/uplot/dist/uPlot.esm.js',
+    'node_modules/uplot/dist/uPlot.min.css',
+  ].map((file) => /** @type {const} */ ([`/${file}`, file])),
 ]);
 
 const HEADERS = {
-  // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms.
+  // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms; one worker, whose script only the
+  // panel with the moving picture can name.
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
+    "worker-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    'trusted-types inplace-exchange',
   ].join('; '),
   // These two make the page cross-origin isolated, which SharedArrayBuffer and precise timers need.
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -44,7 +61,7 @@ protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: t
 app.on('web-contents-created', (_event, contents) => {
   // SECURITY (13): the window stays on its page. A reload is not a navigation to anywhere else.
   contents.on('will-frame-navigate', (event) => {
-    if (event.url !== PAGE) event.preventDefault();
+    if (pageOf(event.url) !== PAGE) event.preventDefault();
   });
   // SECURITY (14): no new windows.
   contents.setWindowOpenHandler(() => ({ action: 'deny' }));
@@ -54,6 +71,9 @@ app.on('web-contents-created', (_event, contents) => {
 
 /** How long a native library may hold up a reload or the closing of the window. */
 const PATIENCE_MS = 5000;
+
+/** Characters that a page may have copied. */
+const MOST_COPIED = 100_000;
 
 /** So many ends in so short a time, and the page is not started again unasked. */
 const ENDS = 3;
@@ -68,25 +88,36 @@ const ENDED = {
   killed: 'was ended from outside',
   oom: 'ran out of memory',
 };
-const NOT_OPENED = 'It is not opened again until you press Exchange Data.';
 
-/** @type {{ title: string, text: string } | undefined} what the page is to show when it has started */
-let news;
-
-/** Whether the library is being opened, which a page says before and after. */
-let opening = false;
-
-/** Whether the page's process, or this one, ended while the library was being opened: it is not opened again unasked. */
-let suspect = false;
-
-/** It is there while the library is being opened, and outlasts this process. */
-const openingFile = () => {
-  const library = process.env.INPLACE_EXCHANGE_LIBRARY ?? 'default';
-  return path.join(
-    app.getPath('userData'),
-    `opening-${createHash('sha256').update(library).digest('hex').slice(0, 16)}`,
-  );
+/** The libraries of the page's panels: the variable that names another one, and what has it opened by hand. */
+const LIBRARIES = {
+  default: { panel: 'exchange', variable: 'INPLACE_EXCHANGE_LIBRARY', byHand: 'press Exchange Data' },
+  live: { panel: 'live', variable: 'INPLACE_EXCHANGE_LIVE_LIBRARY', byHand: 'press Play' },
 };
+/** @typedef {keyof typeof LIBRARIES} Library */
+
+/** @type {Record<string, { title: string, text: string }>} by panel, what the page is to show when it has started */
+let news = {};
+
+/** Which libraries are being opened, which a page says before and after. @type {Set<Library>} */
+const opening = new Set();
+
+/** Those while which were being opened the page's process, or this one, ended: they are not opened again unasked. @type {Set<Library>} */
+const suspects = new Set();
+
+/** It is there while the library is being opened, and outlasts this process. @param {Library} library */
+const openingFile = (library) => {
+  const named = process.env[LIBRARIES[library].variable] ?? library;
+  return path.join(app.getPath('userData'), `opening-${createHash('sha256').update(named).digest('hex').slice(0, 16)}`);
+};
+
+/** @param {Library} library */
+const notOpened = (library) => `It is not opened again until you ${LIBRARIES[library].byHand}.`;
+
+const everyLibrary = () => /** @type {Library[]} */ (Object.keys(LIBRARIES));
+
+/** Without the panel that it names. @param {string} url */
+const pageOf = (url) => url.split('#')[0];
 
 app.on('window-all-closed', () => {
   if (process.platform !== 'darwin') app.quit();
@@ -98,22 +129,29 @@ app.whenReady().then(() => {
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.defaultSession.setPermissionCheckHandler(() => false);
   session.defaultSession.setDevicePermissionHandler(() => false);
-  if (fs.existsSync(openingFile())) {
-    suspect = true;
-    news = {
+  for (const library of everyLibrary()) {
+    if (!fs.existsSync(openingFile(library))) continue;
+    suspects.add(library);
+    news[LIBRARIES[library].panel] = {
       title: 'The library is not open',
-      text: `This app ended while the native library was being opened. ${NOT_OPENED}`,
+      text: `This app ended while the native library was being opened. ${notOpened(library)}`,
     };
   }
   answerPage('start', () => {
     const told = news;
-    news = undefined;
-    return { news: told, mayOpen: !suspect };
+    news = {};
+    return { news: told, suspects: [...suspects] };
   });
-  answerPage('opening', () => setOpening(true));
-  answerPage('opened', () => {
-    suspect = false;
-    setOpening(false);
+  answerPage('opening', (library) => setOpening(library, true));
+  answerPage('opened', (library) => {
+    suspects.delete(library);
+    setOpening(library, false);
+  });
+  // SECURITY (5): instead of a permission to write to the clipboard whenever a page likes.
+  answerPage('copy', (text) => {
+    if (typeof text !== 'string' || text.length > MOST_COPIED) return false;
+    clipboard.writeText(text);
+    return true;
   });
   openWindow();
   app.on('activate', () => {
@@ -122,19 +160,23 @@ app.whenReady().then(() => {
 });
 
 /**
- * @param {string} channel @param {() => unknown} answer
+ * @param {string} channel @param {(argument: any) => unknown} answer
  */
 function answerPage(channel, answer) {
   // SECURITY (17): only our page is answered.
-  ipcMain.handle(channel, ({ senderFrame }) => (senderFrame?.url.split('#')[0] === PAGE ? answer() : undefined));
+  ipcMain.handle(channel, ({ senderFrame }, argument) =>
+    senderFrame && pageOf(senderFrame.url) === PAGE ? answer(argument) : undefined,
+  );
 }
 
-/** @param {boolean} now */
-function setOpening(now) {
-  opening = now;
+/** @param {Library} library @param {boolean} now */
+function setOpening(library, now) {
+  if (!Object.hasOwn(LIBRARIES, library)) return;
+  if (now) opening.add(library);
+  else opening.delete(library);
   try {
-    if (now) fs.writeFileSync(openingFile(), '');
-    else fs.rmSync(openingFile(), { force: true });
+    if (now) fs.writeFileSync(openingFile(library), '');
+    else fs.rmSync(openingFile(library), { force: true });
   } catch {
     // A disk that is full, or not to be written to: then the next start has nothing to go by, and opens the library.
   }
@@ -146,17 +188,18 @@ function setOpening(now) {
  */
 async function serve(request) {
   const { host, pathname } = new URL(request.url);
-  const entry = host === HOST ? FILES.get(pathname) : undefined;
-  if (!entry || request.method !== 'GET') return new Response('Not found', { status: 404, headers: HEADERS });
-  const body = await fs.promises.readFile(path.join(__dirname, entry.file));
-  return new Response(body, { headers: { ...HEADERS, 'Content-Type': entry.type } });
+  const file = host === HOST ? FILES.get(pathname) : undefined;
+  if (!file || request.method !== 'GET') return new Response('Not found', { status: 404, headers: HEADERS });
+  const body = await fs.promises.readFile(path.join(__dirname, file));
+  const type = `${TYPES[path.extname(file)]}; charset=utf-8`;
+  return new Response(body, { headers: { ...HEADERS, 'Content-Type': type } });
 }
 
 function openWindow() {
   const window = new BrowserWindow({
-    width: 960,
-    height: 720,
-    minWidth: 480,
+    width: 1120,
+    height: 760,
+    minWidth: 640,
     minHeight: 480,
     autoHideMenuBar: true,
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#14161a' : '#fbfbfa', // as page.css, before it has loaded
@@ -192,6 +235,8 @@ function watchOver(window) {
   /** @type {number[]} when the page's process has ended */
   let ends = [];
 
+  /** Where what has happened is shown. */
+  const panel = () => (webContents.getURL().endsWith('#/live') ? 'live' : 'exchange');
   const stop = () => {
     clearTimeout(timer);
     timer = undefined;
@@ -202,6 +247,7 @@ function watchOver(window) {
       timer = undefined;
       if (!closing)
         say(
+          panel(),
           `A native library did not return within ${PATIENCE_MS / 1000} seconds after this page was asked to reload, so its process was ended. What the library had open may still be switched on.`,
         );
       webContents.forcefullyCrashRenderer();
@@ -221,38 +267,43 @@ function watchOver(window) {
   });
   window.on('closed', () => {
     stop();
-    if (opening) setOpening(false); // the page has ended as it should
+    for (const library of opening) setOpening(library, false); // the page has ended as it should
   });
 
   webContents.on('render-process-gone', (_event, { reason }) => {
     stop();
     alive = false;
-    const whileOpening = opening;
-    opening = false; // and the file stays
-    suspect ||= whileOpening;
+    const [whileOpening] = opening;
+    if (whileOpening) suspects.add(whileOpening);
+    opening.clear(); // and the file stays
     if (closing || webContents.getURL() === STOPPED) {
       window.destroy();
       return;
     }
-    say(`The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`);
-    if (whileOpening && news) news.text += ` The library was being opened. ${NOT_OPENED}`;
+    const then = whileOpening ? ` The library was being opened. ${notOpened(whileOpening)}` : '';
+    say(panel(), `The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`, then);
     const now = Date.now();
     ends = [...ends.filter((time) => now - time < ENDS_WITHIN_MS), now];
     const stopped = ends.length >= ENDS;
     if (stopped) {
       ends = [];
-      suspect = true;
+      for (const library of everyLibrary()) suspects.add(library);
     }
     // In a task of its own, and not beside a load that has outlived the process: two pages that come to one new process
     // leave it without Node's event loop (Electron 33).
+    const again = `${PAGE}#/${panel()}`;
     setTimeout(() => {
       if (window.isDestroyed() || (webContents.isLoadingMainFrame() && !stopped)) return;
-      window.loadURL(stopped ? STOPPED : PAGE);
+      window.loadURL(stopped ? STOPPED : again);
     });
   });
 }
 
-/** Unless there is more to say: what ended a page on purpose has said why. @param {string} text */
-function say(text) {
-  news ??= { title: 'The page was started again', text };
+/**
+ * Unless there is more to say: what ended a page on purpose has said why.
+ * @param {string} panel @param {string} text @param {string} [then]
+ */
+function say(panel, text, then = '') {
+  news[panel] ??= { title: 'The page was started again', text };
+  news[panel].text += then;
 }

@@ -1,37 +1,104 @@
 // The preload of this app: it shares the page's process and is out of the page's reach (the isolated world). It exposes
-// the default library to the page, and what the page says about itself.
+// two libraries to the page, and what the page says about itself.
 
+const path = require('node:path');
 const { contextBridge, ipcRenderer } = require('electron');
 const { expose } = require('./expose.js');
 
-// Not beside the message that is shown when the page was given up: nothing native runs there.
-if (location.pathname === '/') expose({ origins: ['app://inplace-exchange'] });
+const root = path.dirname(__dirname);
+const addon = () => require('../index.js');
+
+/** Variables that name other libraries; a packaged app does not let itself be told by them. */
+const VARIABLES = { default: 'INPLACE_EXCHANGE_LIBRARY', live: 'INPLACE_EXCHANGE_LIVE_LIBRARY' };
+const packaged = root.startsWith(process.resourcesPath);
+
+/** @param {keyof typeof VARIABLES} name @param {string} file as Cargo calls it */
+function libraryPath(name, file) {
+  const named = process.env[VARIABLES[name]];
+  if (named && !packaged) return named;
+  const prefix = process.platform === 'win32' ? '' : 'lib';
+  const suffix = { win32: '.dll', darwin: '.dylib' }[String(process.platform)] ?? '.so';
+  return path.join(root, `${prefix}${file}${suffix}`);
+}
+
+const libraries = { default: libraryPath('default', 'native_lib'), live: libraryPath('live', 'live_lib') };
+
+/** Writes where the memory is into its first eight bytes: what the page shows as proof. */
+const address = {
+  /** @param {Uint8Array | Uint8ClampedArray} bytes */
+  exchangeDataInPlace(bytes) {
+    new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(0, addon().addressOf(bytes), true);
+    return 8;
+  },
+  /** @param {Uint8Array | Uint8ClampedArray} bytes */
+  exchangeDataAsync: async (bytes) => new Uint8Array(bytes.buffer, 0, address.exchangeDataInPlace(bytes)),
+};
 
 /** @returns {boolean | undefined} undefined when there is no addon, which an exchange then says in words */
 function externalBuffersAllowed() {
   try {
-    return require('../index.js').externalBuffersAllowed();
+    return addon().externalBuffersAllowed();
   } catch {
     return undefined;
   }
 }
 
+/** @type {ArrayBufferLike[]} this preload's own, for pictures that are copied; as many rest as are under way */
+const resting = [];
+const REST = 2;
+
+/** @param {keyof typeof VARIABLES} name */
+const checkedName = (name) => (Object.hasOwn(VARIABLES, name) ? name : 'default');
+
+const { electron, chrome, v8, node, napi = 'unknown' } = process.versions;
+
 const host = {
-  /** @returns {Promise<{ news?: { title: string, text: string }, mayOpen: boolean }>} what to show at the start, such as why the page was started again; whether the library may be opened unasked */
+  /** @returns {Promise<{ news: Partial<Record<'exchange' | 'live', { title: string, text: string }>>, suspects: string[] }>} what the panels show at the start, such as why the page was started again; which libraries are not opened unasked */
   start: () => ipcRenderer.invoke('start'),
-  /** Told, and heard, before the library is opened: should this process not survive it, the main process knows why. @returns {Promise<void>} */
-  opening: () => ipcRenderer.invoke('opening'),
-  /** @returns {Promise<void>} */
-  opened: () => ipcRenderer.invoke('opened'),
+  /** Told, and heard, before a library is opened: should this process not survive it, the main process knows why. @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
+  opening: (name) => ipcRenderer.invoke('opening', name),
+  /** @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
+  opened: (name) => ipcRenderer.invoke('opened', name),
+  /** To the clipboard. @param {string} text @returns {Promise<boolean>} */
+  copy: (text) => ipcRenderer.invoke('copy', text),
+  /** What is known of a library that is open. @param {keyof typeof VARIABLES} name */
+  library(name) {
+    const { name: itself, abiVersion, path } = addon().openLibrary(libraries[checkedName(name)]);
+    return { name: itself, abiVersion, path };
+  },
+  /**
+   * A picture of the live library, made in memory of this preload and cloned by contextBridge: what Live is held against.
+   * @param {Uint8Array} request @param {number} byteLength
+   * @returns {Promise<{ picture?: Uint8Array, problem?: { code?: string, message: string } }>}
+   */
+  async picture(request, byteLength) {
+    try {
+      const spare = resting.length > REST ? resting.shift() : undefined;
+      const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
+      memory.set(request);
+      const picture = await addon().openLibrary(libraries.live).exchangeDataAsync(memory);
+      resting.push(picture.buffer);
+      return { picture };
+    } catch (error) {
+      const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+      return { problem: { code, message } };
+    }
+  },
   runtime: {
-    electron: process.versions.electron,
-    chromium: process.versions.chrome,
+    version: require('../package.json').version,
+    versions: { electron, chrome, v8, node, napi },
+    system: `${process.platform} ${process.arch} ${process.getSystemVersion()}`,
     contextIsolated: process.contextIsolated,
+    sandboxed: process.sandboxed,
     externalBuffersAllowed: externalBuffersAllowed(),
+    libraries,
   },
 };
 
 // Not beside the message that is shown when this page had to be given up: nothing native runs there.
-if (location.pathname === '/') contextBridge.exposeInMainWorld('host', host);
+if (location.pathname === '/') {
+  expose({ libraries: { ...libraries, address }, origins: ['app://inplace-exchange'] });
+  contextBridge.exposeInMainWorld('host', host);
+}
 
 /** @typedef {typeof host} Host */

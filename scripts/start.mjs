@@ -9,42 +9,47 @@ import { openDisplay } from './display.mjs';
 import { electronFlags, installedElectron, useElectron } from './electron.mjs';
 
 const root = path.dirname(import.meta.dirname);
-const USAGE = `npm start                                opens the window
-npm start -- --screenshot FILE.png       opens it, exchanges data, saves a picture and prints the text
-            [--theme light|dark]         in that theme`;
+const USAGE = `npm start                                       opens the window
+npm start -- --screenshot FILE.png              opens it, exchanges data, saves a picture and prints the text
+            [--panel exchange|live|about]       or shows that panel, and prints what it says
+            [--theme light|dark]                in that theme`;
 
-await command(async () => {
-  const { screenshot, theme, help } = parse();
-  if (help) {
-    process.stdout.write(`${USAGE}\n`);
-    return;
-  }
-  const electron = installedElectron();
-  if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
-  useElectron(electron);
-  const display = await openDisplay();
-  try {
-    if (screenshot)
-      await takeScreenshot({ display, theme, file: path.resolve(process.env.INIT_CWD ?? '.', screenshot) });
-    else await openForAPerson({ electron, display });
-  } finally {
-    await display.close();
-  }
-});
+const PANELS = /** @type {const} */ (['exchange', 'live', 'about']);
+const THEMES = /** @type {const} */ (['light', 'dark']);
+
+/** By then the ink has gone some way. */
+const LIVE_FOR_MS = 7000;
 
 function parse() {
   try {
     const { values } = parseArgs({
-      options: { screenshot: { type: 'string' }, theme: { type: 'string' }, help: { type: 'boolean' } },
+      options: {
+        screenshot: { type: 'string' },
+        panel: { type: 'string' },
+        theme: { type: 'string' },
+        help: { type: 'boolean' },
+      },
     });
-    const { theme } = values;
-    if (theme !== undefined && theme !== 'light' && theme !== 'dark')
-      throw new Error(`--theme takes light or dark, not '${theme}'`);
-    if (theme && !values.screenshot) throw new Error('--theme goes with --screenshot');
-    return { ...values, theme: /** @type {'light' | 'dark' | undefined} */ (theme) };
+    for (const option of /** @type {const} */ (['panel', 'theme']))
+      if (values[option] && !values.screenshot) throw new Error(`--${option} goes with --screenshot`);
+    return {
+      ...values,
+      panel: oneOf('panel', PANELS, values.panel) ?? 'exchange',
+      theme: oneOf('theme', THEMES, values.theme),
+    };
   } catch (error) {
     throw new Failure(`${/** @type {Error} */ (error).message}. Usage:\n${USAGE}`);
   }
+}
+
+/**
+ * @template {string} Name
+ * @param {string} option @param {readonly Name[]} names @param {string | undefined} given @returns {Name | undefined}
+ */
+function oneOf(option, names, given) {
+  const name = names.find((name) => name === given);
+  if (given !== undefined && !name) throw new Error(`--${option} takes ${names.join(' or ')}, not '${given}'`);
+  return name;
 }
 
 /** @typedef {Awaited<ReturnType<typeof openDisplay>>} Display */
@@ -71,20 +76,66 @@ async function openForAPerson({ electron, display }) {
   if (end !== 0) throw new Failure(`Electron ended with ${end}.`);
 }
 
-/** @param {{ display: Display, file: string, theme?: 'light' | 'dark' }} what */
-async function takeScreenshot({ display, file, theme }) {
+/** @typedef {import('playwright-core').Page} Page */
+
+/** What each panel is shown with, and what there is to say then. @type {Record<string, (page: Page) => Promise<string>>} */
+const shown = {
+  async exchange(page) {
+    await page.getByRole('button', { name: 'Exchange Data' }).click();
+    return outcome(page, 'the exchange', '#text:visible', '#error:visible');
+  },
+
+  async live(page) {
+    await page.getByRole('link', { name: 'Live' }).click();
+    await page.locator('#rate', { hasText: /\d/ }).or(page.locator('#live-error:visible')).waitFor({ timeout: 10_000 });
+    say(`letting it run for ${LIVE_FOR_MS / 1000} seconds.`);
+    await page.waitForTimeout(LIVE_FOR_MS);
+    return outcome(page, 'the picture', '.side .figures', '#live-error:visible');
+  },
+
+  async about(page) {
+    await page.getByRole('link', { name: 'About this runtime' }).click();
+    return (await page.locator('#facts tr').allInnerTexts()).join('\n');
+  },
+};
+
+/** @param {Page} page @param {string} what @param {string} good @param {string} bad */
+async function outcome(page, what, good, bad) {
+  await page.locator(`${good}, ${bad}`).first().waitFor({ timeout: 10_000 });
+  const [error] = await page.locator(bad).allInnerTexts();
+  if (error) throw new Failure(`${what} failed: ${error}`);
+  return page.locator(good).innerText();
+}
+
+/** @param {{ display: Display, file: string, panel: string, theme?: 'light' | 'dark' }} what */
+async function takeScreenshot({ display, file, panel, theme }) {
   const { openWindow } = await import('./window.mjs');
   const { app, page } = await openWindow({ environment: display.environment, theme });
   try {
-    await page.getByRole('button', { name: 'Exchange Data' }).click();
-    const outcome = page.locator('#text:visible, #error:visible').first();
-    await outcome.waitFor({ timeout: 10_000 });
-    const text = await outcome.innerText();
-    await page.screenshot({ path: file });
-    if ((await outcome.getAttribute('id')) === 'error') throw new Failure(`the exchange failed: ${text}`);
+    await page.locator('#exchange:focus').waitFor({ timeout: 10_000 }); // the page has started
+    const text = await shown[panel](page).finally(() => page.screenshot({ path: file })); // an error, too, is shown
     say(`saved ${file}`);
     process.stdout.write(`${text}\n`);
   } finally {
     await app.close();
   }
 }
+
+await command(async () => {
+  const { screenshot, panel, theme, help } = parse();
+  if (help) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const electron = installedElectron();
+  if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
+  useElectron(electron);
+  const display = await openDisplay();
+  try {
+    if (screenshot)
+      await takeScreenshot({ display, panel, theme, file: path.resolve(process.env.INIT_CWD ?? '.', screenshot) });
+    else await openForAPerson({ electron, display });
+  } finally {
+    await display.close();
+  }
+});

@@ -32,6 +32,22 @@ describe('npm start', () => {
     });
   }
 
+  it('--screenshot --panel live shows the moving picture, and prints its figures', async () => {
+    const { status, output } = await startWith(['--screenshot', 'live.png', '--panel', 'live', '--theme', 'dark']);
+    assert.equal(status, 0, output);
+    assert.match(output, /Frames a second\s+\d+/);
+    assert.match(output, /Copied, each frame\s+0 B/);
+    // A picture of ink does not compress as an empty page does.
+    assert.ok(fs.statSync(path.join(folder, 'live.png')).size > 150_000);
+  });
+
+  it('--screenshot --panel about prints what the window runs on', async () => {
+    const { status, output } = await startWith(['--screenshot', 'about.png', '--panel', 'about']);
+    assert.equal(status, 0, output);
+    assert.match(output, /Memory cage\s+on/);
+    assert.ok(fs.existsSync(path.join(folder, 'about.png')));
+  });
+
   it('--screenshot fails with the reason when the exchange fails, and still shows the window', async () => {
     const missing = path.join(folder, 'missing-library');
     const { status, output } = await startWith(['--screenshot', 'window.png'], { INPLACE_EXCHANGE_LIBRARY: missing });
@@ -53,7 +69,9 @@ describe('npm start', () => {
       ['--picture'],
       ['--screenshot'],
       ['--screenshot', 'x.png', '--theme', 'blue'],
+      ['--screenshot', 'x.png', '--panel', 'blue'],
       ['--theme', 'dark'],
+      ['--panel', 'live'],
     ]) {
       const { status, output } = await startWith(args);
       assert.equal(status, 1, args.join(' '));

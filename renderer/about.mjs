@@ -1,0 +1,105 @@
+// The third panel: what this window runs on, each fact with what it means, and all of it as text for a bug report.
+
+import { byId, host, isOpen } from './host.mjs';
+
+/**
+ * @typedef {object} Fact
+ * @property {string} what
+ * @property {string} here
+ * @property {string} means
+ * @property {boolean} [good] whether it is as it should be, where that can be said
+ */
+
+/** @returns {Fact[]} */
+function facts() {
+  const { runtime } = host;
+  const { externalBuffersAllowed, versions } = runtime;
+  const node = 'require' in globalThis || 'process' in globalThis;
+  return [
+    { what: 'Inplace Exchange', here: runtime.version, means: 'This project.' },
+    { what: 'Electron', here: versions.electron, means: 'The runtime of this window.' },
+    { what: 'Chromium', here: versions.chrome, means: 'Draws the page and keeps its worlds apart.' },
+    { what: 'V8', here: versions.v8, means: 'Owns all memory that JavaScript can see.' },
+    { what: 'Node.js', here: versions.node, means: 'Runs the main process and the preload, not the page.' },
+    {
+      what: 'Node-API',
+      here: versions.napi,
+      means: 'The version that this runtime offers to addons; this one needs 9.',
+    },
+    { what: 'System', here: runtime.system, means: `${navigator.hardwareConcurrency} processor threads.` },
+    library('default', 'Default library', 'What Exchange Data calls.'),
+    library('live', 'Live library', 'Paints the moving picture.'),
+    {
+      what: 'Memory cage',
+      here: externalBuffersAllowed === undefined ? 'unknown: there is no addon' : externalBuffersAllowed ? 'off' : 'on',
+      means:
+        externalBuffersAllowed === false
+          ? 'Native memory cannot be wrapped in a Buffer (it was tried), so the page lends its own.'
+          : 'Native memory could be wrapped here. In Electron it cannot.',
+      good: externalBuffersAllowed === false,
+    },
+    {
+      what: 'Context isolation',
+      here: runtime.contextIsolated ? 'on' : 'off',
+      means: 'The page cannot reach into the preload.',
+      good: runtime.contextIsolated,
+    },
+    {
+      what: 'Node in the page',
+      here: node ? 'yes' : 'no',
+      means: 'A script of the page cannot touch files or programs.',
+      good: !node,
+    },
+    {
+      what: 'Cross-origin isolation',
+      here: crossOriginIsolated ? 'on' : 'off',
+      means: 'Lets the page share memory, which cheap lending from 64 MiB needs, and gives precise clocks.',
+      good: crossOriginIsolated,
+    },
+    {
+      what: 'Sandbox of the preload',
+      here: runtime.sandboxed ? 'on' : 'off',
+      means: 'A sandboxed preload cannot load a native addon. All else round it is closed.',
+    },
+  ];
+}
+
+/** @param {'default' | 'live'} name @param {string} what @param {string} means @returns {Fact} */
+function library(name, what, means) {
+  if (!isOpen(name)) return { what, here: `not open: ${host.runtime.libraries[name]}`, means };
+  const { name: itself, abiVersion, path } = host.library(name);
+  return { what, here: `${itself}, ABI ${abiVersion}, ${path}`, means };
+}
+
+/** @type {Fact[]} */
+let shown = [];
+
+function show() {
+  shown = facts();
+  const rows = shown.map(({ what, here, means, good }) => {
+    const row = document.createElement('tr');
+    const [head, value, meaning] = ['th', 'td', 'td'].map((tag) => document.createElement(tag));
+    head.setAttribute('scope', 'row');
+    head.textContent = what;
+    value.textContent = here;
+    if (good !== undefined) value.className = good ? 'good' : 'bad';
+    meaning.textContent = means;
+    row.append(head, value, meaning);
+    return row;
+  });
+  byId('facts').replaceChildren(...rows);
+}
+
+byId('copy').addEventListener('click', async () => {
+  const text = shown.map(({ what, here }) => `${what}: ${here}`).join('\n');
+  const copied = await host.copy(`${text}\n`).catch(() => false);
+  byId('copy-outcome').textContent = copied ? 'Copied.' : 'Not copied: select the table and copy it.';
+});
+
+export const panel = () => ({
+  enter() {
+    byId('copy-outcome').textContent = '';
+    show();
+  },
+  leave() {},
+});

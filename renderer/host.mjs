@@ -1,0 +1,68 @@
+// What the panels share: the connection to the libraries, which a page has once, and what the preload of this app adds.
+
+import { connect } from './connect.mjs';
+
+export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
+export const { exchange, allocate, frames } = connect();
+
+/** @param {string} id */
+export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @param {string} id */
+export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
+
+/** @param {string} name of radio buttons @returns {string} the value of the one that is checked */
+export const chosen = (name) =>
+  /** @type {HTMLInputElement} */ (document.querySelector(`input[name=${name}]:checked`)).value;
+
+/** @type {Set<string>} */
+const opened = new Set();
+
+/** Whether an exchange with it has succeeded on this page. @param {string} library */
+export const isOpen = (library) => opened.has(library);
+
+/**
+ * Makes a library's first exchange, which opens it. The main process is told before: should this page's process not
+ * survive it, the library is not opened again unasked.
+ * @param {'default' | 'live'} library @param {() => Promise<unknown>} first
+ */
+export async function open(library, first) {
+  if (opened.has(library)) return;
+  await host.opening(library);
+  try {
+    await first();
+    opened.add(library);
+  } finally {
+    await host.opened(library);
+  }
+}
+
+/**
+ * Shows what went wrong, beside what went wrong.
+ * @param {string} place @param {unknown} error
+ */
+export function showError(place, error) {
+  const { code = 'ERR_ADDON', message } = /** @type {{ code?: string, message: string }} */ (error);
+  byId(`${place}-code`).textContent = code;
+  byId(`${place}-message`).textContent = message;
+  byId(place).hidden = false;
+}
+
+const integer = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+/** @param {number} count */
+export const whole = (count) => integer.format(count);
+
+/** @param {number} count */
+export const bytes = (count) => `${integer.format(count)} B`;
+
+/** @param {number} value */
+export const short = (value) => threeDigits.format(value);
+
+/** @param {number} milliseconds */
+export const duration = (milliseconds) =>
+  milliseconds < 1 ? `${short(milliseconds * 1000)} µs` : `${short(milliseconds)} ms`;
+
+/** @param {number[]} values in order */
+export const median = (values) => values[values.length >> 1];
