@@ -18,19 +18,6 @@ import {
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** @type {[string, number][]} */
-const SIZES = [
-  ['64 B', 64],
-  ['1 KiB', KiB],
-  ['4 KiB', 4 * KiB],
-  ['64 KiB', 64 * KiB],
-  ['1 MiB', MiB],
-  ['8 MiB', 8 * MiB],
-  ['32 MiB', 32 * MiB],
-  ['100 MiB', 100 * MiB],
-];
-const FIRST_SIZE = 4 * KiB;
-
 /** A library that asks for more than this is not given it. */
 const MOST_BYTES = 256 * MiB;
 
@@ -50,17 +37,15 @@ const size = /** @type {HTMLSelectElement} */ (byId('size'));
 const anotherThread = inputById('another-thread');
 const hex = new HexView(byId('hex'));
 
+/** The size for which the memory was allocated. It has grown if the library asked for more. */
+let chosenSize = Number(size.value);
 /** The page's own. @type {ArrayBufferLike} */
-let memory = allocate(FIRST_SIZE).buffer;
-/** The size that was chosen when it was allocated. It has grown if the library asked for more. */
-let chosenSize = FIRST_SIZE;
+let memory = allocate(chosenSize).buffer;
 let presses = 0;
 /** @type {AbortController | undefined} */
 let running;
 let offersCancel = false;
 
-size.append(...SIZES.map(([name, length]) => new Option(name, String(length), length === FIRST_SIZE)));
-size.value = String(FIRST_SIZE);
 byId('exchange-form').addEventListener('submit', (event) => {
   event.preventDefault();
   if (offersCancel) running?.abort();

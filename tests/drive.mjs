@@ -1,0 +1,46 @@
+// Runs the app with somebody at it, without Playwright: that keeps a renderer which takes another's place from starting, and
+// a window that is hidden from knowing it.
+
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { own } from '../scripts/children.mjs';
+import { electronFlags } from '../scripts/electron.mjs';
+import { temporaryProfile } from '../scripts/window.mjs';
+
+const require = createRequire(import.meta.url);
+const { fixtureLibrary } = require('./fixtures.js');
+
+/**
+ * What tests/fixtures/drive.js has seen.
+ * @param {string} scenario
+ * @param {object} [options]
+ * @param {string} [options.library] the fixture that is the default library
+ * @param {string} [options.live] the fixture that paints
+ * @param {string} [options.profile]
+ * @param {boolean} [options.crashes] whether the page's process will end
+ * @param {number} [options.endAfterMs]
+ * @param {Record<string, string>} [options.environment]
+ */
+export async function drive(
+  scenario,
+  { library, live, profile = temporaryProfile(), crashes = false, endAfterMs = 0, environment = {} } = {},
+) {
+  const script = path.join(import.meta.dirname, 'fixtures', 'drive.js');
+  const child = own(
+    spawn(require('electron'), [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`, script], {
+      env: {
+        ...process.env,
+        ...environment,
+        SCENARIO: scenario,
+        ...(library && { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary(library) }),
+        ...(live && { INPLACE_EXCHANGE_LIVE_LIBRARY: fixtureLibrary(live) }),
+        ...(crashes && { CRASHES: '1' }),
+        END_AFTER_MS: String(endAfterMs),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  return JSON.parse(await text(child.stdout));
+}

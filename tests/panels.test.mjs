@@ -1,0 +1,844 @@
+// The three panels of the window, with real clicks and keys: what each shows, what it says when something fails, and how
+// it looks in both themes, small and large.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { openWindow, temporaryProfile } from '../scripts/window.mjs';
+import { drive } from './drive.mjs';
+
+const require = createRequire(import.meta.url);
+const { each, fixtureLibrary, temporaryFolder, until } = require('./fixtures.js');
+
+/** @typedef {Awaited<ReturnType<typeof openWindow>>} Window */
+/** @typedef {import('playwright-core').Page} Page */
+
+const MiB = 1024 * 1024;
+const GREETING = 'Hello from Rust! native-lib x.y.z wrote these bytes in place, into memory that V8 owns.'.length;
+const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Opens a window for the tests of this block. @param {Record<string, string>} [environment] */
+function windowForAll(environment) {
+  const opened = /** @type {Window} */ ({});
+  before(async () => {
+    Object.assign(opened, await openWindow({ environment }));
+    await opened.page.locator('#exchange:focus').waitFor();
+  });
+  after(() => opened.app?.close());
+  return opened;
+}
+
+/** Opens a window for one test. @param {Record<string, string>} environment @param {(page: Page, window: Window) => Promise<void>} test */
+const inWindow = (environment, test) => async () => {
+  const window = await openWindow({ environment });
+  try {
+    await window.page.locator('#exchange:focus').waitFor();
+    await test(window.page, window);
+  } finally {
+    await window.app.close();
+  }
+};
+
+/** @param {Page} page @param {string} name */
+const go = (page, name) => page.getByRole('link', { name }).click();
+
+/** @param {Page} page */
+const press = (page) => page.getByRole('button', { name: 'Exchange Data' }).click();
+
+/** @param {Page} page @param {string} id */
+const textOf = (page, id) => page.locator(`#${id}`).innerText();
+
+/** @param {Page} page @param {string} name of a radio button */
+const choose = (page, name) => page.getByText(name, { exact: true }).click();
+
+/** The next press's outcome. @param {Page} page @param {number} number */
+async function pressed(page, number) {
+  await press(page);
+  await page.locator('#call', { hasText: new RegExp(`^press ${number}\\b`) }).waitFor();
+}
+
+/** What is shown as an error, once it is. @param {Page} page */
+async function shownError(page, place = 'error') {
+  await page.locator(`#${place}:visible`).waitFor();
+  return { code: await textOf(page, `${place}-code`), message: await textOf(page, `${place}-message`) };
+}
+
+describe('the Exchange panel', () => {
+  const window = windowForAll();
+  let presses = 0;
+  const nextPress = () => {
+    presses += 1;
+    return pressed(window.page, presses);
+  };
+
+  const SIZES = [64, 1024, 4096, 65536, MiB, 8 * MiB, 32 * MiB, 100 * MiB];
+
+  it('offers from 64 bytes to 100 MiB', async () => {
+    const values = await window.page
+      .locator('#size option')
+      .evaluateAll((options) => options.map((option) => Number(/** @type {HTMLOptionElement} */ (option).value)));
+    assert.deepEqual(values, SIZES);
+  });
+
+  for (const [ask, thread] of [
+    ['a message', 'main'],
+    ['every byte', 'main'],
+    ['every byte', 'another'],
+  ]) {
+    for (const size of SIZES) {
+      it(`${size} bytes, asked for ${ask}, on ${thread} thread: says what was written and that nothing moved`, async () => {
+        const { page } = window;
+        await page.getByLabel('Buffer').selectOption(String(size));
+        await choose(page, ask);
+        await page.getByLabel('On another thread').setChecked(thread === 'another');
+        await nextPress();
+        const grown = Math.max(size, GREETING);
+        const number = (/** @type {number} */ count) => count.toLocaleString('en');
+        const written = ask === 'a message' ? GREETING : grown;
+        assert.equal(await textOf(page, 'written'), `${number(written)} B`);
+        assert.equal(await textOf(page, 'lent'), `${number(grown)} B`);
+        assert.match(await textOf(page, 'time'), /^[\d.]+ (µs|ms)$/);
+        assert.equal(await textOf(page, 'copied'), '0');
+        assert.match(await textOf(page, 'addresses'), /^at 0x[0-9a-f]{6,}, before and after$/);
+        assert.match(await textOf(page, 'text'), /^Hello from Rust! native-lib/);
+        assert.match(
+          String(await page.locator('#announcement').textContent()),
+          new RegExp(`^Press ${presses}: ${number(written)} bytes written, 0 copied, there and back in`),
+        );
+      });
+    }
+  }
+
+  it('says when the buffer was too small, and what it has grown from', async () => {
+    const { page } = window;
+    await choose(page, 'a message');
+    await page.getByLabel('Buffer').selectOption('64');
+    for (let time = 0; time < 2; time += 1) {
+      await nextPress();
+      assert.equal(await textOf(page, 'grown'), 'grown from 64 B: too small');
+      assert.equal(await textOf(page, 'lent'), `${GREETING} B`);
+    }
+    await page.getByLabel('Buffer').selectOption('1024');
+    await nextPress();
+    assert.equal(await textOf(page, 'grown'), 'the page’s own memory');
+  });
+
+  it('shows the first 64 KiB of a long text, and says so', async () => {
+    const { page } = window;
+    await choose(page, 'every byte');
+    await page.getByLabel('Buffer').selectOption(String(MiB));
+    await nextPress();
+    const text = await textOf(page, 'text');
+    assert.ok(text.endsWith('byte 0x0000fff0\n … (65,536 B of 1,048,576 B)'), text.slice(-80));
+  });
+
+  describe('in hexadecimal', () => {
+    const rows = () => window.page.locator('#hex .row').evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
+    /** What is fully in sight, of each row its first byte. */
+    const offsets = async () => (await rows()).map((row) => Number.parseInt(row.slice(0, 8), 16));
+    const first = async () => (await offsets())[0];
+
+    before(async () => {
+      const { page } = window;
+      await choose(page, 'every byte');
+      await page.getByLabel('Buffer').selectOption(String(100 * MiB));
+      await page.getByText('Hex', { exact: true }).click();
+      await nextPress();
+    });
+
+    it('shows offsets, bytes and characters, and only the rows in sight', async () => {
+      const texts = await rows();
+      assert.equal(texts[0], '0000000048 65 6c 6c 6f 20 66 72  6f 6d 20 52 75 73 74 21 Hello from Rust!');
+      assert.equal(texts[6], '0000006062 79 74 65 20 30 78 30  30 30 30 30 30 36 30 0a byte 0x00000060·');
+      const height = await window.page.locator('#hex').evaluate(({ clientHeight }) => clientHeight);
+      assert.ok(texts.length <= height / 20 + 2, `${texts.length} rows in ${height} px`);
+    });
+
+    it('is scrolled by keyboard, to the very last byte', async () => {
+      const { page } = window;
+      await page.locator('#hex').focus();
+      await page.keyboard.press('End');
+      const last = (await rows()).at(-1);
+      assert.equal(last, '063ffff062 79 74 65 20 30 78 30  36 33 66 66 66 66 30 0a byte 0x063ffff0·');
+      await page.keyboard.press('ArrowUp');
+      assert.notEqual((await offsets()).at(-1), undefined);
+      await page.keyboard.press('Home');
+      assert.equal(await first(), 0);
+      await page.keyboard.press('ArrowDown');
+      assert.equal(await first(), 16);
+      const seen = (await offsets()).length;
+      await page.keyboard.press('PageDown');
+      const turned = (await first()) / 16 - 1;
+      assert.ok(turned >= seen - 3 && turned < seen, `${turned} rows of ${seen}`);
+      await page.keyboard.press('Home');
+    });
+
+    it('is scrolled by the wheel a few rows at a time, wherever that is', async () => {
+      const { page } = window;
+      await page.locator('#hex').hover();
+      for (const start of ['Home', 'middle']) {
+        if (start === 'Home') await page.keyboard.press('Home');
+        else await page.locator('#hex').evaluate((element) => element.scrollTo(0, element.scrollHeight / 2));
+        await page.waitForTimeout(100);
+        const before = await first();
+        for (let turn = 1; turn <= 3; turn += 1) {
+          await page.mouse.wheel(0, 100);
+          await page.waitForTimeout(50);
+          assert.equal((await first()) - before, turn * 5 * 16, `${start}: 100 px are five rows`);
+        }
+      }
+    });
+
+    it('is scrolled by its bar in proportion', async () => {
+      const { page } = window;
+      for (const share of [0.25, 0.5, 1]) {
+        await page.locator('#hex').evaluate((element, share) => {
+          element.scrollTop = share * (element.scrollHeight - element.clientHeight);
+        }, share);
+        await page.waitForTimeout(100);
+        const expected = share * 100 * MiB;
+        assert.ok(Math.abs((await first()) - expected) < 0.002 * 100 * MiB, `${share}: ${await first()}`);
+      }
+      assert.equal((await offsets()).at(-1), 100 * MiB - 16);
+    });
+
+    it('every row that is shown is that of its offset', async () => {
+      const { page } = window;
+      for (const share of [0.123, 0.456, 0.789]) {
+        await page
+          .locator('#hex')
+          .evaluate((element, share) => element.scrollTo(0, share * element.scrollHeight), share);
+        await page.waitForTimeout(50);
+        for (const row of await rows()) assert.ok(row.endsWith(`byte 0x${row.slice(0, 8)}·`), row);
+      }
+    });
+
+    it('keeps its place with the next exchange', async () => {
+      const before = await first();
+      await nextPress();
+      assert.equal(await first(), before);
+      await window.page.getByLabel('Buffer').selectOption('4096');
+      await nextPress();
+      assert.equal((await offsets()).at(-1), 4096 - 16, 'as far as there is one');
+    });
+
+    it('is chosen by keyboard', async () => {
+      const { page } = window;
+      await page.getByRole('radio', { name: 'Hex' }).focus();
+      await page.keyboard.press('ArrowLeft');
+      assert.equal(await page.locator('#text').isVisible(), true);
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await page.locator('#hex').isVisible(), true);
+      await choose(page, 'Text');
+    });
+  });
+});
+
+describe('the Exchange panel, of other libraries', () => {
+  it(
+    'shows bytes that are no text',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('address') }, async (page) => {
+      await pressed(page, 1);
+      await choose(page, 'Hex');
+      await page.locator('#hex .row').first().waitFor();
+      const rows = await page.locator('#hex .row').allTextContents();
+      assert.match(rows[2], /^00000020(a5 ){8} (a5 ){8}·{16}$/);
+      // The library has written where it saw the memory.
+      const hex = rows[0].slice(8, 32).trim().split(' ').reverse().join('').replace(/^0+/, '');
+      assert.equal(await textOf(page, 'addresses'), `at 0x${hex}, before and after`);
+    }),
+  );
+
+  it(
+    'never tries more than twice',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('too-small') }, async (page) => {
+      for (let time = 0; time < 2; time += 1) {
+        await press(page);
+        const { code, message } = await shownError(page);
+        assert.equal(code, 'ERR_BUFFER_TOO_SMALL');
+        assert.match(message, time === 0 ? /6,?096/ : /\d/);
+        assert.equal(await textOf(page, 'call'), 'failed');
+      }
+    }),
+  );
+
+  it(
+    'gives no library more than 256 MiB',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('too-large') }, async (page) => {
+      await press(page);
+      const { code, message } = await shownError(page);
+      assert.equal(code, 'ERR_BUFFER_TOO_SMALL');
+      assert.match(message, /314,?572,?800.* This window lends 268,435,456 B at most\.$/);
+    }),
+  );
+
+  it(
+    'shows a library’s own words, and goes on working',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('negative-message') }, async (page) => {
+      await press(page);
+      const { code, message } = await shownError(page);
+      assert.equal(code, 'ERR_LIBRARY_FAILED');
+      assert.match(message, /the lens cap is on/);
+      assert.deepEqual(await violations(page), []);
+      await go(page, 'About this runtime');
+      assert.equal(await page.getByRole('heading', { name: 'About this runtime' }).isVisible(), true);
+    }),
+  );
+});
+
+describe('the Live panel', () => {
+  const window = windowForAll();
+
+  const picture = async () => (await window.page.locator('#canvas').screenshot()).toString('base64');
+  const playing = () => window.page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+
+  it('plays when it is gone to, with nothing copied', async () => {
+    await go(window.page, 'Live');
+    await playing();
+    assert.equal(await textOf(window.page, 'frame-copied'), '0 B');
+    assert.match(await textOf(window.page, 'throughput'), /^[\d.,]+ MB\/s$/);
+    assert.match(await textOf(window.page, 'lag'), /^[\d.,]+ (µs|ms)$/);
+    assert.equal(await window.page.locator('#plot canvas').count(), 1);
+    const one = await picture();
+    await window.page.waitForTimeout(500);
+    assert.notEqual(await picture(), one);
+  });
+
+  it('stops moving when it is paused', async () => {
+    const { page } = window;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    assert.equal(await textOf(page, 'live-state'), 'Paused');
+    await page.waitForTimeout(300);
+    const one = await picture();
+    await page.waitForTimeout(300);
+    assert.equal(await picture(), one);
+    await page.getByRole('button', { name: 'Play' }).click();
+    await page.waitForTimeout(300);
+    assert.notEqual(await picture(), one);
+  });
+
+  it('shows the same by contextBridge, as copies', async () => {
+    const { page } = window;
+    await choose(page, 'by contextBridge');
+    await page.locator('#frame-copied', { hasText: '8,294,400 B' }).waitFor();
+    await page.waitForTimeout(600);
+    await playing();
+    assert.equal(await page.locator('#live-error').isVisible(), false);
+    await choose(page, 'in place');
+    await page.locator('#frame-copied', { hasText: /^0 B$/ }).waitFor();
+  });
+
+  it('does not play unasked for those who want less motion', async () => {
+    const { page } = window;
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.reload();
+    await page.getByRole('button', { name: 'Play' }).waitFor();
+    assert.equal(await textOf(page, 'live-state'), 'Paused');
+    await page.waitForTimeout(500);
+    assert.equal(await textOf(page, 'rate'), '–');
+    await page.getByRole('button', { name: 'Play' }).click();
+    await playing();
+    await page.emulateMedia({ reducedMotion: null });
+  });
+});
+
+describe('the Live panel’s requests', () => {
+  const file = path.join(temporaryFolder(), 'request');
+  fs.writeFileSync(file, '');
+  const window = windowForAll({ INPLACE_EXCHANGE_LIVE_LIBRARY: fixtureLibrary('request'), EXCHANGE_REQUEST: file });
+
+  /** The last one. @returns {Record<string, number> & { magic: string } | undefined} */
+  function request() {
+    const bytes = fs.readFileSync(file);
+    if (bytes.length < 68) return undefined;
+    const numbers = Array.from({ length: 12 }, (_, index) => bytes.readFloatLE(16 + 4 * index));
+    const [seconds, x, y, movedX, movedY, ink, centreX, centreY, zoom, swirl, persistence, hue] = numbers;
+    const [width, height, flags, calls] = [4, 8, 12, 64].map((at) => bytes.readUInt32LE(at));
+    const floats = { seconds, x, y, movedX, movedY, ink, centreX, centreY, zoom, swirl, persistence, hue };
+    return /** @type {any} */ ({ magic: bytes.toString('latin1', 0, 4), width, height, flags, calls, ...floats });
+  }
+  /** @param {(last: Record<string, number> & { magic: string }) => boolean} condition */
+  const asked = (condition) =>
+    until(() => {
+      const last = request();
+      return last !== undefined && condition(last);
+    });
+  const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) < 0.01;
+  const calls = () => request()?.calls ?? 0;
+
+  /** Whether pictures are asked for. */
+  async function goesOn() {
+    await window.page.waitForTimeout(200); // what was under way
+    const before = calls();
+    await window.page.waitForTimeout(300);
+    return calls() > before;
+  }
+
+  before(() => go(window.page, 'Live'));
+
+  it('name the size, of each resolution up to 4K', async () => {
+    const { page } = window;
+    const names = await page.locator('#resolution option').allInnerTexts();
+    assert.deepEqual(names, ['640 × 360', '1280 × 720', '1920 × 1080', '2560 × 1440', '3840 × 2160 (4K)']);
+    for (const name of names) {
+      await page.getByLabel('Picture').selectOption(name);
+      const [width, height] = name.split(' × ').map((side) => Number.parseInt(side, 10));
+      await asked((last) => last.width === width && last.height === height && last.magic === 'INK1');
+      await page.waitForTimeout(300);
+      await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+    }
+    await page.getByLabel('Picture').selectOption('640 × 360');
+  });
+
+  it('say how much time has passed', async () => {
+    await window.page.waitForTimeout(300);
+    const { seconds } = /** @type {Record<string, number>} */ (request());
+    assert.ok(seconds > 0.001 && seconds <= 0.0501, String(seconds));
+  });
+
+  it('carry the pointer, and ink while it is pressed', async () => {
+    const { page } = window;
+    const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
+      await page.locator('#canvas').boundingBox()
+    );
+    const to = (/** @type {number} */ x, /** @type {number} */ y) =>
+      page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+    await to(0.25, 0.75);
+    await asked(({ x, y, ink }) => near(x, 0.25) && near(y, 0.75) && ink === 0);
+    await page.mouse.down();
+    await asked(({ ink }) => ink === 1);
+    let moved = false;
+    const watching = asked(({ movedX, movedY }) => movedX > 0.01 && near(movedY, 0)).then(() => (moved = true));
+    for (let x = 0.25; x < 0.75 || !moved; x = x < 0.75 ? x + 0.02 : 0.25) await to(x, 0.75);
+    await watching;
+    await page.mouse.up();
+    await asked(({ ink }) => ink === 0);
+    await asked(({ movedX, movedY }) => movedX === 0 && movedY === 0);
+  });
+
+  it('carry the zoom: by wheel about the pointer, by slider and by keyboard', async () => {
+    const { page } = window;
+    const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
+      await page.locator('#canvas').boundingBox()
+    );
+    await page.mouse.move(box.x + 0.75 * box.width, box.y + 0.25 * box.height);
+    await page.mouse.wheel(0, -400);
+    await asked(({ zoom, centreX, centreY }) => near(zoom, 2) && near(centreX, 0.625) && near(centreY, 0.375));
+    assert.equal(Number(await page.getByLabel('Zoom').inputValue()).toFixed(1), '2.0');
+    await page.getByLabel('Zoom').fill('4');
+    await asked(({ zoom, centreX }) => near(zoom, 4) && near(centreX, 0.625));
+    await page.locator('#canvas').focus();
+    await page.keyboard.press('+');
+    await asked(({ zoom }) => near(zoom, 5));
+    await page.keyboard.press('ArrowRight');
+    await asked(({ centreX }) => near(centreX, 0.645));
+    await page.keyboard.press('ArrowUp');
+    await asked(({ centreY }) => near(centreY, 0.355));
+    for (let press = 0; press < 60; press += 1) await page.keyboard.press('ArrowLeft');
+    await asked(({ centreX, zoom }) => near(centreX, 0.5 / zoom)); // the edge of the water
+    await page.keyboard.press('-');
+    await asked(({ zoom }) => near(zoom, 4));
+    await page.keyboard.press('0');
+    await asked(({ zoom, centreX, centreY }) => zoom === 1 && near(centreX, 0.5) && near(centreY, 0.5));
+  });
+
+  it('carry ink by keyboard', async () => {
+    await window.page.locator('#canvas').focus();
+    await window.page.keyboard.press('Space');
+    await asked(({ ink, x, y }) => ink === 1 && near(x, 0.5) && near(y, 0.5));
+    await asked(({ ink }) => ink === 0);
+  });
+
+  it('carry the sliders, and whether jets stir', async () => {
+    const { page } = window;
+    await page.getByLabel('Swirl').fill('0.9');
+    await page.getByLabel('Persistence').fill('0.3');
+    await page.getByLabel('Colour').fill('0.7');
+    await page.getByLabel('Jets stir it').uncheck();
+    await asked(
+      ({ swirl, persistence, hue, flags }) =>
+        near(swirl, 0.9) && near(persistence, 0.3) && near(hue, 0.7) && flags === 0,
+    );
+    await page.getByLabel('Jets stir it').check();
+    await asked(({ flags }) => flags === 2);
+  });
+
+  it('carry the same by contextBridge', async () => {
+    const { page } = window;
+    await choose(page, 'by contextBridge');
+    await page.getByLabel('Zoom').fill('3');
+    await asked(({ zoom, width }) => near(zoom, 3) && width === 640);
+    await choose(page, 'in place');
+  });
+
+  it('end while it is paused, and go on', async () => {
+    const { page } = window;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    assert.equal(await goesOn(), false);
+    await page.getByRole('button', { name: 'Play' }).click();
+    assert.equal(await goesOn(), true);
+  });
+
+  it('end on another panel, and go on', async () => {
+    await go(window.page, 'Exchange');
+    assert.equal(await goesOn(), false);
+    await go(window.page, 'Live');
+    assert.equal(await goesOn(), true);
+  });
+
+  for (const way of ['in place', 'by contextBridge']) {
+    it(`show a library’s failure where the picture is, and are made again when that is asked for: ${way}`, async () => {
+      const { page } = window;
+      await choose(page, way);
+      assert.equal(await goesOn(), true);
+      fs.renameSync(file, `${file}.away`);
+      const { code, message } = await shownError(page, 'live-error');
+      assert.equal(code, 'ERR_LIBRARY_FAILED');
+      assert.match(message, /-1/);
+      assert.equal(await page.getByRole('button', { name: 'Play' }).isVisible(), true);
+      await go(page, 'Exchange');
+      await press(page);
+      await page.locator('#text:visible').waitFor();
+      await go(page, 'Live');
+      assert.equal((await shownError(page, 'live-error')).code, 'ERR_LIBRARY_FAILED', 'it is still there');
+      fs.renameSync(`${file}.away`, file);
+      await page.getByRole('button', { name: 'Play' }).click();
+      assert.equal(await goesOn(), true);
+      assert.equal(await page.locator('#live-error').isVisible(), false);
+    });
+  }
+});
+
+describe('the Live panel, of other libraries', () => {
+  each(
+    /** @type {[string, string, string, RegExp][]} */ ([
+      ['is missing', '/no-such-folder/live.so', 'ERR_LIBRARY_NOT_FOUND', /Build it, or correct the path/],
+      ['is none', fixtureLibrary('nothing'), 'ERR_LIBRARY_SYMBOL', /exchange_inplace/],
+      ['refuses to be opened', fixtureLibrary('life-refused'), 'ERR_LIBRARY_FAILED', /./],
+      ['fails', fixtureLibrary('negative-message'), 'ERR_LIBRARY_FAILED', /the lens cap is on/],
+      ['asks for more', fixtureLibrary('too-small'), 'ERR_BUFFER_TOO_SMALL', /2,?024/],
+      ['paints nothing', fixtureLibrary('zero'), 'ERR_NO_PICTURE', /answered with 0 B.* has 8,294,400 B/],
+    ]),
+    ([what, library, code, words]) => {
+      it(
+        `one that ${what}: ${code}, and the rest works`,
+        inWindow({ INPLACE_EXCHANGE_LIVE_LIBRARY: library }, async (page) => {
+          await go(page, 'Live');
+          const error = await shownError(page, 'live-error');
+          assert.equal(error.code, code);
+          assert.match(error.message, words);
+          await page.getByRole('button', { name: 'Play' }).click(); // and again
+          await shownError(page, 'live-error');
+          assert.deepEqual(await violations(page), []);
+          await go(page, 'Exchange');
+          await pressed(page, 1);
+        }),
+      );
+    },
+  );
+});
+
+describe('the Live panel, when its library ends the process', () => {
+  it('is there again with what happened, and does not play before that is asked for', async () => {
+    const { pages, crashedUntilThen, crashed } = await drive('play until it crashes, exchange, and play again', {
+      live: 'crash-second',
+    });
+    const [live, exchange, again] = pages;
+    for (const page of [live, again]) {
+      assert.match(page, /Every frame is native/);
+      assert.match(page, /The page was started again/);
+      assert.match(page, /The process of this page crashed, most likely in a native library/);
+      assert.match(page, /^Play$/m);
+    }
+    assert.equal(crashedUntilThen, 1);
+    assert.match(exchange, /Hello from Rust!/);
+    assert.equal(crashed, 2);
+  });
+
+  it('while it is opened: is not opened again before somebody presses Play, also at the next start', async () => {
+    const profile = temporaryProfile();
+    const NOT_OPENED = /not opened again until you press Play/;
+    const first = await drive('look at the moving picture', { live: 'crash-open', profile, crashes: true });
+    assert.equal(first.crashed, 1);
+    assert.match(first.page, /The library was being opened/);
+    assert.match(first.page, NOT_OPENED);
+    const next = await drive('look at the moving picture', { live: 'crash-open', profile });
+    assert.equal(next.crashed, 0);
+    assert.match(next.page, NOT_OPENED);
+    const exchange = await drive('press once, and look', { live: 'crash-open', profile });
+    assert.match(exchange.pages[1], /press 1/, 'the other library is not under suspicion');
+  });
+});
+
+describe('the window that is hidden', () => {
+  it('asks for no pictures, and asks again when it is seen: in place, and by contextBridge', async () => {
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-request-')), 'request');
+    fs.writeFileSync(file, '');
+    const environment = { EXCHANGE_REQUEST: file };
+    assert.deepEqual(await drive('hide the window while it plays', { live: 'request', environment }), [
+      true,
+      false,
+      true,
+      true,
+      false,
+      true,
+    ]);
+    fs.rmSync(path.dirname(file), { recursive: true });
+  });
+});
+
+describe('the window, while 100 MiB are exchanged on another thread and Live plays', () => {
+  it(
+    'answers a click and a key within 50 ms (the median; the slowest is printed)',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('fills') }, async (page) => {
+      await page.evaluate(() => {
+        const delays = /** @type {number[]} */ ([]);
+        Object.assign(globalThis, { delays });
+        for (const type of ['pointerdown', 'keydown'])
+          addEventListener(type, ({ timeStamp }) => delays.push(performance.now() - timeStamp), { capture: true });
+      });
+      await go(page, 'Live');
+      await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+      await go(page, 'Exchange');
+      await page.getByLabel('Buffer').selectOption(String(100 * MiB));
+      await page.getByLabel('On another thread').check();
+      await press(page);
+      await go(page, 'Live');
+      await page.waitForTimeout(100);
+      await page.evaluate(() => {
+        /** @type {any} */ (globalThis).delays.length = 0;
+      });
+      for (let time = 0; time < 12; time += 1) {
+        await page.locator('#canvas').click({ position: { x: 20 + 10 * time, y: 50 } });
+        await page.keyboard.press('Space');
+      }
+      const rate = await textOf(page, 'rate');
+      const delays = /** @type {number[]} */ (await page.evaluate(() => /** @type {any} */ (globalThis).delays));
+      await go(page, 'Exchange');
+      assert.match(await textOf(page, 'call'), /the library is working/, 'all of this was during the exchange');
+      await page.locator('#call', { hasText: 'press 1' }).waitFor();
+      assert.equal(await textOf(page, 'written'), '104,857,600 B');
+      delays.sort((a, b) => a - b);
+      assert.ok(delays.length >= 24);
+      const [median, most] = [delays[delays.length >> 1], delays[delays.length - 1]];
+      console.log(
+        `      input delay: median ${median.toFixed(1)} ms, slowest of ${delays.length} ${most.toFixed(1)} ms, at ${rate} frames a second`,
+      );
+      assert.ok(median < 50, `${median} ms`);
+    }),
+  );
+});
+
+if (process.platform === 'linux') {
+  describe('the Live panel’s figures (measured, not judged: machines differ)', () => {
+    const window = windowForAll();
+    for (const [name, way] of [
+      ['1280 × 720', 'in place'],
+      ['1920 × 1080', 'in place'],
+      ['3840 × 2160 (4K)', 'in place'],
+      ['1920 × 1080', 'by contextBridge'],
+    ]) {
+      it(`${name}, ${way}`, async () => {
+        const { app, page } = window;
+        const id = await app.evaluate(({ BrowserWindow }) =>
+          BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
+        );
+        /** Nanoseconds that the page's main thread has been on the CPU. */
+        const busy = () => Number(fs.readFileSync(`/proc/${id}/task/${id}/schedstat`, 'utf8').split(' ')[0]);
+        await go(page, 'Live');
+        await page.getByLabel('Picture').selectOption(name);
+        await choose(page, way);
+        await page.waitForTimeout(1000);
+        const rates = [];
+        const [started, busyBefore] = [Date.now(), busy()];
+        for (let reading = 0; reading < 8; reading += 1) {
+          await page.waitForTimeout(250);
+          rates.push(Number(await textOf(page, 'rate')));
+        }
+        const share = (busy() - busyBefore) / 1e6 / (Date.now() - started);
+        rates.sort((a, b) => a - b);
+        console.log(
+          `      ${rates[4]} frames a second, main thread on the CPU ${(share * 100).toFixed(0)} % of the time`,
+        );
+        assert.ok(rates[4] > 0);
+      });
+    }
+  });
+}
+
+describe('the panel about this runtime', () => {
+  const window = windowForAll();
+  before(() => go(window.page, 'About this runtime'));
+
+  /** @param {string} what */
+  const here = async (what) => {
+    const row = window.page
+      .getByRole('row')
+      .filter({ has: window.page.getByRole('rowheader', { name: what, exact: true }) });
+    return row.getByRole('cell').first().innerText();
+  };
+
+  it('tells what it runs on', async () => {
+    const versions = await window.app.evaluate(() => process.versions);
+    assert.equal(await here('Electron'), versions.electron);
+    assert.equal(await here('Chromium'), versions.chrome);
+    assert.equal(await here('V8'), versions.v8);
+    assert.equal(await here('Node.js'), versions.node);
+    assert.equal(await here('Node-API'), versions.napi);
+    assert.equal(await here('Inplace Exchange'), require('../package.json').version);
+    assert.match(await here('Default library'), /^native-lib [\d.]+, ABI 1, .*native_lib/);
+    assert.match(await here('Live library'), /^not open: .*live_lib/);
+    assert.equal(await here('Memory cage'), 'on');
+    assert.equal(await here('Context isolation'), 'on');
+    assert.equal(await here('Node in the page'), 'no');
+    assert.equal(await here('Cross-origin isolation'), 'on');
+    assert.equal(await here('Sandbox of the preload'), 'off');
+    for (const row of await window.page.locator('#facts tr').all())
+      assert.match(await row.locator('td').last().innerText(), /\.$/, 'each has a meaning');
+  });
+
+  it('tells of the live library when it is open', async () => {
+    await go(window.page, 'Live');
+    await window.page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+    await go(window.page, 'About this runtime');
+    assert.match(await here('Live library'), /^live-lib [\d.]+, ABI 1, .*live_lib/);
+  });
+
+  it('copies it all', async () => {
+    const { app, page } = window;
+    await page.getByRole('button', { name: 'Copy for a bug report' }).click();
+    await page.locator('#copy-outcome', { hasText: 'Copied.' }).waitFor();
+    const copied = await app.evaluate(({ clipboard }) => clipboard.readText());
+    const rows = await page.locator('#facts tr').count();
+    assert.equal(copied.trimEnd().split('\n').length, rows);
+    assert.match(copied, /^Memory cage: on$/m);
+    assert.match(copied, new RegExp(`^Electron: ${await here('Electron')}$`, 'm'));
+  });
+
+  it('says when it could not, and what to do', async () => {
+    const { app, page } = window;
+    await app.evaluate(({ ipcMain }) => ipcMain.removeHandler('copy'));
+    await page.getByRole('button', { name: 'Copy for a bug report' }).click();
+    await page.locator('#copy-outcome', { hasText: 'Not copied: select the table and copy it.' }).waitFor();
+  });
+});
+
+/** What axe-core finds, of everything that it looks for. @param {Page} page */
+async function violations(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, {
+      resultTypes: ['violations'],
+    });
+    return violations.map(
+      (/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ n) => n.html)}`,
+    );
+  });
+}
+
+describe('the looks of the window', () => {
+  const window = windowForAll();
+
+  const SIZES = [
+    [900, 640],
+    [1920, 1080],
+  ];
+
+  for (const theme of /** @type {const} */ (['light', 'dark'])) {
+    for (const [width, height] of SIZES) {
+      for (const panel of ['Exchange', 'Live', 'About this runtime']) {
+        it(`${panel}, ${theme}, ${width} by ${height}: all in sight, and nothing that axe-core objects to`, async () => {
+          const { app, page } = window;
+          await page.emulateMedia({ colorScheme: theme });
+          await app.evaluate(
+            ({ BrowserWindow }, [width, height]) => BrowserWindow.getAllWindows()[0].setContentSize(width, height),
+            [width, height],
+          );
+          await until(async () => (await page.evaluate(() => innerWidth)) === width);
+          await go(page, panel);
+          if (panel === 'Exchange') {
+            await press(page);
+            await page.locator('#text:visible').waitFor();
+          }
+          const overflow = await page.evaluate(() => {
+            const { scrollWidth, scrollHeight } = document.documentElement;
+            return [scrollWidth - innerWidth, scrollHeight - innerHeight];
+          });
+          assert.deepEqual(overflow, [0, 0], 'the page itself does not scroll');
+          // A table may be longer than the window; what is pressed and what is looked at is not below its edge.
+          const parts = page.locator(
+            '.panel:visible :is(button, select, input, canvas, .result, .plot, .figures):visible',
+          );
+          for (const part of await parts.all()) {
+            const box = await part.boundingBox();
+            assert.ok(box && box.x >= 0 && box.y >= 0, await part.evaluate((element) => element.outerHTML));
+            assert.ok(
+              box.x + box.width <= width && box.y + box.height <= height,
+              await part.evaluate((element) => element.outerHTML),
+            );
+          }
+          assert.deepEqual(await violations(page), []);
+        });
+      }
+    }
+  }
+
+  it('has no violation in hexadecimal', async () => {
+    const { page } = window;
+    for (const theme of /** @type {const} */ (['light', 'dark'])) {
+      await page.emulateMedia({ colorScheme: theme });
+      await go(page, 'Exchange');
+      await press(page);
+      await choose(page, 'Hex');
+      assert.deepEqual(await violations(page), []);
+      await choose(page, 'Text');
+    }
+  });
+
+  it('is used by keyboard alone', async () => {
+    const { page } = window;
+    await page.reload();
+    await page.locator('#exchange:focus').waitFor();
+    const focused = () => page.evaluate(() => document.activeElement?.id ?? '');
+    const order = [];
+    for (let step = 0; step < 5; step += 1) {
+      await page.keyboard.press('Tab');
+      order.push(await focused());
+    }
+    assert.deepEqual(order.slice(0, 1), ['size']);
+    assert.ok(order.includes('another-thread'));
+    for (const element of await page.locator('nav a').all()) {
+      await element.focus();
+      const outline = await element.evaluate((link) => getComputedStyle(link).outlineStyle);
+      assert.equal(outline, 'solid', 'focus is seen');
+    }
+    await page.getByRole('link', { name: 'Live' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Every frame is native.' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Live' }).getAttribute('aria-current'), 'page');
+    await page.getByRole('button', { name: 'Pause' }).focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await textOf(page, 'live-state'), 'Paused');
+  });
+
+  it('comes back to its panel after a reload, with the library’s memory as good as new', async () => {
+    const { page } = window;
+    await go(page, 'Live');
+    await page.reload();
+    await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+    await go(page, 'Exchange');
+    await pressed(page, 1);
+  });
+});
+
+describe('the page’s own script', () => {
+  it('is less than 60 KB', () => {
+    const folder = path.join(import.meta.dirname, '..', 'renderer');
+    const files = fs.readdirSync(folder).filter((name) => name.endsWith('.mjs'));
+    const sum = files.reduce((total, name) => total + fs.statSync(path.join(folder, name)).size, 0);
+    console.log(`      ${sum} bytes in ${files.length} files, as they are written`);
+    assert.ok(sum < 60_000, String(sum));
+  });
+});
