@@ -66,6 +66,8 @@ pub(crate) struct Fluid {
     velocity_before: Vec<[f32; 2]>,
     pressure: Vec<f32>,
     pressure_before: Vec<f32>,
+    /// Of a row of ink.
+    row: Vec<[f32; 2]>,
     /// The divergence, and the curl before that.
     scratch: Vec<f32>,
     pub(crate) ink: Vec<Ink>,
@@ -82,6 +84,7 @@ impl Default for Fluid {
             velocity_before: vec![[0.0; 2]; CELLS],
             pressure: vec![0.0; CELLS],
             pressure_before: vec![0.0; CELLS],
+            row: vec![[0.0; 2]; WIDTH],
             scratch: vec![0.0; CELLS],
             ink: vec![[0.0; 4]; INK_CELLS],
             ink_before: vec![[0.0; 4]; INK_CELLS],
@@ -245,14 +248,22 @@ impl Fluid {
     fn carry_ink(&mut self, seconds: f32, persistence: f32) {
         std::mem::swap(&mut self.ink, &mut self.ink_before);
         let kept = (0.25 + 0.72 * persistence).powf(seconds);
-        for y in 0..INK_HEIGHT {
-            let water_y = (y as f32 + 0.5) / FINER - 0.5;
-            for x in 0..INK_WIDTH {
-                let water_x = (x as f32 + 0.5) / FINER - 0.5;
-                let [across, down] = sample(&self.velocity, [WIDTH, HEIGHT], [water_x, water_y]);
+        let before = &self.ink_before;
+        for (y, row) in self.ink.chunks_exact_mut(INK_WIDTH).enumerate() {
+            // The water that flows through this row of ink: first between two rows, then between two cells.
+            let water_y = ((y as f32 + 0.5) / FINER - 0.5).clamp(0.0, HEIGHT as f32 - 1.001);
+            let top = water_y as i32 as usize;
+            let rows = [top, top + 1].map(|y| &self.velocity[y * WIDTH..][..WIDTH]);
+            for ((speed, above), below) in self.row.iter_mut().zip(rows[0]).zip(rows[1]) {
+                *speed = lerp(*above, *below, water_y - top as f32);
+            }
+            for (x, ink) in row.iter_mut().enumerate() {
+                let water_x = ((x as f32 + 0.5) / FINER - 0.5).clamp(0.0, WIDTH as f32 - 1.001);
+                let left = water_x as i32 as usize;
+                let [a, b] = pair(&self.row[left..]);
+                let [across, down] = lerp(a, b, water_x - left as f32);
                 let from = [x as f32 - across * seconds * FINER, y as f32 - down * seconds * FINER];
-                self.ink[y * INK_WIDTH + x] =
-                    sample(&self.ink_before, [INK_WIDTH, INK_HEIGHT], from).map(|ink| ink * kept);
+                *ink = sample(before, [INK_WIDTH, INK_HEIGHT], from).map(|ink| ink * kept);
             }
         }
     }
@@ -274,14 +285,25 @@ fn sample<const N: usize>(cells: &[[f32; N]], [width, height]: [usize; 2], [x, y
     // not a number, so the casts below cannot miss.
     let x = x.max(0.0).min(width as f32 - 1.001);
     let y = y.max(0.0).min(height as f32 - 1.001);
-    let (left, top) = (x as usize, y as usize);
+    let (left, top) = (x as i32 as usize, y as i32 as usize); // by way of i32, which the processor has an instruction for
     let (across, down) = (x - left as f32, y - top as f32);
     let at = top * width + left;
-    let rows = [&cells[at..at + 2], &cells[at + width..at + width + 2]];
-    std::array::from_fn(|part| {
-        let [above, below] = rows.map(|row| row[0][part] + (row[1][part] - row[0][part]) * across);
-        above + (below - above) * down
-    })
+    let ([above, above_right], [below, below_right]) = (pair(&cells[at..]), pair(&cells[at + width..]));
+    lerp(lerp(above, above_right, across), lerp(below, below_right, across), down)
+}
+
+#[inline(always)]
+fn pair<const N: usize>(cells: &[[f32; N]]) -> [[f32; N]; 2] {
+    [cells[0], cells[1]]
+}
+
+/// Between `a` and `b`.
+#[inline(always)]
+fn lerp<const N: usize>(mut a: [f32; N], b: [f32; N], share: f32) -> [f32; N] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += (b - *a) * share;
+    }
+    a
 }
 
 /// A bell round `place`, of `radius` (both in widths of the grid), given to each cell that it reaches.
