@@ -18,7 +18,7 @@ const PANELS = /** @type {const} */ (['exchange', 'live', 'about']);
 const THEMES = /** @type {const} */ (['light', 'dark']);
 
 /** By then the ink has gone some way. */
-const LIVE_FOR_MS = 7000;
+const LIVE_FOR_MS = 5000;
 
 function parse() {
   try {

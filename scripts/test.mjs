@@ -124,6 +124,7 @@ const STEPS = [
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['page API', mocha(['tests/isolated.test.mjs'])],
   ['window', mocha(['tests/window.test.mjs'])],
+  ['window, panels', mocha(['tests/panels.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['fuzz', () => fuzz()],
   ['packaged', mocha(['tests/packaged.test.mjs'])],

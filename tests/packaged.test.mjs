@@ -1,14 +1,19 @@
 // The app as a packager leaves it: in resources/app.asar, with what the system must load beside it.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import asar from '@electron/asar';
+import { chromium } from 'playwright-core';
+import { own } from '../scripts/children.mjs';
 import { run } from '../scripts/console.mjs';
+import { electronFlags } from '../scripts/electron.mjs';
+import { temporaryProfile } from '../scripts/window.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const folder = path.join(root, 'target', 'packaged');
-const FILES = ['package.json', 'main.js', 'index.js', 'index.html', 'renderer'];
+const FILES = ['package.json', 'main.js', 'index.js', 'index.html', 'renderer', 'node_modules/uplot/dist'];
 
 /** Electron in a folder of its own, under the app's name, with the app in it. */
 async function pack() {
@@ -51,6 +56,41 @@ async function exchangeIn(executable, environment = {}) {
   return JSON.parse(output);
 }
 
+/**
+ * Its window, by the port on which Chromium lets itself be looked at.
+ * @param {string} executable @param {NodeJS.ProcessEnv} environment
+ */
+async function openPackaged(executable, environment) {
+  const profile = `--user-data-dir=${temporaryProfile()}`;
+  const child = own(
+    spawn(executable, [...electronFlags(), profile, '--remote-debugging-port=0'], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+  );
+  let said = '';
+  const address = await new Promise((resolve, reject) => {
+    child.stderr?.on('data', (chunk) => {
+      said += chunk;
+      const [, found] = /DevTools listening on (ws:\S+)/.exec(said) ?? [];
+      if (found) resolve(found);
+    });
+    child.once('close', () => reject(new Error(said)));
+  });
+  const browser = await chromium.connectOverCDP(address);
+  const [context] = browser.contexts();
+  const page = context.pages()[0] ?? (await context.waitForEvent('page'));
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  return {
+    page,
+    async close() {
+      await browser.close();
+      child.kill();
+      await closed;
+    },
+  };
+}
+
 // How a packaged app is laid out differs by system; this is Linux.
 if (process.platform === 'linux') {
   describe('the packaged app', () => {
@@ -70,8 +110,22 @@ if (process.platform === 'linux') {
       assert.match(answer.text, /^Hello from Rust!/);
     });
 
+    it('opens its window, which exchanges and plays, and ignores INPLACE_EXCHANGE_LIVE_LIBRARY', async () => {
+      const { page, close } = await openPackaged(packed.executable, {
+        INPLACE_EXCHANGE_LIVE_LIBRARY: '/no-such-folder/library.so',
+      });
+      try {
+        await page.getByRole('button', { name: 'Exchange Data', disabled: false }).click();
+        await page.locator('#text', { hasText: 'Hello from Rust!' }).waitFor();
+        await page.getByRole('link', { name: 'Live' }).click();
+        await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+      } finally {
+        await close();
+      }
+    });
+
     it('says where it looked when the library was not unpacked', async () => {
-      const [library] = packed.native.filter((name) => name.endsWith('.so'));
+      const library = 'libnative_lib.so';
       const unpacked = path.join(packed.resources, 'app.asar.unpacked', library);
       fs.renameSync(unpacked, `${unpacked}.away`);
       const answer = await exchangeIn(packed.executable);

@@ -650,19 +650,19 @@ if (process.platform === 'linux') {
         await go(page, 'Live');
         await page.getByLabel('Picture').selectOption(name);
         await choose(page, way);
-        await page.waitForTimeout(1000);
+        await page.waitForTimeout(500);
         const rates = [];
         const [started, busyBefore] = [Date.now(), busy()];
-        for (let reading = 0; reading < 8; reading += 1) {
+        for (let reading = 0; reading < 5; reading += 1) {
           await page.waitForTimeout(250);
           rates.push(Number(await textOf(page, 'rate')));
         }
         const share = (busy() - busyBefore) / 1e6 / (Date.now() - started);
         rates.sort((a, b) => a - b);
         console.log(
-          `      ${rates[4]} frames a second, main thread on the CPU ${(share * 100).toFixed(0)} % of the time`,
+          `      ${rates[2]} frames a second, main thread on the CPU ${(share * 100).toFixed(0)} % of the time`,
         );
-        assert.ok(rates[4] > 0);
+        assert.ok(rates[2] > 0);
       });
     }
   });

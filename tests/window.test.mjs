@@ -325,10 +325,11 @@ describe('the window with a library that crashes', () => {
   });
 
   it('comes back when the process ends during the very first load, whenever that is', async () => {
-    for (const endAfterMs of [40, 70, 100, 130]) {
+    const ends = [40, 70, 100, 130].map(async (endAfterMs) => {
       const { page } = await drive('be ended during the first load', { endAfterMs });
       assert.match(page, /press 1/, `${endAfterMs} ms: exchanges go on`);
-    }
+    });
+    await Promise.all(ends);
   });
 
   it('gives up when the page that says so crashes as well', async () => {
@@ -385,11 +386,16 @@ describe('the window with a library that takes a second', () => {
 });
 
 describe('the window with a library that never returns', () => {
+  /** Mostly waiting, so both at once. @type {Map<string, ReturnType<typeof drive>>} */
+  const reloads = new Map();
+  before(() => {
+    for (const thread of ['another', 'the main'])
+      reloads.set(thread, drive(`reload while it blocks on ${thread} thread`, { library: 'blocks' }));
+    return Promise.allSettled(reloads.values());
+  });
   for (const thread of ['another', 'the main']) {
     it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
-      const { took, otherProcess, page } = await drive(`reload while it blocks on ${thread} thread`, {
-        library: 'blocks',
-      });
+      const { took, otherProcess, page } = await reloads.get(thread);
       assert.ok(took > 4900 && took < 8000, `${took} ms`);
       assert.equal(otherProcess, true);
       assert.match(page, /started again/);
