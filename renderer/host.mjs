@@ -17,17 +17,26 @@ export const chosen = (name) =>
 
 /** @type {Set<string>} */
 const opened = new Set();
+/** @type {Map<string, Promise<void>>} */
+const beingOpened = new Map();
 
 /** Whether an exchange with it has succeeded on this page. @param {string} library */
 export const isOpen = (library) => opened.has(library);
 
 /**
- * Makes a library's first exchange, which opens it. The main process is told before: should this page's process not
- * survive it, the library is not opened again unasked.
+ * Makes a library's first exchange, which opens it; once at a time, whoever asks. The main process is told before: should
+ * this page's process not survive it, the library is not opened again unasked.
  * @param {'default' | 'live'} library @param {() => Promise<unknown>} first
  */
 export async function open(library, first) {
   if (opened.has(library)) return;
+  const opening = beingOpened.get(library) ?? openNow(library, first);
+  beingOpened.set(library, opening);
+  await opening.finally(() => beingOpened.delete(library));
+}
+
+/** @param {'default' | 'live'} library @param {() => Promise<unknown>} first */
+async function openNow(library, first) {
   await host.opening(library);
   try {
     await first();

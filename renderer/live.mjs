@@ -31,6 +31,8 @@ const JETS = 2;
 const MOST_ZOOM = 8;
 
 const READ_EVERY_MS = 250;
+/** A picture that takes longer than this is said to be waited for. */
+const NOTICED_MS = 1000;
 const INK_BY_KEY_FRAMES = 20;
 
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas'));
@@ -157,10 +159,10 @@ let recycle = () => {};
 /** Plays or stops, as it should. A window that is hidden has nothing to show. */
 function update() {
   const should = wanted && entered && !document.hidden;
-  if (should && !playing) run();
-  else if (!should && playing) stop();
   play.textContent = wanted ? 'Pause' : 'Play';
   byId('live-state').textContent = wanted ? '' : 'Paused';
+  if (should && !playing) run();
+  else if (!should && playing) stop();
 }
 
 function stop() {
@@ -243,7 +245,9 @@ async function* byBridge(byteLength, request, signal) {
   const ask = () => {
     const asked = new Uint8Array(REQUEST_BYTES);
     request(asked);
-    return host.picture(asked, byteLength);
+    /** @type {ReturnType<typeof host.picture>} */
+    const answer = host.picture(asked, byteLength);
+    return answer.catch((problem) => ({ picture: undefined, problem }));
   };
   const asked = Array.from({ length: DEPTH }, ask);
   while (!signal.aborted) {
@@ -274,6 +278,9 @@ const plot = new Plot(byId('plot'));
 
 const readings = {
   drawnAt: 0,
+  heardAt: 0,
+  /** Whether the page says that it waits. */
+  waits: false,
   /** Milliseconds between frames, and until the page has heard of one. */
   frames: /** @type {number[]} */ ([]),
   lags: /** @type {number[]} */ ([]),
@@ -282,7 +289,8 @@ const readings = {
 
   /** Nothing that was before is counted. */
   reset() {
-    Object.assign(this, { drawnAt: 0, frames: [], lags: [], bytes: 0, since: performance.now() });
+    const now = performance.now();
+    Object.assign(this, { drawnAt: 0, heardAt: now, waits: false, frames: [], lags: [], bytes: 0, since: now });
   },
 
   /** @param {number} at @param {number} length */
@@ -293,6 +301,9 @@ const readings = {
       this.bytes += length;
     }
     this.drawnAt = at;
+    this.heardAt = performance.now();
+    if (this.waits) byId('live-state').textContent = '';
+    this.waits = false;
   },
 
   show() {
@@ -305,6 +316,10 @@ const readings = {
       byId('rate').textContent = rate.toFixed(0);
       byId('throughput').textContent = `${short(megabytes)} MB/s`;
       byId('lag').textContent = duration(lags[lags.length - 1]);
+    } else if (isOpen('live') && performance.now() - this.heardAt > NOTICED_MS) {
+      this.waits = true;
+      byId('live-state').textContent = 'Waiting for the library …';
+      byId('rate').textContent = '0';
     }
     Object.assign(this, { frames: [], lags: [], bytes: 0, since: performance.now() });
   },
@@ -322,10 +337,13 @@ for (const input of [resolution, ...document.querySelectorAll('input[name=way]')
   input.addEventListener('change', again);
 document.addEventListener('visibilitychange', update);
 
-/** @param {{ title: string, text: string } | undefined} news why it does not play unasked */
-export function panel(news) {
+/**
+ * @param {{ title: string, text: string } | undefined} news what is shown first
+ * @param {boolean} mayOpen whether the library is opened unasked
+ */
+export function panel(news, mayOpen) {
+  if (news || !mayOpen) wanted = false;
   if (news) {
-    wanted = false;
     showError('live-error', { code: news.title, message: news.text });
   }
   return {

@@ -8,7 +8,7 @@ import { byId, host } from './host.mjs';
 /** @type {Record<string, () => Promise<Panel>>} what else is loaded when it is first looked at */
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
-  live: async () => (await import('./live.mjs')).panel(news.live),
+  live: async () => (await import('./live.mjs')).panel(news.live, !suspects.includes('live')),
   about: async () => (await import('./about.mjs')).panel(),
 };
 /** @type {Map<string, Promise<Panel>>} */

@@ -23,7 +23,10 @@ function libraryPath(name, file) {
 
 const libraries = { default: libraryPath('default', 'native_lib'), live: libraryPath('live', 'live_lib') };
 
-/** Writes where the memory is into its first eight bytes: what the page shows as proof. */
+/**
+ * Writes where the memory is into its first eight bytes: what the page shows as proof. SECURITY: an address helps an
+ * attacker, so this is for a page that runs no script but its own.
+ */
 const address = {
   /** @param {Uint8Array | Uint8ClampedArray} bytes */
   exchangeDataInPlace(bytes) {

@@ -39,6 +39,7 @@ const NATIVE = {
   'nap-open': misbehaves({ OPEN: '1', DOES: 'nap' }),
   'nap-second': misbehaves({ CALL: '2', DOES: 'nap' }),
   'wait-first': misbehaves({ CALL: '1', DOES: 'wait' }),
+  'wait-second': misbehaves({ CALL: '2', DOES: 'wait' }),
   blocks: { source: `${LIBRARIES}/blocks.c` },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },

@@ -41,15 +41,17 @@ const check = (program, args) => async () => {
  * @param {string} program @param {string[]} args
  * @param {{ passed: RegExp, failed: RegExp }} counts
  * @param {NodeJS.ProcessEnv} [extra]
+ * @param {boolean} [alone] whether its output is shown as it comes, and not when it is all there
  * @returns {Promise<Count>}
  */
-async function suite(program, args, counts, extra = {}) {
+async function suite(program, args, counts, extra = {}, alone = true) {
   const { status, output } = await run(program, args, {
     cwd: root,
-    tee: true,
+    tee: alone,
     limitMs: LIMIT_MS,
     env: { ...environment, ...extra },
   });
+  if (!alone) process.stdout.write(output);
   const sum = (/** @type {RegExp} */ pattern) =>
     [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
   const count = { passed: sum(counts.passed), failed: sum(counts.failed) };
@@ -62,8 +64,8 @@ const CARGO = { passed: /^test result: .* (\d+) passed/gm, failed: /^test result
 const MOCHA = { passed: /^ +(\d+) passing/gm, failed: /^ +(\d+) failing/gm };
 
 /** @param {string[]} files @param {NodeJS.ProcessEnv} [extra] */
-const mocha = (files, extra) => () =>
-  suite(process.execPath, [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files], MOCHA, extra);
+const mocha = (files, extra) => (/** @type {boolean} */ alone) =>
+  suite(process.execPath, [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files], MOCHA, extra, alone);
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
@@ -101,7 +103,11 @@ const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 const FIXTURES_STEP = 'fixtures';
 const NEEDS_FIXTURES = /^(addon|identity),|^life|^page|^window|^rust tests/;
 
-/** @type {[string, () => Promise<Count>][]} */
+/** @typedef {(alone: boolean) => Promise<Count>} Step */
+
+// In their order. One whose name begins with that of the step before, and a colon, is made beside it: both wait for most
+// of their time.
+/** @type {[string, Step][]} */
 const STEPS = [
   ['rustfmt', check('cargo', ['fmt', '--all', '--check'])],
   ['clippy', check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings'])],
@@ -124,7 +130,8 @@ const STEPS = [
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['page API', mocha(['tests/isolated.test.mjs'])],
   ['window', mocha(['tests/window.test.mjs'])],
-  ['window, panels', mocha(['tests/panels.test.mjs'])],
+  ['window: panels', mocha(['tests/panels.test.mjs'])],
+  ['window, figures', mocha(['tests/figures.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['fuzz', () => fuzz()],
   ['packaged', mocha(['tests/packaged.test.mjs'])],
@@ -161,16 +168,24 @@ await command(async () => {
   const display = await openDisplay();
   environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
   const total = { passed: 0, failed: 0 };
+  /** @type {string[]} */
   const failures = [];
   try {
-    for (const [name, step] of steps) {
+    /** @param {[string, Step]} step @param {boolean} alone */
+    const carryOut = async ([name, step], alone) => {
       const started = Date.now();
       say(`${name} ...`);
-      const { passed, failed } = await step().catch(brokenStep);
+      const { passed, failed } = await step(alone).catch(brokenStep);
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
       say(`${name}: ${passed} passed, ${failed} failed, ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    };
+    const left = [...steps];
+    for (let next = left.shift(); next; next = left.shift()) {
+      const goesBeside = left[0]?.[0].startsWith(`${next[0]}: `);
+      const together = goesBeside ? [next, ...left.splice(0, 1)] : [next];
+      await Promise.all(together.map((step) => carryOut(step, together.length === 1)));
     }
   } finally {
     await display.close();

@@ -417,23 +417,3 @@ describe('the window with a library that never returns', () => {
     });
   }
 });
-
-describe('the start', () => {
-  it('has the button ready (measured, not judged: machines differ)', async () => {
-    const { app, page } = await openWindow();
-    try {
-      const created = await app.evaluate(() => process.getCreationTime() ?? Number.NaN);
-      await page.getByRole('button', { name: 'Exchange Data', disabled: false }).waitFor();
-      const usable = await page.evaluate(
-        () => performance.timeOrigin + performance.getEntriesByName('usable')[0].startTime,
-      );
-      assert.ok(usable > created);
-      const version = await app.evaluate(() => process.versions.electron);
-      console.log(
-        `      Electron ${version}: button usable ${Math.round(usable - created)} ms after its process started`,
-      );
-    } finally {
-      await app.close();
-    }
-  });
-});

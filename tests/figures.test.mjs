@@ -1,0 +1,122 @@
+// How quick the window is. Machines differ, so the figures are printed, and what is judged is generous.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { openWindow } from '../scripts/window.mjs';
+import { choose, go, inWindow, press, textOf, windowForAll } from './window.mjs';
+
+const require = createRequire(import.meta.url);
+const { fixtureLibrary } = require('./fixtures.js');
+
+const MiB = 1024 * 1024;
+
+describe('the start', () => {
+  it('has the button ready (measured, not judged: machines differ)', async () => {
+    const { app, page } = await openWindow();
+    try {
+      const created = await app.evaluate(() => process.getCreationTime() ?? Number.NaN);
+      await page.getByRole('button', { name: 'Exchange Data', disabled: false }).waitFor();
+      const usable = await page.evaluate(
+        () => performance.timeOrigin + performance.getEntriesByName('usable')[0].startTime,
+      );
+      assert.ok(usable > created);
+      const version = await app.evaluate(() => process.versions.electron);
+      console.log(
+        `      Electron ${version}: button usable ${Math.round(usable - created)} ms after its process started`,
+      );
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('the window, while 100 MiB are exchanged on another thread and Live plays', () => {
+  it(
+    'answers a click and a key within 50 ms (the median; the slowest is printed)',
+    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('fills') }, async (page) => {
+      await page.evaluate(() => {
+        const delays = /** @type {number[]} */ ([]);
+        Object.assign(globalThis, { delays });
+        for (const type of ['pointerdown', 'keydown'])
+          addEventListener(type, ({ timeStamp }) => delays.push(performance.now() - timeStamp), { capture: true });
+      });
+      await go(page, 'Live');
+      await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+      await go(page, 'Exchange');
+      await page.getByLabel('Buffer').selectOption(String(100 * MiB));
+      await page.getByLabel('On another thread').check();
+      await press(page);
+      await go(page, 'Live');
+      await page.waitForTimeout(100);
+      await page.evaluate(() => {
+        /** @type {any} */ (globalThis).delays.length = 0;
+      });
+      for (let time = 0; time < 12; time += 1) {
+        await page.locator('#canvas').click({ position: { x: 20 + 10 * time, y: 50 } });
+        await page.keyboard.press('Space');
+      }
+      const rate = await textOf(page, 'rate');
+      const delays = /** @type {number[]} */ (await page.evaluate(() => /** @type {any} */ (globalThis).delays));
+      await go(page, 'Exchange');
+      assert.match(await textOf(page, 'call'), /the library is working/, 'all of this was during the exchange');
+      await page.locator('#call', { hasText: 'press 1' }).waitFor();
+      assert.equal(await textOf(page, 'written'), '104,857,600 B');
+      delays.sort((a, b) => a - b);
+      assert.ok(delays.length >= 24);
+      const [median, most] = [delays[delays.length >> 1], delays[delays.length - 1]];
+      console.log(
+        `      input delay: median ${median.toFixed(1)} ms, slowest of ${delays.length} ${most.toFixed(1)} ms, at ${rate} frames a second`,
+      );
+      assert.ok(median < 50, `${median} ms`);
+    }),
+  );
+});
+
+if (process.platform === 'linux') {
+  describe('the Live panel’s figures (measured, not judged: machines differ)', () => {
+    const window = windowForAll();
+    for (const [name, way] of [
+      ['1280 × 720', 'in place'],
+      ['1920 × 1080', 'in place'],
+      ['3840 × 2160 (4K)', 'in place'],
+      ['1920 × 1080', 'by contextBridge'],
+    ]) {
+      it(`${name}, ${way}`, async () => {
+        const { app, page } = window;
+        const id = await app.evaluate(({ BrowserWindow }) =>
+          BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
+        );
+        /** Nanoseconds that the page's main thread has been on the CPU. */
+        const busy = () => Number(fs.readFileSync(`/proc/${id}/task/${id}/schedstat`, 'utf8').split(' ')[0]);
+        await go(page, 'Live');
+        await page.getByLabel('Picture').selectOption(name);
+        await choose(page, way);
+        await page.waitForTimeout(500);
+        const rates = [];
+        const [started, busyBefore] = [Date.now(), busy()];
+        for (let reading = 0; reading < 5; reading += 1) {
+          await page.waitForTimeout(250);
+          rates.push(Number(await textOf(page, 'rate')));
+        }
+        const share = (busy() - busyBefore) / 1e6 / (Date.now() - started);
+        rates.sort((a, b) => a - b);
+        console.log(
+          `      ${rates[2]} frames a second, main thread on the CPU ${(share * 100).toFixed(0)} % of the time`,
+        );
+        assert.ok(rates[2] > 0);
+      });
+    }
+  });
+}
+
+describe('the page’s own script', () => {
+  it('is less than 60 KB', () => {
+    const folder = path.join(import.meta.dirname, '..', 'renderer');
+    const files = fs.readdirSync(folder).filter((name) => name.endsWith('.mjs'));
+    const sum = files.reduce((total, name) => total + fs.statSync(path.join(folder, name)).size, 0);
+    console.log(`      ${sum} bytes in ${files.length} files, as they are written`);
+    assert.ok(sum < 60_000, String(sum));
+  });
+});
