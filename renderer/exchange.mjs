@@ -217,9 +217,7 @@ function show({ length, times, before, after }) {
   byId('time').textContent = took;
   byId('call').textContent = `press ${whole(presses)}${times.length > 1 ? `, median of ${times.length}` : ''}`;
   byId('copied').textContent = copied;
-  const at = (/** @type {bigint} */ address) => `0x${address.toString(16)}`;
-  byId('addresses').textContent =
-    before === after ? `at ${at(before)}, before and after` : `from ${at(before)} to ${at(after)}`;
+  byId('addresses').textContent = `0x${before.toString(16)} before\n0x${after.toString(16)} after`;
   byId('announcement').textContent =
     `Press ${presses}: ${whole(length)} bytes written, ${copied} copied, there and back in ${took}.`;
 }

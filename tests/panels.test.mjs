@@ -55,7 +55,7 @@ describe('the Exchange panel', () => {
         assert.equal(await textOf(page, 'lent'), `${number(grown)} B`);
         assert.match(await textOf(page, 'time'), /^[\d.]+ (µs|ms)$/);
         assert.equal(await textOf(page, 'copied'), '0');
-        assert.match(await textOf(page, 'addresses'), /^at 0x[0-9a-f]{6,}, before and after$/);
+        assert.match(await textOf(page, 'addresses'), /^(0x[0-9a-f]{6,}) before\n\1 after$/);
         assert.match(await textOf(page, 'text'), /^Hello from Rust! native-lib/);
         assert.match(
           String(await page.locator('#announcement').textContent()),
@@ -201,7 +201,7 @@ describe('the Exchange panel, of other libraries', () => {
       assert.match(rows[2], /^00000020(a5 ){8} (a5 ){8}·{16}$/);
       // The library has written where it saw the memory.
       const hex = rows[0].slice(8, 32).trim().split(' ').reverse().join('').replace(/^0+/, '');
-      assert.equal(await textOf(page, 'addresses'), `at 0x${hex}, before and after`);
+      assert.equal(await textOf(page, 'addresses'), `0x${hex} before\n0x${hex} after`);
     }),
   );
 
