@@ -160,6 +160,7 @@ let recycle = () => {};
 function update() {
   const should = wanted && entered && !document.hidden;
   play.textContent = wanted ? 'Pause' : 'Play';
+  play.disabled = false;
   byId('live-state').textContent = wanted ? '' : 'Paused';
   if (should && !playing) run();
   else if (!should && playing) stop();

@@ -288,8 +288,8 @@ describe('the Live panel', () => {
     const { page } = window;
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.reload();
-    await page.getByRole('button', { name: 'Play' }).waitFor();
-    assert.equal(await textOf(page, 'live-state'), 'Paused');
+    await go(page, 'Live');
+    await page.locator('#live-state', { hasText: 'Paused' }).waitFor();
     await page.waitForTimeout(500);
     assert.equal(await textOf(page, 'rate'), '–');
     await page.getByRole('button', { name: 'Play' }).click();
