@@ -256,6 +256,10 @@ function watchOver(window) {
   webContents.on('did-start-navigation', ({ isMainFrame, isSameDocument }) => {
     if (alive && isMainFrame && !isSameDocument) start();
   });
+  // The page before has ended as it should, whatever it was opening.
+  webContents.on('did-navigate', () => {
+    for (const library of opening) setOpening(library, false);
+  });
   webContents.on('dom-ready', () => {
     stop();
     alive = webContents.getURL() !== STOPPED;
@@ -273,15 +277,17 @@ function watchOver(window) {
   webContents.on('render-process-gone', (_event, { reason }) => {
     stop();
     alive = false;
-    const [whileOpening] = opening;
-    if (whileOpening) suspects.add(whileOpening);
-    opening.clear(); // and the file stays
+    const whileOpening = [...opening];
+    opening.clear(); // and the files stay
+    for (const library of whileOpening) suspects.add(library);
     if (closing || webContents.getURL() === STOPPED) {
       window.destroy();
       return;
     }
-    const then = whileOpening ? ` The library was being opened. ${notOpened(whileOpening)}` : '';
-    say(panel(), `The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`, then);
+    const text = `The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`;
+    if (whileOpening.length === 0) say(panel(), text);
+    for (const library of whileOpening)
+      say(LIBRARIES[library].panel, text, ` The library was being opened. ${notOpened(library)}`);
     const now = Date.now();
     ends = [...ends.filter((time) => now - time < ENDS_WITHIN_MS), now];
     const stopped = ends.length >= ENDS;
@@ -291,7 +297,8 @@ function watchOver(window) {
     }
     // In a task of its own, and not beside a load that has outlived the process: two pages that come to one new process
     // leave it without Node's event loop (Electron 33).
-    const again = `${PAGE}#/${panel()}`;
+    const toldOn = whileOpening.map((library) => LIBRARIES[library].panel);
+    const again = `${PAGE}#/${toldOn.length === 0 || toldOn.includes(panel()) ? panel() : toldOn[0]}`;
     setTimeout(() => {
       if (window.isDestroyed() || (webContents.isLoadingMainFrame() && !stopped)) return;
       window.loadURL(stopped ? STOPPED : again);

@@ -32,9 +32,12 @@ const QUICK_MS = 5;
 /** As much of a message as is shown as text. */
 const SHOWN_BYTES = 64 * KiB;
 
+const OWN = byId('grown').textContent;
+const STAYS = byId('addresses').textContent;
+
 const button = /** @type {HTMLButtonElement} */ (byId('exchange'));
 const size = /** @type {HTMLSelectElement} */ (byId('size'));
-const anotherThread = inputById('another-thread');
+const onWorker = inputById('worker-thread');
 const hex = new HexView(byId('hex'));
 
 /** The size for which the memory was allocated. It has grown if the library asked for more. */
@@ -48,8 +51,15 @@ let offersCancel = false;
 
 byId('exchange-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (offersCancel) running?.abort();
-  else if (!running) work('the library is working', press);
+  if (!running) work('the library is working', press);
+  else if (offersCancel) cancel(running);
+});
+// One exchange for a double click, and for a key that is held: what comes after is not meant for Cancel.
+button.addEventListener('click', (event) => {
+  if (event.detail > 1) event.preventDefault();
+});
+button.addEventListener('keydown', (event) => {
+  if (event.repeat) event.preventDefault();
 });
 for (const choice of document.querySelectorAll('input[name=view]')) choice.addEventListener('change', showView);
 
@@ -61,8 +71,11 @@ export async function start(news, mayOpen) {
   if (news) fail({ code: news.title, message: news.text });
   if (mayOpen) await work('the library is being opened', openEarly);
   offer('Exchange Data');
-  button.focus();
+  if (document.activeElement === document.body) button.focus();
 }
+
+/** What the page says of what is being done. */
+let doing = '';
 
 /**
  * Does it. Once that takes a while, the page says so, and it can be cancelled.
@@ -70,33 +83,37 @@ export async function start(news, mayOpen) {
  */
 async function work(what, action) {
   running = new AbortController();
+  const { signal } = running;
+  doing = what;
   const started = performance.now();
   const clock = setInterval(() => {
     byId('time').textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-    byId('call').textContent = what;
+    byId('call').textContent = doing;
+    if (!offersCancel) announce(`After a moment still: ${what}. Press again to cancel.`);
     offer('Cancel');
   }, NOTICED_MS);
-  setBusy(true);
+  hex.away();
   try {
-    await action(running.signal);
+    await action(signal);
   } catch (error) {
-    fail(error);
+    if (signal.aborted) hint('Cancelled. The memory is the page’s again.');
+    else fail(error);
     for (const id of ['written', 'lent', 'time', 'copied']) byId(id).textContent = '–';
-    byId('call').textContent = 'failed';
-    byId('addresses').textContent = 'its address, before and after';
+    byId('call').textContent = signal.aborted ? 'cancelled' : 'failed';
+    byId('grown').textContent = OWN;
+    byId('addresses').textContent = STAYS;
   } finally {
     clearInterval(clock);
     running = undefined;
-    setBusy(false);
     offer('Exchange Data');
   }
 }
 
-/** What is chosen is not changed while it is exchanged. @param {boolean} busy */
-function setBusy(busy) {
-  /** @type {NodeListOf<HTMLInputElement>} */
-  const asked = document.querySelectorAll('input[name=ask]');
-  for (const input of [size, anotherThread, ...asked]) input.disabled = busy;
+/** @param {AbortController} exchange */
+function cancel(exchange) {
+  exchange.abort();
+  doing = 'asked to stop; if the library does not, reload the window (Ctrl+R)';
+  announce('Asked to stop.');
 }
 
 /** @param {'Exchange Data' | 'Cancel'} what the button does when it is pressed next */
@@ -106,27 +123,26 @@ function offer(what) {
   button.disabled = false;
 }
 
+/** To those who do not see it. @param {string} text */
+function announce(text) {
+  byId('announcement').textContent = text;
+}
+
 /** The first exchange, before the first press: that one then shows what a call takes. @param {AbortSignal} signal */
 async function openEarly(signal) {
-  try {
-    await open('default', () => lend({ signal }));
-  } catch (error) {
-    if (signal.aborted) throw error;
-    // Otherwise the first press shows what is wrong.
-  }
+  await open('default', () => fitting({ signal }));
   byId('time').textContent = '–';
   byId('call').textContent = 'press the button';
 }
 
 /** @param {AbortSignal} signal */
 async function press(signal) {
-  const thread = anotherThread.checked ? 'worker' : 'main';
+  const thread = onWorker.checked ? 'worker' : 'main';
   const fill = chosen('ask') === 'fill';
   const length = Number(size.value);
   if (length !== chosenSize) {
     memory = allocate(length).buffer;
     chosenSize = length;
-    byId('grown').textContent = 'the page’s own memory';
   }
   await open('default', () => fitting({ signal })); // on another thread, where it can be cancelled
   const before = await addressNow();
@@ -152,14 +168,16 @@ async function fitting(options, fill) {
   } catch (error) {
     const { code, required } = /** @type {{ code?: string, required?: number }} */ (error);
     if (code !== 'ERR_BUFFER_TOO_SMALL' || required === undefined) throw error;
-    if (required > MOST_BYTES) {
-      const { message } = /** @type {Error} */ (error);
-      throw { code, message: `${message} This window lends ${bytes(MOST_BYTES)} at most.` };
-    }
-    byId('grown').textContent = `grown from ${bytes(memory.byteLength)}: too small`;
+    if (required > MOST_BYTES)
+      throw { code, message: `The message needs ${bytes(required)}. This window lends ${bytes(MOST_BYTES)} at most.` };
     memory = allocate(required).buffer;
-    const movedTo = await addressNow();
-    return { ...(await lend(options, fill)), movedTo };
+    try {
+      const movedTo = await addressNow();
+      return { ...(await lend(options, fill)), movedTo };
+    } catch (error) {
+      memory = allocate(chosenSize).buffer; // the next press begins anew
+      throw error;
+    }
   }
 }
 
@@ -203,24 +221,31 @@ function show({ length, times, before, after }) {
   const text = new TextDecoder().decode(new Uint8Array(memory, 0, Math.min(length, SHOWN_BYTES)).slice(), {
     stream: cut,
   });
-  byId('text').textContent = text.replaceAll('\0', '␀') + (cut ? ` … (${bytes(SHOWN_BYTES)} of ${bytes(length)})` : '');
+  byId('text').textContent = legible(text) + (cut ? ` … (${bytes(SHOWN_BYTES)} of ${bytes(length)})` : '');
   hex.show(new Uint8Array(memory, 0, length));
   byId('error').hidden = true;
   byId('hint').hidden = true;
-  showView();
+  if (length > 0) showView();
+  else hint('The library wrote nothing.');
 
   presses += 1;
   const took = duration(median(times));
-  const copied = before === after ? '0' : whole(length);
+  const copied = bytes(before === after ? 0 : length);
+  byId('copied').parentElement?.toggleAttribute('data-moved', before !== after);
   byId('written').textContent = bytes(length);
   byId('lent').textContent = bytes(memory.byteLength);
+  byId('grown').textContent = memory.byteLength === chosenSize ? OWN : `${bytes(chosenSize)} was too small for it`;
   byId('time').textContent = took;
-  byId('call').textContent = `press ${whole(presses)}${times.length > 1 ? `, median of ${times.length}` : ''}`;
+  byId('call').textContent =
+    `press ${whole(presses)}${times.length > 1 ? `: median of ${times.length} exchanges` : ''}`;
   byId('copied').textContent = copied;
   byId('addresses').textContent = `0x${before.toString(16)} before\n0x${after.toString(16)} after`;
-  byId('announcement').textContent =
-    `Press ${presses}: ${whole(length)} bytes written, ${copied} copied, there and back in ${took}.`;
+  announce(`Press ${presses}: ${bytes(length)} written, ${copied} copied, round trip ${took}.`);
 }
+
+/** Zero bytes have no picture of their own. @param {string} text */
+const legible = (text) =>
+  text.replace(/\0+/g, ({ length }) => (length < 4 ? '·'.repeat(length) : `⟨${whole(length)} zero bytes⟩`));
 
 function showView() {
   if (!byId('hint').hidden || !byId('error').hidden) return;
@@ -230,8 +255,16 @@ function showView() {
   if (view === 'hex') hex.draw();
 }
 
+/** @param {string} text instead of a result */
+function hint(text) {
+  byId('hint').textContent = text;
+  byId('hint').hidden = false;
+  announce(text);
+  for (const id of ['error', 'text', 'hex']) byId(id).hidden = true;
+}
+
 /** @param {unknown} error */
 function fail(error) {
-  showError('error', error);
+  showError('error', error, 'default');
   for (const id of ['hint', 'text', 'hex']) byId(id).hidden = true;
 }

@@ -28,6 +28,7 @@ export class HexView {
   #bytes = /** @type {Uint8Array} */ (new Uint8Array());
   /** What is in sight, in pixels of rows that could all be there. */
   #top = 0;
+  #isAway = true;
   /** Where the scroll bar was put, so that being there is not taken for being moved. */
   #barTop = 0;
 
@@ -43,14 +44,15 @@ export class HexView {
     new ResizeObserver(() => this.draw()).observe(container);
   }
 
-  /** Memory that is lent is not there: what was in sight stays, and does not move. */
-  get #isAway() {
-    return this.#bytes.length === 0;
+  /** The memory is lent: what is in sight stays, and does not move, until bytes are shown again. */
+  away() {
+    this.#isAway = true;
   }
 
   /** @param {Uint8Array} bytes */
   show(bytes) {
     this.#bytes = bytes;
+    this.#isAway = false;
     this.#height.setAttribute('aria-rowcount', String(this.#rows));
     this.#height.style.height = `${Math.min(this.#fullPx, MOST_PX)}px`;
     this.#window.replaceChildren();
@@ -98,12 +100,13 @@ export class HexView {
       ArrowUp: this.#top - ROW_PX,
       PageDown: this.#top + page,
       PageUp: this.#top - page,
+      ' ': this.#top + (event.shiftKey ? -page : page),
       Home: 0,
       End: this.#lowest,
     }[event.key];
-    if (to === undefined || this.#isAway) return;
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    this.#moveTo(to);
+    if (!this.#isAway) this.#moveTo(to);
   }
 
   /** @param {number} top */

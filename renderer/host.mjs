@@ -5,6 +5,13 @@ import { connect } from './connect.mjs';
 export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
 export const { exchange, allocate, frames } = connect();
 
+// SECURITY: this page may start one worker. The policy is made here, before anybody else could, and is not kept.
+const { trustedTypes } = /** @type {any} */ (globalThis);
+/** The script of that worker. */
+export const drawScript = trustedTypes
+  .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/draw.mjs' })
+  .createScriptURL('');
+
 /** @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -41,21 +48,34 @@ async function openNow(library, first) {
   try {
     await first();
     opened.add(library);
+  } catch (error) {
+    notOpened.set(library, /** @type {{ code?: string }} */ (error).code ?? 'ERR_ADDON');
+    throw error;
   } finally {
     await host.opened(library);
   }
 }
 
+/** By library, the code of what kept it from being opened. @type {Map<string, string>} */
+export const notOpened = new Map();
+
 /**
  * Shows what went wrong, beside what went wrong.
  * @param {string} place @param {unknown} error
+ * @param {'default' | 'live'} library where a variable named it, that is said when it could not be loaded
  */
-export function showError(place, error) {
+export function showError(place, error, library) {
   const { code = 'ERR_ADDON', message } = /** @type {{ code?: string, message: string }} */ (error);
+  const variable = LOADING.includes(code) ? host.runtime.named[library] : undefined;
   byId(`${place}-code`).textContent = code;
-  byId(`${place}-message`).textContent = message;
+  byId(`${place}-message`).textContent = variable
+    ? `${message} It is what ${variable} names: an absolute path is expected there.`
+    : message;
   byId(place).hidden = false;
 }
+
+/** What can be wrong with a library's file, or the name of it. */
+const LOADING = ['PATH', 'NOT_FOUND', 'LOAD', 'SYMBOL', 'ABI'].map((what) => `ERR_LIBRARY_${what}`);
 
 const integer = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });

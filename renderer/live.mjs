@@ -5,6 +5,7 @@ import {
   byId,
   bytes,
   chosen,
+  drawScript,
   duration,
   exchange,
   frames,
@@ -31,18 +32,17 @@ const JETS = 2;
 const MOST_ZOOM = 8;
 
 const READ_EVERY_MS = 250;
+/** Over how long. */
+const READ_OVER_MS = 1000;
 /** A picture that takes longer than this is said to be waited for. */
-const NOTICED_MS = 1000;
+const NOTICED_MS = 2000;
 const INK_BY_KEY_FRAMES = 20;
 
 const canvas = /** @type {HTMLCanvasElement} */ (byId('canvas'));
 const resolution = /** @type {HTMLSelectElement} */ (byId('resolution'));
 const play = /** @type {HTMLButtonElement} */ (byId('play'));
 
-// SECURITY: the page may start this one worker, and no other.
-const { trustedTypes } = /** @type {any} */ (globalThis);
-const scripts = trustedTypes.createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/draw.mjs' });
-const worker = new Worker(scripts.createScriptURL(''), { type: 'module' });
+const worker = new Worker(drawScript, { type: 'module' });
 const offscreen = canvas.transferControlToOffscreen();
 worker.postMessage({ canvas: offscreen }, [offscreen]);
 
@@ -103,6 +103,7 @@ canvas.addEventListener('pointerenter', (event) => {
   pointer.at = placeOf(event); // it has not come here through the water
 });
 canvas.addEventListener('pointerdown', (event) => {
+  if (event.button !== 0) return;
   canvas.setPointerCapture(event.pointerId);
   pointer.pressed = true;
 });
@@ -114,8 +115,9 @@ for (const end of ['pointerup', 'pointercancel']) {
 canvas.addEventListener(
   'wheel',
   (event) => {
-    event.preventDefault();
-    zoomTo(view.zoom * 2 ** (-event.deltaY / 400), placeOf(event));
+    const before = view.zoom;
+    zoomTo(before * 2 ** (-event.deltaY / 400), placeOf(event));
+    if (view.zoom !== before) event.preventDefault(); // or else the panel scrolls
   },
   { passive: false },
 );
@@ -132,6 +134,7 @@ const KEYS = {
   ArrowUp: () => moveTo([view.centre[0], view.centre[1] - 0.1 / view.zoom]),
   ArrowDown: () => moveTo([view.centre[0], view.centre[1] + 0.1 / view.zoom]),
   '+': () => zoomTo(view.zoom * 1.25),
+  '=': () => zoomTo(view.zoom * 1.25), // the same key, where it takes Shift
   '-': () => zoomTo(view.zoom / 1.25),
   0: () => moveTo([0.5, 0.5], 1),
 };
@@ -161,7 +164,7 @@ function update() {
   const should = wanted && entered && !document.hidden;
   play.textContent = wanted ? 'Pause' : 'Play';
   play.disabled = false;
-  byId('live-state').textContent = wanted ? '' : 'Paused';
+  byId('live-state').textContent = wanted || !byId('live-error').hidden ? '' : 'Paused';
   if (should && !playing) run();
   else if (!should && playing) stop();
 }
@@ -169,14 +172,20 @@ function update() {
 function stop() {
   playing?.abort();
   playing = undefined;
+  stream += 1; // what is still drawn is not counted
   wake();
+  readings.clear();
 }
 
 /** With what was chosen meanwhile. */
 function again() {
+  readings.tellOfBefore();
   stop();
   update();
 }
+
+/** When the stream before has ended. One that is copied ends when its pictures are there: they are not made in vain twice. */
+let ended = Promise.resolve();
 
 async function run() {
   const end = new AbortController();
@@ -185,36 +194,42 @@ async function run() {
   const [width, height] = resolution.value.split('x').map(Number);
   const byteLength = width * height * 4;
   const way = chosen('way');
-  stream += 1;
-  atWorker = 0;
   byId('live-error').hidden = true;
-  byId('frame-copied').textContent = way === 'place' ? '0 B' : bytes(byteLength);
-  readings.reset();
+  readings.begin(way, way === 'place' ? 0 : byteLength);
+  const before = ended;
+  let hasEnded = () => {};
+  ended = new Promise((resolve) => {
+    hasEnded = resolve;
+  });
   try {
+    await before;
+    if (signal.aborted) return;
     if (!isOpen('live')) {
       byId('live-state').textContent = 'The library is being opened …';
       await open('live', openIt);
       if (signal.aborted) return;
       byId('live-state').textContent = '';
     }
+    atWorker = 0;
     requestedAt = performance.now() - 1000 / 60;
+    Object.assign(pointer, { moved: [0, 0], inkFrames: 0 }); // what was done meanwhile was done to nothing
     const request = (/** @type {Uint8Array} */ memory) => writeRequest(memory, width, height);
     const pictures = way === 'place' ? inPlace(byteLength, request, signal) : byBridge(byteLength, request, signal);
     for await (const picture of pictures) {
+      if (signal.aborted) return;
       if (picture.length !== byteLength) throw wrongSize(picture.length, byteLength);
       atWorker += 1;
       worker.postMessage({ stream, width, height, bytes: picture }, [/** @type {ArrayBuffer} */ (picture.buffer)]);
       while (atWorker >= AT_WORKER && !signal.aborted)
         await new Promise((resolve) => (wake = () => resolve(undefined)));
-      if (signal.aborted) return;
     }
   } catch (error) {
     if (signal.aborted) return;
-    stop();
     wanted = false;
+    showError('live-error', error, 'live');
     update();
-    byId('live-state').textContent = '';
-    showError('live-error', error);
+  } finally {
+    hasEnded();
   }
 }
 
@@ -251,11 +266,15 @@ async function* byBridge(byteLength, request, signal) {
     return answer.catch((problem) => ({ picture: undefined, problem }));
   };
   const asked = Array.from({ length: DEPTH }, ask);
-  while (!signal.aborted) {
-    const { picture, problem } = await /** @type {ReturnType<typeof ask>} */ (asked.shift());
-    if (problem) throw problem;
-    yield/** @type {Uint8Array} */ (picture);
-    asked.push(ask());
+  try {
+    while (!signal.aborted) {
+      const { picture, problem } = await /** @type {ReturnType<typeof ask>} */ (asked.shift());
+      if (problem) throw problem;
+      yield/** @type {Uint8Array} */ (picture);
+      asked.push(ask());
+    }
+  } finally {
+    await Promise.all(asked);
   }
 }
 
@@ -266,10 +285,10 @@ const wrongSize = (length, expected) => ({
 });
 
 worker.addEventListener('message', ({ data }) => {
-  if (data.stream !== stream) return;
+  if (data.stream !== stream || !playing || playing.signal.aborted) return;
   atWorker -= 1;
   readings.note(data.at, data.bytes.length);
-  if (playing) recycle(data.bytes);
+  recycle(data.bytes);
   wake();
 });
 
@@ -278,51 +297,76 @@ worker.addEventListener('message', ({ data }) => {
 const plot = new Plot(byId('plot'));
 
 const readings = {
-  drawnAt: 0,
+  way: '',
+  /** Bytes of a frame that are copied. */
+  copied: 0,
+  /** When frames were drawn, by the worker's clock: those of the last second, and two at least. */
+  drawnAt: /** @type {number[]} */ ([]),
+  /** Milliseconds until the page's thread had heard of them. */
+  delays: /** @type {number[]} */ ([]),
+  frameBytes: 0,
   heardAt: 0,
   /** Whether the page says that it waits. */
   waits: false,
-  /** Milliseconds between frames, and until the page has heard of one. */
-  frames: /** @type {number[]} */ ([]),
-  lags: /** @type {number[]} */ ([]),
-  bytes: 0,
-  since: 0,
+  /** @type {{ rate: string, delay: string } | undefined} */
+  last: undefined,
 
-  /** Nothing that was before is counted. */
-  reset() {
-    const now = performance.now();
-    Object.assign(this, { drawnAt: 0, heardAt: now, waits: false, frames: [], lags: [], bytes: 0, since: now });
+  /** @param {string} way @param {number} copied */
+  begin(way, copied) {
+    Object.assign(this, { way, copied, drawnAt: [], delays: [], heardAt: performance.now(), waits: false });
+    this.last = undefined;
+  },
+
+  clear() {
+    for (const id of ['rate', 'throughput', 'frame-copied', 'lag']) byId(id).textContent = '–';
   },
 
   /** @param {number} at @param {number} length */
   note(at, length) {
-    if (this.drawnAt > 0) {
-      this.frames.push(at - this.drawnAt);
-      this.lags.push(performance.timeOrigin + performance.now() - at);
-      this.bytes += length;
-    }
-    this.drawnAt = at;
     this.heardAt = performance.now();
+    this.frameBytes = length;
+    this.drawnAt.push(at);
+    this.delays.push(performance.timeOrigin + this.heardAt - at);
+    while (this.drawnAt.length > 2 && at - this.drawnAt[0] > READ_OVER_MS) {
+      this.drawnAt.shift();
+      this.delays.shift();
+    }
     if (this.waits) byId('live-state').textContent = '';
     this.waits = false;
   },
 
   show() {
-    const [times, lags] = [this.frames, this.lags].map((list) => list.sort((a, b) => a - b));
-    const seconds = (performance.now() - this.since) / 1000;
-    const rate = times.length / seconds;
-    const megabytes = this.bytes / seconds / 1e6;
-    plot.add(times.length > 0 ? median(times) : null, times.length > 0 ? megabytes : null);
-    if (times.length > 0) {
-      byId('rate').textContent = rate.toFixed(0);
-      byId('throughput').textContent = `${short(megabytes)} MB/s`;
-      byId('lag').textContent = duration(lags[lags.length - 1]);
-    } else if (isOpen('live') && performance.now() - this.heardAt > NOTICED_MS) {
-      this.waits = true;
-      byId('live-state').textContent = 'Waiting for the library …';
-      byId('rate').textContent = '0';
+    const count = this.drawnAt.length - 1;
+    const fresh = performance.now() - this.heardAt < NOTICED_MS;
+    if (count < 1 || !fresh) {
+      plot.add(null, null);
+      if (!fresh && isOpen('live')) this.wait();
+      return;
     }
-    Object.assign(this, { frames: [], lags: [], bytes: 0, since: performance.now() });
+    const milliseconds = (this.drawnAt[count] - this.drawnAt[0]) / count;
+    const megabytes = this.frameBytes / milliseconds / 1000;
+    this.last = {
+      rate: (1000 / milliseconds).toFixed(milliseconds > 100 ? 1 : 0),
+      delay: duration(median(this.delays.toSorted((a, b) => a - b))),
+    };
+    plot.add(milliseconds, megabytes);
+    byId('rate').textContent = this.last.rate;
+    byId('throughput').textContent = `${short(megabytes)} MB/s`;
+    byId('frame-copied').textContent = bytes(this.copied);
+    byId('lag').textContent = this.last.delay;
+  },
+
+  wait() {
+    this.waits = true;
+    byId('live-state').textContent = 'Waiting for the library …';
+    this.clear();
+  },
+
+  /** What has been is left to be compared with what comes. */
+  tellOfBefore() {
+    if (!this.last) return;
+    const how = this.way === 'place' ? 'In place' : 'By contextBridge';
+    byId('other').textContent = `${how} it was ${this.last.rate} per second, ${this.last.delay} delay.`;
   },
 };
 
@@ -345,13 +389,12 @@ document.addEventListener('visibilitychange', update);
 export function panel(news, mayOpen) {
   if (news || !mayOpen) wanted = false;
   if (news) {
-    showError('live-error', { code: news.title, message: news.text });
+    showError('live-error', { code: news.title, message: news.text }, 'live');
   }
   return {
     enter() {
       entered = true;
       update();
-      if (news) byId('live-state').textContent = '';
     },
     leave() {
       entered = false;

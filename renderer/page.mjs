@@ -30,9 +30,14 @@ async function show() {
   current = next;
   for (const id of Object.keys(panels)) byId(`panel-${id}`).hidden = id !== next;
   for (const link of document.querySelectorAll('[data-panel]')) {
-    if (link.getAttribute('data-panel') === next) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
+    if (link.getAttribute('data-panel') !== next) link.removeAttribute('aria-current');
+    else {
+      link.setAttribute('aria-current', 'page');
+      document.title = `${link.textContent} – Inplace Exchange`;
+    }
   }
+  // What had the focus may be out of sight.
+  if (before !== next && document.activeElement === document.body) byId(`panel-${next}`).focus();
   if (before !== next) (await panel(before)).leave();
   const entered = await panel(next);
   if (current === next) entered.enter();

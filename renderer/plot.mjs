@@ -59,8 +59,16 @@ export class Plot {
           splits: () => MARKS,
           values: () => MARKS.map((at) => (at === 0 ? 'now' : `−${-at} s`)),
         },
-        { ...axis, grid, scale: 'ms', size: 36, values: (_, marks) => marks.map(String) },
-        { ...axis, grid: { show: false }, scale: 'mb', side: 1, size: 40, values: (_, marks) => marks.map(String) },
+        { ...axis, stroke: accent, grid, scale: 'ms', size: 36, values: (_, marks) => marks.map(String) },
+        {
+          ...axis,
+          stroke: second,
+          grid: { show: false },
+          scale: 'mb',
+          side: 1,
+          size: 40,
+          values: (_, marks) => marks.map(String),
+        },
       ],
       series: [
         {},

@@ -12,10 +12,13 @@ const addon = () => require('../index.js');
 const VARIABLES = { default: 'INPLACE_EXCHANGE_LIBRARY', live: 'INPLACE_EXCHANGE_LIVE_LIBRARY' };
 const packaged = root.startsWith(process.resourcesPath);
 
+/** The variable that names this library, if one does. @param {keyof typeof VARIABLES} name */
+const variable = (name) => (!packaged && process.env[VARIABLES[name]] ? VARIABLES[name] : undefined);
+
 /** @param {keyof typeof VARIABLES} name @param {string} file as Cargo calls it */
 function libraryPath(name, file) {
-  const named = process.env[VARIABLES[name]];
-  if (named && !packaged) return named;
+  const named = variable(name);
+  if (named) return String(process.env[named]);
   const prefix = process.platform === 'win32' ? '' : 'lib';
   const suffix = { win32: '.dll', darwin: '.dylib' }[String(process.platform)] ?? '.so';
   return path.join(root, `${prefix}${file}${suffix}`);
@@ -46,7 +49,7 @@ function externalBuffersAllowed() {
   }
 }
 
-/** @type {ArrayBufferLike[]} this preload's own, for pictures that are copied; as many rest as are under way */
+/** This preload's own, for pictures that are copied. The last ones rest: they may not have been cloned yet. @type {ArrayBufferLike[]} */
 const resting = [];
 const REST = 2;
 
@@ -80,6 +83,7 @@ const host = {
       const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
       memory.set(request);
       const picture = await addon().openLibrary(libraries.live).exchangeDataAsync(memory);
+      if (resting.length > REST) resting.shift();
       resting.push(picture.buffer);
       return { picture };
     } catch (error) {
@@ -95,6 +99,7 @@ const host = {
     sandboxed: process.sandboxed,
     externalBuffersAllowed: externalBuffersAllowed(),
     libraries,
+    named: { default: variable('default'), live: variable('live') },
   },
 };
 

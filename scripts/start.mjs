@@ -15,6 +15,7 @@ npm start -- --screenshot FILE.png              opens it, exchanges data, saves 
             [--theme light|dark]                in that theme`;
 
 const PANELS = /** @type {const} */ (['exchange', 'live', 'about']);
+const LIST = new Intl.ListFormat('en', { type: 'disjunction' });
 const THEMES = /** @type {const} */ (['light', 'dark']);
 
 /** By then the ink has gone some way. */
@@ -30,6 +31,8 @@ function parse() {
         help: { type: 'boolean' },
       },
     });
+    if (values.screenshot && path.extname(values.screenshot) !== '.png')
+      throw new Error(`--screenshot takes a .png file, not '${values.screenshot}'`);
     for (const option of /** @type {const} */ (['panel', 'theme']))
       if (values[option] && !values.screenshot) throw new Error(`--${option} goes with --screenshot`);
     return {
@@ -38,7 +41,8 @@ function parse() {
       theme: oneOf('theme', THEMES, values.theme),
     };
   } catch (error) {
-    throw new Failure(`${/** @type {Error} */ (error).message}. Usage:\n${USAGE}`);
+    const { message } = /** @type {Error} */ (error);
+    throw new Failure(`${message.replace(/\.$/, '')}. Options come after --. Usage:\n${USAGE}`);
   }
 }
 
@@ -48,7 +52,7 @@ function parse() {
  */
 function oneOf(option, names, given) {
   const name = names.find((name) => name === given);
-  if (given !== undefined && !name) throw new Error(`--${option} takes ${names.join(' or ')}, not '${given}'`);
+  if (given !== undefined && !name) throw new Error(`--${option} takes ${LIST.format(names)}, not '${given}'`);
   return name;
 }
 
@@ -113,8 +117,10 @@ async function takeScreenshot({ display, file, panel, theme }) {
   const { app, page } = await openWindow({ environment: display.environment, theme });
   try {
     await page.locator('#exchange:focus').waitFor({ timeout: 10_000 }); // the page has started
-    const text = await shown[panel](page).finally(() => page.screenshot({ path: file })); // an error, too, is shown
-    say(`saved ${file}`);
+    const text = await shown[panel](page).finally(async () => {
+      await page.screenshot({ path: file }); // an error, too, is shown
+      say(`saved ${file}`);
+    });
     process.stdout.write(`${text}\n`);
   } finally {
     await app.close();

@@ -162,7 +162,7 @@ await command(async () => {
     : chosen;
   if (steps.length === 0)
     throw new Failure(
-      `no step is called ${positionals.join(' ')}. There are: ${STEPS.map(([name]) => name).join(', ')}`,
+      `no step is called ${positionals.join(' ')}. There are:\n${STEPS.map(([name]) => `  ${name}`).join('\n')}`,
     );
   useElectron(electron);
   const display = await openDisplay();

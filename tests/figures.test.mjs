@@ -45,8 +45,8 @@ describe('the window, while 100 MiB are exchanged on another thread and Live pla
       await go(page, 'Live');
       await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
       await go(page, 'Exchange');
-      await page.getByLabel('Buffer').selectOption(String(100 * MiB));
-      await page.getByLabel('On another thread').check();
+      await page.getByLabel('Memory to lend').selectOption(String(100 * MiB));
+      await page.getByLabel('On a worker thread').check();
       await press(page);
       await go(page, 'Live');
       await page.waitForTimeout(100);
@@ -91,7 +91,7 @@ if (process.platform === 'linux') {
         /** Nanoseconds that the page's main thread has been on the CPU. */
         const busy = () => Number(fs.readFileSync(`/proc/${id}/task/${id}/schedstat`, 'utf8').split(' ')[0]);
         await go(page, 'Live');
-        await page.getByLabel('Picture').selectOption(name);
+        await page.getByLabel('Resolution').selectOption(name);
         await choose(page, way);
         await page.waitForTimeout(500);
         const rates = [];

@@ -35,8 +35,8 @@ describe('npm start', () => {
   it('--screenshot --panel live shows the moving picture, and prints its figures', async () => {
     const { status, output } = await startWith(['--screenshot', 'live.png', '--panel', 'live', '--theme', 'dark']);
     assert.equal(status, 0, output);
-    assert.match(output, /Frames a second\s+\d+/);
-    assert.match(output, /Copied, each frame\s+0 B/);
+    assert.match(output, /Frames per second\s+\d+/);
+    assert.match(output, /Copied per frame\s+0 B/);
     // A picture of ink does not compress as an empty page does.
     assert.ok(fs.statSync(path.join(folder, 'live.png')).size > 150_000);
   });
@@ -70,6 +70,8 @@ describe('npm start', () => {
       ['--screenshot'],
       ['--screenshot', 'x.png', '--theme', 'blue'],
       ['--screenshot', 'x.png', '--panel', 'blue'],
+      ['--screenshot', 'x.gif'],
+      ['x.png'],
       ['--theme', 'dark'],
       ['--panel', 'live'],
     ]) {

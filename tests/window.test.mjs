@@ -47,19 +47,19 @@ describe('the window', () => {
     assert.match(await text(), /^Hello from Rust!/);
     await page.keyboard.press('Space');
     await page.locator('#call', { hasText: 'press 2' }).waitFor();
-    assert.equal(await page.locator('#call').innerText(), 'press 2, median of 21');
+    assert.equal(await page.locator('#call').innerText(), 'press 2: median of 21 exchanges');
   });
 
   it('exchanges data on another thread', async () => {
     const { page } = window;
     await page.reload();
-    await page.getByLabel('On another thread').check();
+    await page.getByLabel('On a worker thread').check();
     for (const call of ['press 1', 'press 2']) {
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await page.locator('#call', { hasText: call }).waitFor();
       assert.match(await text(), /^Hello from Rust!/);
     }
-    await page.getByLabel('On another thread').uncheck();
+    await page.getByLabel('On a worker thread').uncheck();
     await page.getByRole('button', { name: 'Exchange Data' }).click();
     await page.locator('#call', { hasText: 'press 3' }).waitFor(); // with the memory that came back
   });
@@ -236,12 +236,13 @@ describe('the window with a library that takes its time', () => {
       environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('camera-waits') },
     });
     try {
-      await page.getByLabel('On another thread').check();
+      await page.getByLabel('On a worker thread').check();
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await log.until('begin', 2);
       await page.locator('#call', { hasText: 'the library is working' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
-      assert.equal(await page.locator('#error:visible #error-code').innerText(), 'ABORT_ERR');
+      await page.locator('#hint:visible', { hasText: 'Cancelled. The memory is the page’s again.' }).waitFor();
+      assert.equal(await page.locator('#error').isVisible(), false, 'that is no failure');
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await log.until('begin', 3);
       await page.getByRole('button', { name: 'Cancel' }).click();
@@ -345,7 +346,8 @@ describe('the window with a library that takes long to open', () => {
     try {
       await page.locator('#call', { hasText: 'the library is being opened' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
-      assert.equal(await page.locator('#error:visible #error-code').innerText(), 'ABORT_ERR');
+      await page.locator('#hint:visible', { hasText: 'Cancelled. The memory is the page’s again.' }).waitFor();
+      assert.equal(await page.locator('#error').isVisible(), false, 'that is no failure');
       await page.getByRole('button', { name: 'Exchange Data' }).waitFor();
     } finally {
       await app.close();
@@ -357,6 +359,23 @@ describe('the window with a library that takes long to open', () => {
     await drive('close it while the library opens', { library: 'nap-open', profile });
     const next = await drive('look at it', { library: 'nap-open', profile });
     assert.doesNotMatch(next.page, /This app ended while/);
+  });
+});
+
+describe('the window, while both libraries are being opened', () => {
+  it('blames each of them for itself, in its own panel', async () => {
+    const { live, exchange } = await drive('go to the moving picture at once', {
+      library: 'nap-open',
+      live: 'crash-open',
+    });
+    assert.match(live, /not opened again until you press Play/);
+    assert.match(exchange, /not opened again until you press Exchange Data/);
+  });
+
+  it('holds nothing against one when the page is reloaded', async () => {
+    const { markers, page } = await drive('reload while the moving picture’s library opens', { live: 'nap-open' });
+    assert.deepEqual(markers, []);
+    assert.match(page, /Exchange Data/);
   });
 });
 
@@ -375,10 +394,32 @@ describe('the window with a library that takes a second', () => {
   it('is not stopped by a double click', async () => {
     const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('nap-second') } });
     try {
-      await page.getByLabel('On another thread').check();
-      await page.getByRole('button', { name: 'Exchange Data' }).dblclick();
+      await page.getByLabel('On a worker thread').check();
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
       await page.getByRole('button', { name: 'Cancel' }).waitFor();
+      await page.mouse.down({ clickCount: 2 });
+      await page.mouse.up({ clickCount: 2 });
       await page.locator('#call', { hasText: 'press 1' }).waitFor();
+    } finally {
+      await app.close();
+    }
+  });
+});
+
+describe('the window with a library that does not stop', () => {
+  it('says what can be done, and is not stopped or started by a key that is held', async () => {
+    const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks') } });
+    try {
+      await page.locator('#exchange:focus').waitFor();
+      await page.getByLabel('On a worker thread').check();
+      await page.locator('#exchange').focus();
+      await page.keyboard.down('Enter');
+      await page.getByRole('button', { name: 'Cancel' }).waitFor();
+      for (let repeat = 0; repeat < 3; repeat += 1) await page.keyboard.down('Enter');
+      await page.keyboard.up('Enter');
+      assert.equal(await page.locator('#call').innerText(), 'the library is working');
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.locator('#call', { hasText: 'asked to stop; if the library does not, reload the window' }).waitFor();
     } finally {
       await app.close();
     }
@@ -404,7 +445,7 @@ describe('the window with a library that never returns', () => {
 
     it(`on ${thread} thread: the window can be closed`, async () => {
       const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks') } });
-      if (thread === 'another') await page.getByLabel('On another thread').check();
+      if (thread === 'another') await page.getByLabel('On a worker thread').check();
       const pressed = page.getByRole('button', { name: 'Exchange Data' }).click();
       pressed.catch(() => {}); // on the main thread it never returns
       await delay(300);

@@ -7,6 +7,8 @@
     reason = "a number is brought into its range before it is cast"
 )]
 
+use std::f32::consts::TAU;
+
 use crate::request::Request;
 
 /// Cells of the grid on which the water moves.
@@ -59,8 +61,8 @@ pub(crate) type Ink = [f32; 4];
 
 /// The state of the water.
 pub(crate) struct Fluid {
-    /// Seconds that it has moved for.
-    time: f32,
+    /// Seconds that it has moved for: a number that still grows by a sixtieth after days.
+    time: f64,
     /// In cells a second.
     velocity: Vec<[f32; 2]>,
     velocity_before: Vec<[f32; 2]>,
@@ -102,7 +104,7 @@ impl Fluid {
         if seconds <= 0.0 {
             return;
         }
-        self.time += seconds;
+        self.time += f64::from(seconds);
         if request.flags & Request::JETS != 0 {
             self.run_jets(request.hue, seconds);
         }
@@ -114,14 +116,24 @@ impl Fluid {
         self.carry_ink(seconds, request.persistence);
     }
 
+    /// How far something has turned that turns as fast as this, in radians, a second.
+    fn turned(&self, speed: f32) -> f32 {
+        (self.time * f64::from(speed)).rem_euclid(f64::from(TAU)) as f32
+    }
+
     fn run_jets(&mut self, hue: f32, seconds: f32) {
         for Jet { phase, rate, colour } in JETS {
-            let angle = [0, 1].map(|axis| phase + self.time * rate[axis] * 2.0);
+            let angle = [0, 1].map(|axis| phase + self.turned(rate[axis] * 2.0));
             let place = [0.5 + 0.36 * angle[0].cos(), 0.5 + 0.34 * angle[1].sin()];
-            let turn = phase + self.time * (1.1 + rate[0]);
+            let turn = phase + self.turned(1.1 + rate[0]);
             let push = [turn.cos(), turn.sin()].map(|part| part * 900.0 * seconds);
             let strength = 3.2 * seconds;
-            self.splash(place, 0.028, push, of_hue(hue + colour + self.time * 0.013, strength));
+            self.splash(
+                place,
+                0.028,
+                push,
+                of_hue(hue + colour + self.turned(0.08) / TAU, strength),
+            );
         }
     }
 
@@ -147,7 +159,12 @@ impl Fluid {
         });
         let speed = push[0].hypot(push[1]) / 900.0;
         let strength = (ink * 9.0 + speed * 4.0) * request.seconds;
-        self.splash(place, 0.03 / zoom, push, of_hue(hue + 0.5 + self.time * 0.05, strength));
+        self.splash(
+            place,
+            0.03 / zoom,
+            push,
+            of_hue(hue + 0.5 + self.turned(0.3) / TAU, strength),
+        );
     }
 
     /// Pushes the water and lets ink go, most at `place` (0 to 1 across the water) and less with the distance from it.
@@ -208,7 +225,7 @@ impl Fluid {
                 let divergence = &self.scratch[y * WIDTH + 1..][..WIDTH - 2];
                 let pressure = &mut self.pressure[y * WIDTH + 1..][..WIDTH - 2];
                 for x in 0..WIDTH - 2 {
-                    pressure[x] = 0.25 * (above[x] + left[x] + right[x] + below[x] - divergence[x]);
+                    pressure[x] = faded(0.25 * (above[x] + left[x] + right[x] + below[x] - divergence[x]));
                 }
             }
             self.press_at_walls();
@@ -240,7 +257,7 @@ impl Fluid {
             for x in 0..WIDTH {
                 let [across, down] = before[y * WIDTH + x];
                 let from = [x as f32 - across * seconds, y as f32 - down * seconds];
-                self.velocity[y * WIDTH + x] = sample(before, [WIDTH, HEIGHT], from).map(|speed| speed * kept);
+                self.velocity[y * WIDTH + x] = sample(before, [WIDTH, HEIGHT], from).map(|speed| faded(speed * kept));
             }
         }
     }
@@ -263,7 +280,7 @@ impl Fluid {
                 let [a, b] = pair(&self.row[left..]);
                 let [across, down] = lerp(a, b, water_x - left as f32);
                 let from = [x as f32 - across * seconds * FINER, y as f32 - down * seconds * FINER];
-                *ink = sample(before, [INK_WIDTH, INK_HEIGHT], from).map(|ink| ink * kept);
+                *ink = sample(before, [INK_WIDTH, INK_HEIGHT], from).map(|ink| faded(ink * kept));
             }
         }
     }
@@ -290,6 +307,12 @@ fn sample<const N: usize>(cells: &[[f32; N]], [width, height]: [usize; 2], [x, y
     let at = top * width + left;
     let ([above, above_right], [below, below_right]) = (pair(&cells[at..]), pair(&cells[at + width..]));
     lerp(lerp(above, above_right, across), lerp(below, below_right, across), down)
+}
+
+/// Nothing, when it is next to nothing: the numbers beside zero take the processor many times as long.
+#[inline(always)]
+fn faded(number: f32) -> f32 {
+    if number.abs() < 1e-12 { 0.0 } else { number }
 }
 
 #[inline(always)]
@@ -335,7 +358,7 @@ fn splat<T>(
 /// A strong colour of the wheel, this much of it.
 fn of_hue(hue: f32, strength: f32) -> Ink {
     let part = |offset: f32| {
-        let wave = 0.5 + 0.5 * ((hue + offset) * std::f32::consts::TAU).cos();
+        let wave = 0.5 + 0.5 * ((hue + offset) * TAU).cos();
         (0.06 + 0.94 * wave * wave) * strength
     };
     [part(0.0), part(-0.333), part(-0.667), 0.0]
@@ -368,6 +391,21 @@ mod tests {
         }
         let left = divergence(&fluid);
         assert!(left < squeezed / 5.0, "{left} of {squeezed}");
+    }
+
+    #[test]
+    fn what_fades_away_is_gone() {
+        let mut fluid = Fluid::default();
+        fluid.velocity.fill([1e-12; 2]);
+        fluid.pressure.fill(-1e-13);
+        fluid.ink.fill([1e-12; 4]);
+        fluid.hold_at_walls();
+        fluid.balance_pressure();
+        fluid.carry_velocity(0.05);
+        fluid.carry_ink(0.05, 0.0);
+        assert!(fluid.velocity.iter().flatten().all(|&speed| speed == 0.0));
+        assert!(fluid.pressure.iter().all(|&pressure| pressure == 0.0));
+        assert!(fluid.ink.iter().flatten().all(|&ink| ink == 0.0));
     }
 
     #[test]
