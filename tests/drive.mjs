@@ -12,6 +12,9 @@ import { temporaryProfile } from '../scripts/window.mjs';
 const require = createRequire(import.meta.url);
 const { fixtureLibrary } = require('./fixtures.js');
 
+/** Less than a test may take. */
+const LIMIT_MS = 25_000;
+
 /**
  * What tests/fixtures/drive.js has seen.
  * @param {string} scenario
@@ -22,14 +25,16 @@ const { fixtureLibrary } = require('./fixtures.js');
  * @param {boolean} [options.crashes] whether the page's process will end
  * @param {number} [options.endAfterMs]
  * @param {Record<string, string>} [options.environment]
+ * @param {string} [options.executable] a packaged app that begins with drive.js, instead of this one
  */
 export async function drive(
   scenario,
-  { library, live, profile = temporaryProfile(), crashes = false, endAfterMs = 0, environment = {} } = {},
+  { library, live, profile = temporaryProfile(), crashes = false, endAfterMs = 0, environment = {}, executable } = {},
 ) {
-  const script = path.join(import.meta.dirname, 'fixtures', 'drive.js');
+  const script = executable ? [] : [path.join(import.meta.dirname, 'fixtures', 'drive.js')];
+  const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`];
   const child = own(
-    spawn(require('electron'), [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`, script], {
+    spawn(executable ?? require('electron'), [...flags, ...script], {
       env: {
         ...process.env,
         ...environment,
@@ -42,5 +47,10 @@ export async function drive(
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  return JSON.parse(await text(child.stdout));
+  const timer = setTimeout(() => child.kill(), LIMIT_MS);
+  try {
+    return JSON.parse(await text(child.stdout));
+  } finally {
+    clearTimeout(timer);
+  }
 }

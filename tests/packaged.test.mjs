@@ -1,15 +1,11 @@
 // The app as a packager leaves it: in resources/app.asar, with what the system must load beside it.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import asar from '@electron/asar';
-import { chromium } from 'playwright-core';
-import { own } from '../scripts/children.mjs';
 import { run } from '../scripts/console.mjs';
-import { electronFlags } from '../scripts/electron.mjs';
-import { temporaryProfile } from '../scripts/window.mjs';
+import { drive } from './drive.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const folder = path.join(root, 'target', 'packaged');
@@ -27,6 +23,11 @@ async function pack() {
   for (const name of [...FILES, ...native]) {
     fs.cpSync(path.join(root, name), path.join(app, name), { recursive: true });
   }
+  // It begins with somebody at the window, who begins with main.js.
+  const driver = path.join('tests', 'fixtures', 'drive.js');
+  fs.cpSync(path.join(root, driver), path.join(app, driver));
+  const description = path.join(app, 'package.json');
+  fs.writeFileSync(description, JSON.stringify({ ...JSON.parse(fs.readFileSync(description, 'utf8')), main: driver }));
   const resources = path.join(electron, 'resources');
   await asar.createPackageWithOptions(app, path.join(resources, 'app.asar'), { unpack: '*.{node,so}' });
   return { executable, resources, native };
@@ -56,41 +57,6 @@ async function exchangeIn(executable, environment = {}) {
   return JSON.parse(output);
 }
 
-/**
- * Its window, by the port on which Chromium lets itself be looked at.
- * @param {string} executable @param {NodeJS.ProcessEnv} environment
- */
-async function openPackaged(executable, environment) {
-  const profile = `--user-data-dir=${temporaryProfile()}`;
-  const child = own(
-    spawn(executable, [...electronFlags(), profile, '--remote-debugging-port=0'], {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    }),
-  );
-  let said = '';
-  const address = await new Promise((resolve, reject) => {
-    child.stderr?.on('data', (chunk) => {
-      said += chunk;
-      const [, found] = /DevTools listening on (ws:\S+)/.exec(said) ?? [];
-      if (found) resolve(found);
-    });
-    child.once('close', () => reject(new Error(said)));
-  });
-  const browser = await chromium.connectOverCDP(address);
-  const [context] = browser.contexts();
-  const page = context.pages()[0] ?? (await context.waitForEvent('page'));
-  const closed = new Promise((resolve) => child.once('close', resolve));
-  return {
-    page,
-    async close() {
-      await browser.close();
-      child.kill();
-      await closed;
-    },
-  };
-}
-
 // How a packaged app is laid out differs by system; this is Linux.
 if (process.platform === 'linux') {
   describe('the packaged app', () => {
@@ -111,17 +77,15 @@ if (process.platform === 'linux') {
     });
 
     it('opens its window, which exchanges and plays, and ignores INPLACE_EXCHANGE_LIVE_LIBRARY', async () => {
-      const { page, close } = await openPackaged(packed.executable, {
-        INPLACE_EXCHANGE_LIVE_LIBRARY: '/no-such-folder/library.so',
+      const { exchange, live } = await drive('exchange, and play', {
+        executable: packed.executable,
+        environment: {
+          INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so',
+          INPLACE_EXCHANGE_LIVE_LIBRARY: '/no-such-folder/library.so',
+        },
       });
-      try {
-        await page.getByRole('button', { name: 'Exchange Data', disabled: false }).click();
-        await page.locator('#text', { hasText: 'Hello from Rust!' }).waitFor();
-        await page.getByRole('link', { name: 'Live' }).click();
-        await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
-      } finally {
-        await close();
-      }
+      assert.match(exchange, /Hello from Rust!/);
+      assert.match(live, /Frames per second\s+[1-9]/);
     });
 
     it('says where it looked when the library was not unpacked', async () => {
