@@ -129,7 +129,7 @@ const STEPS = [
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['page API', mocha(['tests/isolated.test.mjs'])],
-  ['window', mocha(['tests/window.test.mjs'])],
+  ['window', mocha(['tests/window.test.mjs', 'tests/looks.test.mjs'])],
   ['window: panels', mocha(['tests/panels.test.mjs'])],
   ['window, figures', mocha(['tests/figures.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],

@@ -1,6 +1,11 @@
 // What the tests do at the window: open it, go to a panel, press and read.
 
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { openWindow } from '../scripts/window.mjs';
+
+const require = createRequire(import.meta.url);
+const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** @typedef {Awaited<ReturnType<typeof openWindow>>} Window */
 /** @typedef {import('playwright-core').Page} Page */
@@ -49,4 +54,17 @@ export async function pressed(page, number) {
 export async function shownError(page, place = 'error') {
   await page.locator(`#${place}:visible`).waitFor();
   return { code: await textOf(page, `${place}-code`), message: await textOf(page, `${place}-message`) };
+}
+
+/** What axe-core finds, of everything that it looks for. @param {Page} page */
+export async function violations(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await /** @type {any} */ (globalThis).axe.run(document, {
+      resultTypes: ['violations'],
+    });
+    return violations.map(
+      (/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ n) => n.html)}`,
+    );
+  });
 }

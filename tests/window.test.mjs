@@ -365,7 +365,7 @@ describe('the window with a library that takes long to open', () => {
 describe('the window, while both libraries are being opened', () => {
   it('blames each of them for itself, in its own panel', async () => {
     const { live, exchange } = await drive('go to the moving picture at once', {
-      library: 'nap-open',
+      library: 'wait-first',
       live: 'crash-open',
     });
     assert.match(live, /not opened again until you press Play/);
