@@ -184,8 +184,8 @@ function again() {
   update();
 }
 
-/** When the stream before has ended. One that is copied ends when its pictures are there: they are not made in vain twice. */
-let ended = Promise.resolve();
+/** Kept when the last stream has ended. Streams take turns, so that none is made to wait for pictures that nobody wants. */
+let lastEnds = Promise.resolve();
 
 async function run() {
   const end = new AbortController();
@@ -195,11 +195,12 @@ async function run() {
   const byteLength = width * height * 4;
   const way = chosen('way');
   byId('live-error').hidden = true;
-  readings.begin(way, way === 'place' ? 0 : byteLength);
-  const before = ended;
-  let hasEnded = () => {};
-  ended = new Promise((resolve) => {
-    hasEnded = resolve;
+  const how = way === 'place' ? 'In place' : 'By contextBridge';
+  readings.begin(`${how}, ${width} × ${height}`, way === 'place' ? 0 : byteLength);
+  const before = lastEnds;
+  let ends = () => {};
+  lastEnds = new Promise((resolve) => {
+    ends = resolve;
   });
   try {
     await before;
@@ -229,7 +230,7 @@ async function run() {
     showError('live-error', error, 'live');
     update();
   } finally {
-    hasEnded();
+    ends();
   }
 }
 
@@ -269,9 +270,9 @@ async function* byBridge(byteLength, request, signal) {
   try {
     while (!signal.aborted) {
       const { picture, problem } = await /** @type {ReturnType<typeof ask>} */ (asked.shift());
-      if (problem) throw problem;
-      yield/** @type {Uint8Array} */ (picture);
-      asked.push(ask());
+      if (!picture) throw problem;
+      yield picture;
+      if (!signal.aborted) asked.push(ask());
     }
   } finally {
     await Promise.all(asked);
@@ -297,7 +298,8 @@ worker.addEventListener('message', ({ data }) => {
 const plot = new Plot(byId('plot'));
 
 const readings = {
-  way: '',
+  /** Of what they are. */
+  title: '',
   /** Bytes of a frame that are copied. */
   copied: 0,
   /** When frames were drawn, by the worker's clock: those of the last second, and two at least. */
@@ -311,9 +313,9 @@ const readings = {
   /** @type {{ rate: string, delay: string } | undefined} */
   last: undefined,
 
-  /** @param {string} way @param {number} copied */
-  begin(way, copied) {
-    Object.assign(this, { way, copied, drawnAt: [], delays: [], heardAt: performance.now(), waits: false });
+  /** @param {string} title @param {number} copied */
+  begin(title, copied) {
+    Object.assign(this, { title, copied, drawnAt: [], delays: [], heardAt: performance.now(), waits: false });
     this.last = undefined;
   },
 
@@ -365,8 +367,7 @@ const readings = {
   /** What has been is left to be compared with what comes. */
   tellOfBefore() {
     if (!this.last) return;
-    const how = this.way === 'place' ? 'In place' : 'By contextBridge';
-    byId('other').textContent = `${how} it was ${this.last.rate} per second, ${this.last.delay} delay.`;
+    byId('other').textContent = `${this.title}: ${this.last.rate} per second, ${this.last.delay}.`;
   },
 };
 
@@ -388,9 +389,7 @@ document.addEventListener('visibilitychange', update);
  */
 export function panel(news, mayOpen) {
   if (news || !mayOpen) wanted = false;
-  if (news) {
-    showError('live-error', { code: news.title, message: news.text }, 'live');
-  }
+  if (news) showError('live-error', { code: news.title, message: news.text }, 'live');
   return {
     enter() {
       entered = true;
