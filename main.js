@@ -35,8 +35,8 @@ const FILES = new Map([
 ]);
 
 const HEADERS = {
-  // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms; one worker, whose script only the
-  // panel with the moving picture can name.
+  // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms; one worker, whose script is
+  // named in renderer/host.mjs and nowhere else.
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self'",

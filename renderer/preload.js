@@ -49,6 +49,9 @@ function externalBuffersAllowed() {
   }
 }
 
+/** What makes the pictures that are copied. @type {import('../index.js').ExchangeLibrary | undefined} */
+let painter;
+
 /** This preload's own, for pictures that are copied. The last ones rest: they may not have been cloned yet. @type {ArrayBufferLike[]} */
 const resting = [];
 const REST = 2;
@@ -82,7 +85,8 @@ const host = {
       const spare = resting.length > REST ? resting.shift() : undefined;
       const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
       memory.set(request);
-      const picture = await addon().openLibrary(libraries.live).exchangeDataAsync(memory);
+      painter ??= addon().openLibrary(libraries.live);
+      const picture = await painter.exchangeDataAsync(memory);
       if (resting.length > REST) resting.shift();
       resting.push(picture.buffer);
       return { picture };

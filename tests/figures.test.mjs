@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { openWindow } from '../scripts/window.mjs';
-import { choose, go, inWindow, press, textOf, windowForAll } from './window.mjs';
+import { choose, go, inWindow, press, pressed, textOf, windowForAll } from './window.mjs';
 
 const require = createRequire(import.meta.url);
 const { fixtureLibrary } = require('./fixtures.js');
@@ -70,6 +70,37 @@ describe('the window, while 100 MiB are exchanged on another thread and Live pla
         `      input delay: median ${median.toFixed(1)} ms, slowest of ${delays.length} ${most.toFixed(1)} ms, at ${rate} frames a second`,
       );
       assert.ok(median < 50, `${median} ms`);
+    }),
+  );
+});
+
+describe('the hexadecimal view of 100 MiB', () => {
+  it(
+    'is scrolled smoothly (the frames are printed)',
+    inWindow({}, async (page) => {
+      await page.getByLabel('Memory to lend').selectOption(String(100 * MiB));
+      await choose(page, 'every byte');
+      await choose(page, 'Hex');
+      await pressed(page, 1);
+      await page.locator('#hex').hover();
+      await page.evaluate(() => {
+        const frames = /** @type {number[]} */ ([]);
+        Object.assign(globalThis, { frames });
+        const note = (/** @type {number} */ now) => {
+          frames.push(now);
+          requestAnimationFrame(note);
+        };
+        requestAnimationFrame(note);
+      });
+      const before = await page.locator('#hex .row').first().innerText();
+      for (let turn = 0; turn < 50; turn += 1) await page.mouse.wheel(0, 37);
+      const frames = /** @type {number[]} */ (await page.evaluate(() => /** @type {any} */ (globalThis).frames));
+      assert.notEqual(await page.locator('#hex .row').first().innerText(), before);
+      const times = frames.slice(1).map((at, index) => at - frames[index]);
+      times.sort((a, b) => a - b);
+      const [median, most] = [times[times.length >> 1], times[times.length - 1]];
+      console.log(`      ${times.length} frames: median ${median.toFixed(1)} ms, longest ${most.toFixed(1)} ms`);
+      assert.ok(median < 34, `${median} ms`);
     }),
   );
 });

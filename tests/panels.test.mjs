@@ -115,8 +115,9 @@ describe('the Exchange panel', () => {
       await page.keyboard.press('End');
       const last = (await rows()).at(-1);
       assert.equal(last, '063ffff062 79 74 65 20 30 78 30  36 33 66 66 66 66 30 0a byte 0x063ffff0·');
+      const lowest = await first();
       await page.keyboard.press('ArrowUp');
-      assert.notEqual((await offsets()).at(-1), undefined);
+      assert.equal(await first(), lowest - 16);
       await page.keyboard.press('Home');
       assert.equal(await first(), 0);
       await page.keyboard.press('ArrowDown');
@@ -254,7 +255,7 @@ describe('the Exchange panel, of other libraries', () => {
         await press(page);
         const { code, message } = await shownError(page);
         assert.equal(code, 'ERR_BUFFER_TOO_SMALL');
-        assert.match(message, time === 0 ? /6,?096/ : /\d/);
+        assert.match(message, /needs 6096 bytes/, 'that is the second try, of this press');
         assert.equal(await textOf(page, 'call'), 'failed');
       }
     }),
@@ -286,12 +287,12 @@ describe('the Exchange panel, of other libraries', () => {
 
 describe('the Live panel', () => {
   const window = windowForAll();
+  beforeEach(() => go(window.page, 'Live'));
 
   const picture = async () => (await window.page.locator('#canvas').screenshot()).toString('base64');
   const playing = () => window.page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
 
   it('plays when it is gone to, with nothing copied', async () => {
-    await go(window.page, 'Live');
     await playing();
     assert.equal(await textOf(window.page, 'frame-copied'), '0 B');
     assert.match(await textOf(window.page, 'throughput'), /^[\d.,]+ MB\/s$/);
@@ -559,7 +560,7 @@ describe('the Live panel, of other libraries', () => {
     /** @type {[string, string, string, RegExp][]} */ ([
       ['is missing', '/no-such-folder/live.so', 'ERR_LIBRARY_NOT_FOUND', /Build it, or correct the path/],
       ['is none', fixtureLibrary('nothing'), 'ERR_LIBRARY_SYMBOL', /exchange_inplace/],
-      ['refuses to be opened', fixtureLibrary('life-refused'), 'ERR_LIBRARY_FAILED', /./],
+      ['refuses to be opened', fixtureLibrary('life-refused'), 'ERR_LIBRARY_FAILED', /-7/],
       ['fails', fixtureLibrary('negative-message'), 'ERR_LIBRARY_FAILED', /the lens cap is on/],
       ['asks for more', fixtureLibrary('too-small'), 'ERR_BUFFER_TOO_SMALL', /2,?024/],
       ['paints nothing', fixtureLibrary('zero'), 'ERR_NO_PICTURE', /answered with 0 B.* has 8,294,400 B/],
