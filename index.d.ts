@@ -20,12 +20,6 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
 
 /**
- * Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API
- * needs it: V8 does not count what a second handle on shared memory holds.
- */
-export declare function countSharedMemory(memory: SharedArrayBuffer, bytes: number): void
-
-/**
  * As `exchangeDataInPlace`, on another thread: JavaScript goes on while the library works.
  *
  * The memory is moved, not copied: `buf` is detached (its length is 0) while the call waits and runs, so that no code
@@ -38,11 +32,13 @@ export declare function countSharedMemory(memory: SharedArrayBuffer, bytes: numb
  *
  * `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
  *
- * Never throws. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+ * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
  * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
  * - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
  *   that cannot be detached, such as a WebAssembly.Memory that is not shared
  * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+ * - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it, or that it is a frame of.
+ *   Open it with `noopener`, or use Electron 44 or later
  *
  * An error has the memory in its `buffer`, a Uint8Array: nothing is lost. It is not there when there was no memory to
  * begin with, and when the page or worker is ending while the library still has it.

@@ -31,7 +31,24 @@ export function connect() {
       "The preload of this window has not exposed anything to this page. Call expose() of 'inplace-exchange/preload' there, with this page's origin among its `origins`.",
     );
   }
-  if (!bridge.connect()) {
+  const { document } = globalThis;
+  /** Set when this page has gone for good. Another window can still call what it holds of it. */
+  let left = false;
+  // Thrown, where other errors are rejections: V8 does not settle the promises of a page that has gone.
+  const assertHere = () => {
+    // A document without a window has gone, too, even without a 'pagehide'.
+    if (left || document.defaultView === null) throw departed();
+  };
+  /** @template T @param {() => T} call @returns {T} */
+  const onBridge = (call) => {
+    try {
+      return call();
+    } catch {
+      throw departed(); // the one reason why a function of the bridge throws
+    }
+  };
+
+  if (!onBridge(() => bridge.connect())) {
     throw failure(
       Error,
       'ERR_ALREADY_CONNECTED',
@@ -59,6 +76,16 @@ export function connect() {
     else call.resolve(new Uint8Array(memory, 0, count));
   };
 
+  globalThis.addEventListener('pagehide', ({ isTrusted, persisted }) => {
+    if (!isTrusted || persisted) return;
+    left = true;
+    for (const { reject, signal, abort } of calls.values()) {
+      if (abort) signal?.removeEventListener('abort', abort);
+      reject(departed()); // without the memory: the library may still be writing to it
+    }
+    calls.clear();
+  });
+
   // Shared memory is not detached while it is lent. It is treated as if it were: lent once at a time.
   /** @type {WeakSet<ArrayBufferLike>} */
   const lent = new WeakSet();
@@ -80,8 +107,9 @@ export function connect() {
   }
 
   /** @type {Exchange['exchange']} */
-  const exchange = (data, options = {}) =>
-    new Promise((resolve, reject) => {
+  const exchange = (data, options = {}) => {
+    assertHere();
+    return new Promise((resolve, reject) => {
       const { library, thread, signal } = checkedOptions(options);
       const memory = checkedMemory(data);
       try {
@@ -106,9 +134,11 @@ export function connect() {
         throw withMemory(/** @type {Error} */ (error), memory);
       }
     });
+  };
 
   /** @type {Exchange['allocate']} */
   const allocate = (byteLength) => {
+    assertHere();
     checkSize(byteLength);
     const shared = byteLength >= SHARED_FROM_BYTES;
     return new Uint8Array(shared ? sharedMemory(byteLength) : obtained(() => new ArrayBuffer(byteLength)));
@@ -118,35 +148,38 @@ export function connect() {
   const shared = (byteLength, options = {}) => {
     const { library } = checkedOptions(options);
     checkSize(byteLength);
+    assertHere();
     const memory = sharedMemory(byteLength);
-    bridge.listen();
+    onBridge(() => bridge.listen());
     globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
-    const call = bridge.shared(library);
-    if (!call) throw rebuilt(bridge.problem());
+    const call = onBridge(() => bridge.shared(library));
+    if (!call) throw rebuilt(onBridge(() => bridge.problem()));
     return {
       bytes: new Uint8Array(memory),
       exchange() {
-        const count = call();
-        if (count < 0) throw rebuilt(bridge.problem());
+        if (left) throw departed();
+        const count = onBridge(call);
+        if (count < 0) throw rebuilt(onBridge(() => bridge.problem()));
         return count;
       },
     };
   };
 
   /** @type {Exchange['frames']} */
-  const frames = (options) => framesOf({ exchange, allocate }, options);
+  const frames = (options) => framesOf({ exchange, allocate, assertHere }, options);
 
   return { exchange, allocate, shared, frames };
 }
 
 /**
- * @param {Pick<Exchange, 'exchange' | 'allocate'>} page
+ * @param {Pick<Exchange, 'exchange' | 'allocate'> & { assertHere(): void }} page
  * @param {FramesOptions} options
  * @returns {Frames}
  */
-function framesOf({ exchange, allocate }, options) {
+function framesOf({ exchange, allocate, assertHere }, options) {
   const { library, signal } = checkedOptions(options);
   const { byteLength, depth = 3, request } = options;
+  assertHere();
   checkSize(byteLength);
   checkWhole('depth', depth, 1, MOST_BUFFERS);
   if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
@@ -200,7 +233,13 @@ function framesOf({ exchange, allocate }, options) {
     }
   }
 
-  return Object.assign(fill(), {
+  const stream = fill();
+  const next = stream.next.bind(stream);
+  return Object.assign(stream, {
+    next() {
+      assertHere();
+      return next();
+    },
     keep() {
       kept = true;
     },
@@ -325,6 +364,8 @@ function rebuilt({ name, message, fields }, signal) {
   Object.assign(error, fields);
   return name === 'AbortError' ? asAbort(error, signal) : error;
 }
+
+const departed = () => asAbort(failure(Error, 'ABORT_ERR', 'The page that made this exchange has gone.'));
 
 /** @param {AbortSignal} signal */
 const aborted = (signal) => asAbort(failure(Error, 'ABORT_ERR', 'The operation was aborted.'), signal);

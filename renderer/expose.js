@@ -3,6 +3,8 @@
 // ArrayBuffer and never copies it. What comes from the page is checked here: nothing that it says is believed.
 
 const { contextBridge } = require('electron');
+const { loadAddon, preloadAddon, whileAlive } = require('../lib/while-alive.js');
+const { checkedOrigins } = require('../lib/origins.js');
 
 /** @import { ExposeOptions } from './types/preload.js' */
 /** @typedef {Exclude<NonNullable<ExposeOptions['libraries']>[string], string>} Library */
@@ -13,14 +15,16 @@ const HELLO = 'inplace-exchange:connect';
 const SHARE = 'inplace-exchange:share';
 
 /** @type {typeof import('./types/preload.js').expose} */
-function expose({ libraries, origins } = {}) {
+function expose(options) {
+  const { origins, libraries } = options ?? {};
+  const isAllowed = checkedOrigins(origins);
   // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it. It is
   // the document's origin that counts: one in a sandbox has none, whatever its address is.
-  if (!process.isMainFrame || (origins && !origins.includes(globalThis.origin))) return;
-  // A window that a page has opened runs in that page's process. Node.js has one event loop there, the first window's, and
-  // to end asynchronous work on it for another window is the end of both.
-  if (globalThis.opener) return;
-  const open = opener(libraries);
+  if (!process.isMainFrame || !isAllowed(globalThis.origin)) return;
+  // SECURITY: now, before other code of this world can put something in the place of what the addon takes memory with. If
+  // it cannot be loaded, that is an error in the page, and not a page without its preload.
+  const hasAddon = preloadAddon();
+  const open = libraryResolver(libraries);
   /** @type {unknown} */
   let offered;
   /** @type {Problem} */
@@ -49,43 +53,46 @@ function expose({ libraries, origins } = {}) {
 
   globalThis.addEventListener('message', greet, true);
 
+  // SECURITY: each asks first whether this page is still there. Another window may hold it. Without an addon there is no
+  // native code to be kept from, and an error to be told.
+  const guarded = hasAddon ? whileAlive : /** @type {typeof whileAlive} */ ((fn) => fn);
+
   contextBridge.exposeInMainWorld(NAME, {
     /** Whether the next port is taken: true once. */
-    connect() {
+    connect: guarded(() => {
       if (connected) return false;
       connected = true;
       globalThis.addEventListener('message', greet, true); // once more: document.open() takes all listeners away
       return true;
-    },
+    }),
     /** Before memory is offered. */
-    listen: () => globalThis.addEventListener(SHARE, take, { once: true }),
+    listen: guarded(() => globalThis.addEventListener(SHARE, take, { once: true })),
     /**
      * An exchange over the memory that was offered last: it gives the count, or -1. Numbers cross between the worlds for
      * nothing, and an argument costs a seventh of the call: so each memory has a function of its own, without any.
-     * @param {unknown} key
      */
-    shared(key) {
+    shared: guarded((/** @type {unknown} */ key) => {
       const memory = offered;
       offered = undefined;
       try {
         const { exchangeDataInPlace } = open(key);
         if (!isShared(memory)) throw badQuestion('No shared memory was offered.');
-        const bytes = new Uint8Array(held(memory));
-        return () => {
+        const bytes = new Uint8Array(counted(memory));
+        return guarded(() => {
           try {
             return exchangeDataInPlace(bytes);
           } catch (error) {
             problem = describe(error);
             return -1;
           }
-        };
+        });
       } catch (error) {
         problem = describe(error);
         return undefined;
       }
-    },
+    }),
     /** What went wrong last in `shared`, as plain data: the bridge drops an error's class and code. */
-    problem: () => problem,
+    problem: guarded(() => problem),
   });
 }
 
@@ -94,16 +101,14 @@ function expose({ libraries, origins } = {}) {
  * @param {ExposeOptions['libraries']} libraries
  * @returns {(key: unknown) => Library}
  */
-function opener(libraries) {
+function libraryResolver(libraries) {
   const named = new Map(libraries && Object.entries(libraries)); // a Map: `constructor` is nobody's key
   /** @type {Map<unknown, Library>} */
   const opened = new Map();
   return (key) => {
     const known = opened.get(key);
     if (known) return known;
-    // Not before it is needed: an addon that cannot be loaded is then an error in the page, and not a page without its
-    // preload.
-    const addon = require('../index.js');
+    const addon = loadAddon();
     if (!libraries) named.set('default', addon);
     const library = named.get(/** @type {string} */ (key));
     if (library === undefined) throw unknownLibrary(key, [...named.keys()]);
@@ -155,7 +160,7 @@ function answer(port, open) {
         reply(id, memory, -1, describe(error));
       }
     } else if (id === 'abort') running.get(question[1])?.abort();
-    else if (id === 'share' && isShared(question[2])) slots.set(question[1], held(question[2]));
+    else if (id === 'share' && isShared(question[2])) slots.set(question[1], counted(question[2]));
     else if (id === 'free') slots.delete(question[1]);
     else reply(undefined, undefined, -1, describe(badQuestion('This is no question that the bridge knows.')));
   };
@@ -168,7 +173,9 @@ function answer(port, open) {
   }
 
   /** @param {number} id @param {Library} library @param {Uint8Array} bytes @param {boolean} abortable */
-  async function exchangeOnWorker(id, { exchangeDataAsync }, bytes, abortable) {
+  async function exchangeOnWorker(id, library, bytes, abortable) {
+    // What came over the port is held here and nowhere else, and is not touched until it has been settled.
+    const exchangeDataAsync = loadAddon().owned(library.exchangeDataAsync);
     /** @type {AbortSignal | undefined} */
     let signal;
     if (abortable) {
@@ -180,8 +187,11 @@ function answer(port, open) {
       const message = await exchangeDataAsync(bytes, { signal });
       reply(id, message.buffer, message.length);
     } catch (error) {
-      const { buffer = bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
-      reply(id, buffer.buffer, -1, describe(error));
+      // Without memory when the page is going and the library still writes to it. A function that is not the addon's does
+      // not say: what it has not moved is still here.
+      const ours = exchangeDataAsync !== library.exchangeDataAsync;
+      const { buffer = ours ? undefined : bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
+      reply(id, buffer?.byteLength ? buffer.buffer : undefined, -1, describe(error));
     } finally {
       running.delete(id);
     }
@@ -195,8 +205,8 @@ const isShared = (memory) => typeof SharedArrayBuffer === 'function' && memory i
  * V8 does not count what a handle on shared memory holds, and would not collect garbage while memory runs out.
  * @param {SharedArrayBuffer} memory
  */
-function held(memory) {
-  require('../index.js').countSharedMemory(memory, memory.byteLength);
+function counted(memory) {
+  loadAddon().countSharedMemory(memory);
   return memory;
 }
 
@@ -216,4 +226,4 @@ function describe(error) {
   return { name: error.name, message: error.message, fields: Object.fromEntries(plain) };
 }
 
-module.exports = { expose };
+module.exports = { expose, whileAlive };

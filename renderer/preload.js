@@ -3,14 +3,15 @@
 
 const path = require('node:path');
 const { contextBridge, ipcRenderer } = require('electron');
-const { expose } = require('./expose.js');
+const { isPackaged } = require('../lib/packaged.js');
+const { expose, whileAlive } = require('./expose.js');
 
 const root = path.dirname(__dirname);
 const addon = () => require('../index.js');
 
 /** Variables that name other libraries; a packaged app does not let itself be told by them. */
 const VARIABLES = { default: 'INPLACE_EXCHANGE_LIBRARY', live: 'INPLACE_EXCHANGE_LIVE_LIBRARY' };
-const packaged = root.startsWith(process.resourcesPath);
+const packaged = isPackaged(root);
 
 /** The variable that names this library, if one does. @param {keyof typeof VARIABLES} name */
 const variable = (name) => (!packaged && process.env[VARIABLES[name]] ? VARIABLES[name] : undefined);
@@ -59,6 +60,26 @@ const REST = 2;
 /** @param {keyof typeof VARIABLES} name */
 const checkedName = (name) => (Object.hasOwn(VARIABLES, name) ? name : 'default');
 
+/**
+ * @param {Uint8Array} request @param {number} byteLength
+ * @returns {Promise<{ picture?: Uint8Array, problem?: { code?: string, message: string } }>}
+ */
+async function picture(request, byteLength) {
+  try {
+    const spare = resting.length > REST ? resting.shift() : undefined;
+    const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
+    memory.set(request);
+    painter ??= addon().openLibrary(libraries.live);
+    const picture = await painter.exchangeDataAsync(memory);
+    if (resting.length > REST) resting.shift();
+    resting.push(picture.buffer);
+    return { picture };
+  } catch (error) {
+    const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+    return { problem: { code, message } };
+  }
+}
+
 const { electron, chrome, v8, node, napi = 'unknown' } = process.versions;
 
 const host = {
@@ -70,31 +91,15 @@ const host = {
   opened: (name) => ipcRenderer.invoke('opened', name),
   /** To the clipboard. @param {string} text @returns {Promise<boolean>} */
   copy: (text) => ipcRenderer.invoke('copy', text),
-  /** What is known of a library that is open. @param {keyof typeof VARIABLES} name */
-  library(name) {
+  /** What is known of a library that is open. */
+  library: whileAlive((/** @type {keyof typeof VARIABLES} */ name) => {
     const { name: itself, abiVersion, path } = addon().openLibrary(libraries[checkedName(name)]);
     return { name: itself, abiVersion, path };
-  },
+  }),
   /**
    * A picture of the live library, made in memory of this preload and cloned by contextBridge: what Live is held against.
-   * @param {Uint8Array} request @param {number} byteLength
-   * @returns {Promise<{ picture?: Uint8Array, problem?: { code?: string, message: string } }>}
    */
-  async picture(request, byteLength) {
-    try {
-      const spare = resting.length > REST ? resting.shift() : undefined;
-      const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
-      memory.set(request);
-      painter ??= addon().openLibrary(libraries.live);
-      const picture = await painter.exchangeDataAsync(memory);
-      if (resting.length > REST) resting.shift();
-      resting.push(picture.buffer);
-      return { picture };
-    } catch (error) {
-      const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
-      return { problem: { code, message } };
-    }
-  },
+  picture: whileAlive(picture),
   runtime: {
     version: require('../package.json').version,
     versions: { electron, chrome, v8, node, napi },

@@ -1,7 +1,7 @@
 // Builds the addon, the default library and that of the moving picture in release mode, and puts them where they are
-// looked for: beside index.js.
+// looked for: beside native.js, the loader.
 //
-//   npm run build    also writes the generated files, index.js (the loader) and index.d.ts, into the source tree
+//   npm run build    also writes the generated files, native.js (the loader) and index.d.ts, into the source tree
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ const SOURCES = [
 const LIBRARIES = ['native_lib', 'live_lib'];
 
 /** Written by napi-rs, and committed so that an editor has the types before the first build. */
-export const GENERATED = ['index.js', 'index.d.ts'];
+export const GENERATED = ['native.js', 'index.d.ts'];
 
 /** Builds if a source is newer than the last build, or what that put in place has gone. */
 export async function ensureBuilt() {
@@ -47,7 +47,7 @@ async function build() {
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
   const { status, output: log } = await run(
     process.execPath,
-    [cli, 'build', '--platform', '--release', '--output-dir', output],
+    [cli, 'build', '--platform', '--release', '--js', 'native.js', '--output-dir', output],
     {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],

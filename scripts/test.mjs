@@ -97,11 +97,13 @@ const header = (/** @type {string[]} */ ...args) => [
   'tests/header.c',
 ];
 
-const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async'].map((name) => `tests/${name}.test.js`);
+const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async', 'security-addon'].map(
+  (name) => `tests/${name}.test.js`,
+);
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),|^life|^page|^window|^rust tests/;
+const NEEDS_FIXTURES = /^(addon|identity),|^life|^page|^security|^window|^rust tests/;
 
 /** @typedef {(alone: boolean) => Promise<Count>} Step */
 
@@ -125,10 +127,12 @@ const STEPS = [
   ['set-up', mocha(['tests/setup.test.mjs'])],
   ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
   ['addon, renderer process', electronMocha('renderer', ADDON_TESTS)],
-  ['addon, plain Node.js', mocha(['--expose-gc', 'tests/async.test.js'])],
+  ['addon, plain Node.js', mocha(['--expose-gc', 'tests/async.test.js', 'tests/security-addon.test.js'])],
   ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
   ['page API', mocha(['tests/isolated.test.mjs'])],
+  ['security', mocha(['tests/security-page.test.mjs', 'tests/security-preload.test.mjs'])],
+  ['security: memory', mocha(['tests/security-memory.test.mjs'])],
   ['window', mocha(['tests/window.test.mjs', 'tests/looks.test.mjs'])],
   ['window: panels', mocha(['tests/panels.test.mjs'])],
   ['window, figures', mocha(['tests/figures.test.mjs'])],

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,11 @@ use napi::sys;
 
 use crate::environment::{self, Callback, Environment};
 use crate::error::{self, Error};
+use crate::loop_handles::{Bell, LoopHandles};
 use crate::memory::{Intrinsics, Memory, call, take_exception};
-use crate::signal::{Signal, abort_error, property};
+use crate::signal::{Subscription, abort_error, property};
 use crate::task::{Home, Session, Task};
-use crate::watch::Watch;
+use crate::uv::{Kind, Request, Uv};
 
 /// A call that has not been settled, as its environment sees it.
 struct Call {
@@ -26,12 +27,9 @@ struct Call {
     /// The promise, until it is settled.
     deferred: Cell<Option<sys::napi_deferred>>,
     memory: Memory,
-    signal: Option<Signal>,
-    /// Null, until the pool has been given it.
-    work: sys::napi_async_work,
-    /// It can be taken back from the pool. That is tried once, and never when the pool has done with it: libuv would
-    /// complete it twice.
-    in_pool: Cell<bool>,
+    signal: Option<Subscription>,
+    /// What the pool was given, while it has it.
+    work: Cell<Option<Request>>,
     /// It waits for its turn, and the event loop for it.
     waiting: Cell<bool>,
 }
@@ -45,7 +43,15 @@ pub(crate) struct Background {
     /// How many of them wait for their turn.
     waiting: Cell<usize>,
     mailbox: Arc<Mailbox>,
-    watch: Option<Rc<Watch>>,
+    handles: Rc<LoopHandles>,
+    /// What Node.js wants to know before it is gone back into.
+    context: sys::napi_async_context,
+    /// Calls that the pool has done with, while the loop worked for another environment.
+    returned: RefCell<Vec<Arc<Task>>>,
+    /// That of the end of the environment, while calls are waited for.
+    hook: Cell<Option<sys::napi_async_cleanup_hook_handle>>,
+    /// Calls that wait until it is known whose event loop this is.
+    held: RefCell<Vec<Arc<Task>>>,
     /// No JavaScript can run any more.
     ending: Cell<bool>,
 }
@@ -59,14 +65,20 @@ impl Background {
         if let Some(background) = environment.background.get() {
             return Ok(background);
         }
-        // SAFETY: the caller's; the environment's thread runs all of this.
+        let mut context = ptr::null_mut();
+        // SAFETY: env is live and on its thread, and the out-pointers are null or places of their types.
         let background = unsafe {
-            let mailbox = Mailbox::new(env)?;
+            let name = error::string(env, "exchangeDataAsync");
+            match sys::napi_async_init(env, ptr::null_mut(), name, &mut context) {
+                sys::Status::napi_ok => {}
+                refused => return Err(refused),
+            }
             if let Some(background) = environment.background.get() {
-                mailbox.discard(); // async_hooks have run the caller's code, and that has called us
+                sys::napi_async_destroy(env, context); // async_hooks have run the caller's code, which has called us
                 return Ok(background);
             }
-            // Registered after the mailbox, and so called before the mailbox goes.
+            let handles = LoopHandles::new(env, on_bell, on_timer).ok_or(sys::Status::napi_generic_failure)?;
+            // Should this fail, the handles stay open, and hold up nobody.
             let status = sys::napi_add_async_cleanup_hook(env, Some(clean_up), env.cast(), ptr::null_mut());
             if status != sys::Status::napi_ok {
                 return Err(status);
@@ -77,8 +89,12 @@ impl Background {
                 next: Cell::new(1),
                 calls: RefCell::default(),
                 waiting: Cell::new(0),
-                mailbox,
-                watch: Watch::new(env, look_round, remind),
+                mailbox: Mailbox::new(handles.bell()),
+                handles,
+                context,
+                returned: RefCell::default(),
+                hook: Cell::new(None),
+                held: RefCell::default(),
                 ending: Cell::new(false),
             }
         };
@@ -92,14 +108,16 @@ impl Background {
         id
     }
 
-    /// Makes a call, now or when its turn comes, and settles its promise.
+    /// Makes a call, now or when its turn comes, and settles its promise. One that is to be held is made after
+    /// [`start_held`].
     pub(crate) fn call(
         &self,
         id: u64,
         session: Arc<Session>,
         memory: Memory,
-        signal: Option<Signal>,
+        signal: Option<Subscription>,
         deferred: sys::napi_deferred,
+        hold: bool,
     ) {
         let home = Arc::clone(&self.mailbox);
         let task = Task::new(id, session, home, memory.data, memory.len);
@@ -108,14 +126,19 @@ impl Background {
             deferred: Cell::new(Some(deferred)),
             memory,
             signal,
-            work: ptr::null_mut(),
-            in_pool: Cell::new(false),
+            work: Cell::new(None),
             waiting: Cell::new(false),
         };
         self.calls.borrow_mut().insert(id, call);
-        if let Some(watch) = &self.watch {
-            watch.start();
+        if hold {
+            self.held.borrow_mut().push(task);
+        } else {
+            self.enter(task);
         }
+    }
+
+    fn enter(&self, task: Arc<Task>) {
+        let id = task.id;
         if task.enter() {
             self.start(task);
         } else {
@@ -123,45 +146,90 @@ impl Background {
         }
     }
 
+    /// Those that were held and are not over.
+    fn take_held(&self) -> Vec<Arc<Task>> {
+        let held = self.held.take();
+        held.into_iter()
+            .filter(|task| self.calls.borrow().contains_key(&task.id))
+            .collect()
+    }
+
     /// Hands a call to the pool.
     fn start(&self, task: Arc<Task>) {
-        let id = task.id;
-        let fresh = |call: &Call| call.work.is_null();
-        if !self.calls.borrow().get(&id).is_some_and(fresh) {
-            return; // it was told before, or is over
-        }
-        let mut work = ptr::null_mut();
-        let data = Arc::as_ptr(&task).cast_mut().cast::<c_void>();
-        // SAFETY: env is live and this is its thread; the name is a string of it; data is a Task.
-        let created = unsafe {
-            let name = error::string(self.env, "exchangeDataAsync");
-            let (env, resource) = (self.env, ptr::null_mut());
-            sys::napi_create_async_work(env, resource, name, Some(execute), Some(complete), data, &mut work)
+        let calls = self.calls.borrow();
+        let is_to_start = |call: &&Call| call.work.get().is_none() && !task.is_over();
+        let Some(call) = calls.get(&task.id).filter(is_to_start) else {
+            return; // it was told before
         };
-        // Creating it runs the caller's async_hooks, which may have aborted this call.
-        let wanted = created == sys::Status::napi_ok && self.calls.borrow().get(&id).is_some_and(fresh);
-        if wanted {
-            task.brought(); // before the pool has it, which may be done with it at once
+        task.brought(); // before the pool has it, which may be done with it at once
+        let uv = self.handles.uv();
+        let request = uv.allocate(Kind::Work);
+        let work = Box::new(Work { task, env: self.env });
+        // SAFETY: this is the loop's thread, and the request is memory of the size that libuv asks for. Its data is a Work,
+        // taken back in `returned`, which follows.
+        let status = unsafe {
+            (uv.req_set_data)(request, Box::into_raw(work).cast());
+            (uv.queue_work)(self.handles.event_loop(), request, execute, returned)
+        };
+        debug_assert_eq!(status, 0, "libuv refuses only work without a function");
+        call.work.set(Some(request));
+        if call.waiting.take() {
+            self.add_waiting(-1);
         }
-        // SAFETY: env is live and this is its thread; the work is not in the pool.
-        let queued = wanted && unsafe { sys::napi_queue_async_work(self.env, work) } == sys::Status::napi_ok;
-        if queued {
-            let _taken_back_in_complete = Arc::into_raw(task);
-            if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
-                call.work = work;
-                call.in_pool.set(true);
-                if call.waiting.take() {
-                    self.add_waiting(-1);
-                }
+    }
+
+    /// The pool has done with a call, or has dropped it.
+    ///
+    /// # Safety
+    /// Called on the environment's thread, while it is live.
+    unsafe fn take_back(&self, environment: &Environment, task: Arc<Task>) {
+        if let Some(call) = self.calls.borrow().get(&task.id) {
+            call.work.set(None);
+        }
+        // SAFETY: env is live and this is its thread.
+        unsafe {
+            if is_ending(self.env) {
+                self.end();
             }
-            return;
+            if self.ending.get() {
+                self.conclude(task);
+                self.close_when_idle();
+            } else if environment.own_loop.is_current(self.env) {
+                self.in_callback_scope(|| self.conclude(task));
+            } else {
+                self.returned.borrow_mut().push(task);
+                self.handles.bell().ring();
+            }
         }
-        if created == sys::Status::napi_ok {
-            // SAFETY: env is live and this is its thread; the work is not in the pool.
-            unsafe { sys::napi_delete_async_work(self.env, work) };
+    }
+
+    fn conclude(&self, task: Arc<Task>) {
+        if task.was_sent_back() {
+            self.bring_again(task);
+        } else {
+            self.finish(task.id);
         }
-        task.forgo();
-        self.finish(id);
+    }
+
+    /// Goes back into JavaScript: promises that are settled meanwhile are seen to at the end.
+    ///
+    /// # Safety
+    /// `env` is live, this is its thread, and its context is the current one.
+    unsafe fn in_callback_scope(&self, settle: impl FnOnce()) {
+        let (env, mut handles, mut callback) = (self.env, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: env is live and this is its thread, the context was made for it, and the out-pointers are places of their
+        // types. What was opened is closed, in turn.
+        unsafe {
+            if sys::napi_open_handle_scope(env, &mut handles) != sys::Status::napi_ok {
+                return;
+            }
+            if sys::napi_open_callback_scope(env, ptr::null_mut(), self.context, &mut callback) == sys::Status::napi_ok
+            {
+                settle();
+                sys::napi_close_callback_scope(env, callback);
+            }
+            sys::napi_close_handle_scope(env, handles);
+        }
     }
 
     /// Settles a call that is over: it has returned, or will not be made.
@@ -174,16 +242,13 @@ impl Background {
         }
         // SAFETY: env is live and this is its thread; the values are its own. No thread uses the memory: the call is over.
         unsafe {
-            if !call.work.is_null() {
-                sys::napi_delete_async_work(self.env, call.work);
-            }
             if !self.ending.get() {
                 self.settle(&call);
             }
             call.memory.give_up(self.env);
             match call.signal {
                 Some(signal) if self.ending.get() => signal.forget(self.env),
-                Some(signal) => signal.leave(self.env),
+                Some(signal) => signal.end(self.env),
                 None => {}
             }
         }
@@ -223,20 +288,22 @@ impl Background {
         }
     }
 
-    /// Asks a call to stop. One that the pool has not been given is over at once, another when the pool says so.
+    /// Asks a call to stop. One that the pool does not have is over at once, another when the pool says so.
     pub(crate) fn ask_to_stop(&self, id: u64) {
-        let look = |call: &Call| (Arc::clone(&call.task), call.work, call.in_pool.take());
+        let look = |call: &Call| (Arc::clone(&call.task), call.work.get());
         let known = self.calls.borrow().get(&id).map(look);
-        let Some((task, work, in_pool)) = known else { return };
+        let Some((task, work)) = known else { return };
+        let asked_before = task.turn.asked();
         task.ask_to_stop();
-        if work.is_null() {
-            task.forgo();
-            self.finish(id);
-            return;
-        }
-        if in_pool {
-            // SAFETY: env is live, this is its thread, and the work is in the pool. If it has begun, nothing happens.
-            unsafe { sys::napi_cancel_async_work(self.env, work) };
+        match work {
+            Some(_) if asked_before => {} // libuv would return a request twice that is cancelled twice
+            // SAFETY: this is the loop's thread, and the pool has the request: it is not back yet. If it has begun,
+            // nothing happens.
+            Some(request) => drop(unsafe { (self.handles.uv().cancel)(request) }),
+            None => {
+                task.forgo();
+                self.finish(id);
+            }
         }
         self.start_reminding();
     }
@@ -244,11 +311,6 @@ impl Background {
     /// Puts a call in its place again that the pool has sent back.
     fn bring_again(&self, task: Arc<Task>) {
         let id = task.id;
-        if let Some(call) = self.calls.borrow_mut().get_mut(&id) {
-            let work = std::mem::replace(&mut call.work, ptr::null_mut());
-            // SAFETY: env is live and this is its thread; the pool has done with the work.
-            unsafe { sys::napi_delete_async_work(self.env, work) };
-        }
         if task.turn.asked() || self.ending.get() {
             task.forgo();
             self.finish(id);
@@ -269,17 +331,8 @@ impl Background {
 
     /// Has the libraries reminded from time to time, until there are no calls.
     fn start_reminding(&self) {
-        if let Some(watch) = self.watch.as_ref().filter(|_| !self.calls.borrow().is_empty())
-            && watch.start_reminding()
-        {
-            self.mailbox.knock(); // an event loop that waits does not know of the timer yet
-        }
-    }
-
-    /// Not as soon as a call is over: the next one often begins before the event loop waits.
-    fn rest_if_idle(&self) {
-        if let Some(watch) = self.watch.as_ref().filter(|_| self.calls.borrow().is_empty()) {
-            watch.rest();
+        if !self.calls.borrow().is_empty() {
+            self.handles.start_timer();
         }
     }
 
@@ -314,13 +367,47 @@ impl Background {
         }
     }
 
+    /// Lets the end of the environment go on when no call is left.
+    fn close_when_idle(&self) {
+        if !self.calls.borrow().is_empty() {
+            return;
+        }
+        if let Some(hook) = self.hook.take() {
+            // SAFETY: env is live and this is its thread. The hook is that of the cleanup that goes on, no call is left to
+            // use the handles, the mailbox is closed, and so no other thread has the bell.
+            unsafe {
+                sys::napi_async_destroy(self.env, self.context);
+                self.handles.close(hook);
+            }
+        }
+    }
+
     /// Keeps the event loop alive while calls wait for their turn: nothing else in it tells of them.
     fn add_waiting(&self, change: isize) {
         let before = self.waiting.get();
         let after = before.saturating_add_signed(change);
         self.waiting.set(after);
         if (before == 0) != (after == 0) {
-            self.mailbox.keep_alive(self.env, after > 0);
+            self.handles.keep_alive(after > 0);
+        }
+    }
+}
+
+/// Makes the calls that were held: the event loop is the environment's own.
+pub(crate) fn start_held(environment: &Environment) {
+    if let Some(background) = environment.background.get() {
+        for task in background.take_held() {
+            background.enter(task);
+        }
+    }
+}
+
+/// Rejects the calls that were held: nothing could come back to this environment.
+pub(crate) fn refuse_held(environment: &Environment) {
+    if let Some(background) = environment.background.get() {
+        for task in background.take_held() {
+            task.refuse(Error::ForeignEventLoop);
+            background.finish(task.id);
         }
     }
 }
@@ -330,78 +417,76 @@ impl Background {
 ///
 /// # Safety
 /// `env` is live and on its own thread.
-unsafe fn is_ending(env: sys::napi_env) -> bool {
+pub(crate) unsafe fn is_ending(env: sys::napi_env) -> bool {
     // SAFETY: the caller's; Node-API refuses a null value.
     unsafe { sys::napi_throw(env, ptr::null_mut()) != sys::Status::napi_invalid_arg }
 }
 
+/// What the pool is given.
+struct Work {
+    task: Arc<Task>,
+    env: sys::napi_env,
+}
+
 /// What a thread of the pool does.
-unsafe extern "C" fn execute(_env: sys::napi_env, data: *mut c_void) {
-    // SAFETY: data is a Task that has entered, and stays one until `complete`, which follows this. Its memory is kept
-    // by a strong reference until then. It is either out of JavaScript's reach, or shared: then others may write at the
-    // same time, a race on plain bytes that the library sees through a C pointer, as the caller chose.
-    unsafe { (*data.cast::<Task>()).run() };
+unsafe extern "C" fn execute(request: Request) {
+    let Some(uv) = Uv::get() else { return };
+    // SAFETY: the request's data is a Work, whose task has entered, until `returned`, which follows this. The memory is
+    // kept by a strong reference until then. No JavaScript touches it, or it is shared: then others may write at the same
+    // time, a race on plain bytes that the library sees through a C pointer, as the caller chose.
+    unsafe { (*(uv.req_get_data)(request).cast::<Work>()).task.run() };
 }
 
-/// Called on the environment's thread when the pool has done with a call, or has dropped it.
-unsafe extern "C" fn complete(env: sys::napi_env, status: sys::napi_status, data: *mut c_void) {
-    // SAFETY: data is the Task that the work was created with, taken back once.
-    let task = unsafe { Arc::from_raw(data.cast::<Task>().cast_const()) };
-    if status == sys::Status::napi_cancelled {
-        task.forgo();
+/// Called on the environment's thread, in whatever context the loop works for, when the pool has done with a call or has
+/// dropped it.
+unsafe extern "C" fn returned(request: Request, status: c_int) {
+    let Some(uv) = Uv::get() else { return };
+    // SAFETY: the request's data is its Work, taken back once; libuv has done with the request.
+    let Work { task, env } = *unsafe {
+        let work = Box::from_raw((uv.req_get_data)(request).cast::<Work>());
+        uv.free(Kind::Work, request);
+        work
+    };
+    if status != 0 {
+        task.forgo(); // dropped before it began
     }
     if let Ok(environment) = environment::current(&Env::from_raw(env))
         && let Some(background) = environment.background.get()
     {
-        if let Some(call) = background.calls.borrow().get(&task.id) {
-            call.in_pool.set(false);
-        }
-        // SAFETY: env is live and this is its thread.
-        if unsafe { is_ending(env) } {
-            background.end();
-        }
-        if task.was_sent_back() {
-            background.bring_again(task);
-        } else {
-            background.finish(task.id);
-        }
+        // SAFETY: the environment is live, as its cleanup hook waits for its calls, and this is its thread.
+        unsafe { background.take_back(&environment, task) };
     }
 }
 
-/// What is done when the event loop is about to wait.
-fn look_round(env: sys::napi_env) {
+/// What is done from time to time when calls wait or were asked to stop.
+fn on_timer(env: sys::napi_env) {
     if let Ok(environment) = environment::current(&Env::from_raw(env))
         && let Some(background) = environment.background.get()
     {
-        // SAFETY: env is live and this is its thread.
-        if unsafe { is_ending(env) } {
-            background.end();
+        if background.calls.borrow().is_empty() {
+            background.handles.stop_timer();
         }
-        background.rest_if_idle();
-    }
-}
-
-/// What is done from time to time when calls were asked to stop.
-fn remind(env: sys::napi_env) {
-    if let Ok(environment) = environment::current(&Env::from_raw(env)) {
         environment.remind_libraries();
     }
 }
 
-/// Called when the environment ends, with no work of its own left in the pool.
+/// Called when the environment ends: waits for its calls, and closes its handles.
 unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *mut c_void) {
     let environment = environment::current(&Env::from_raw(env.cast()));
     let background = environment
         .as_ref()
         .ok()
         .and_then(|environment| environment.background.get());
-    if let Some(background) = background {
-        background.end();
-        background.mailbox.close();
-    }
-    match background.and_then(|background| background.watch.as_ref()) {
-        // SAFETY: the hook is this one, and nothing uses the watch after the end.
-        Some(watch) => unsafe { watch.close(hook) },
+    match background {
+        Some(background) => {
+            background.end();
+            background.mailbox.close();
+            for task in background.returned.take() {
+                background.conclude(task);
+            }
+            background.hook.set(Some(hook));
+            background.close_when_idle();
+        }
         // SAFETY: the hook is this one, given back once.
         None => drop(unsafe { sys::napi_remove_async_cleanup_hook(hook) }),
     }
@@ -431,8 +516,21 @@ pub(crate) fn listen_for_end(env: &Env) -> napi::Result<()> {
 }
 
 unsafe extern "C" fn on_exit(env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
+    let mut exiting = false;
+    // SAFETY: env is live and on its thread, and exiting is a place for the answer.
+    unsafe {
+        if let Ok(process) = Env::from_raw(env)
+            .get_global()
+            .and_then(|global| global.get_named_property::<Object>("process"))
+            && let Ok(answer) = property(env, process.raw(), c"_exiting")
+        {
+            sys::napi_get_value_bool(env, answer, &mut exiting);
+        }
+    }
+    // Anybody can emit the event, as Electron does when a page goes. After one that Node.js did not emit, the environment
+    // goes on, as a page that comes back.
     if let Ok(environment) = environment::current(&Env::from_raw(env)) {
-        leave(&environment, true);
+        leave(&environment, exiting);
     }
     ptr::null_mut()
 }
@@ -493,46 +591,18 @@ struct Mailbox {
 
 struct Inbox {
     ready: Vec<Arc<Task>>,
-    bell: sys::napi_threadsafe_function,
+    bell: Bell,
 }
 
-// SAFETY: a thread-safe function may be called from any thread. It ends when its environment does, and the inbox is gone
-// before that.
-unsafe impl Send for Inbox {}
-
 impl Mailbox {
-    /// # Safety
-    /// `env` is live.
-    unsafe fn new(env: sys::napi_env) -> Result<Arc<Self>, sys::napi_status> {
+    fn new(bell: Bell) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
-        let mut bell = ptr::null_mut();
-        // SAFETY: env is live, the name is one of its strings, and bell is a place for the answer. Without a JavaScript
-        // function there has to be a native one, and there is.
-        unsafe {
-            let status = sys::napi_create_threadsafe_function(
-                env,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                error::string(env, "exchangeDataAsync"),
-                0,
-                1,
-                ptr::null_mut(),
-                None,
-                ptr::null_mut(),
-                Some(empty_mailbox),
-                &mut bell,
-            );
-            if status != sys::Status::napi_ok {
-                return Err(status);
-            }
-            sys::napi_unref_threadsafe_function(env, bell);
-        }
         let ready = Vec::new();
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             inbox: Mutex::new(Some(Inbox { ready, bell })),
-        }))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Inbox>> {
@@ -546,44 +616,9 @@ impl Mailbox {
             .unwrap_or_default()
     }
 
-    /// Has the environment's thread look into the mailbox, and its event loop at its timers.
-    fn knock(&self) {
-        if let Some(inbox) = &*self.lock() {
-            inbox.ring();
-        }
-    }
-
-    fn keep_alive(&self, env: sys::napi_env, alive: bool) {
-        if let Some(inbox) = &*self.lock() {
-            let change = if alive {
-                sys::napi_ref_threadsafe_function
-            } else {
-                sys::napi_unref_threadsafe_function
-            };
-            // SAFETY: env is live, this is its thread, and the bell is its own.
-            unsafe { change(env, inbox.bell) };
-        }
-    }
-
-    /// From here on nobody hears.
+    /// From here on nobody hears, and nobody rings.
     fn close(&self) {
         self.lock().take();
-    }
-
-    /// As [`close`](Self::close), for a mailbox that nobody knows.
-    fn discard(&self) {
-        if let Some(inbox) = self.lock().take() {
-            // SAFETY: the bell has one user, who gives it up.
-            unsafe { sys::napi_release_threadsafe_function(inbox.bell, sys::ThreadsafeFunctionReleaseMode::release) };
-        }
-    }
-}
-
-impl Inbox {
-    fn ring(&self) {
-        const MODE: sys::napi_threadsafe_function_call_mode = sys::ThreadsafeFunctionCallMode::nonblocking;
-        // SAFETY: the bell exists as long as the inbox. Its queue has no limit, so that no ring gets lost.
-        unsafe { sys::napi_call_threadsafe_function(self.bell, ptr::null_mut(), MODE) };
     }
 }
 
@@ -596,26 +631,29 @@ impl Home for Mailbox {
         let mut inbox = self.lock();
         let Some(inbox) = inbox.as_mut() else { return false };
         inbox.ready.push(task);
-        inbox.ring();
+        inbox.bell.ring(); // with the lock held: the bell is not closed meanwhile
         true
     }
 }
 
-unsafe extern "C" fn empty_mailbox(
-    env: sys::napi_env,
-    _function: sys::napi_value,
-    _context: *mut c_void,
-    _data: *mut c_void,
-) {
-    // Null when the environment is ending; the mailbox is closed then.
-    if env.is_null() {
+/// Looks for what has come, on the environment's thread and in whatever context the loop works for.
+fn on_bell(env: sys::napi_env) {
+    let Ok(environment) = environment::current(&Env::from_raw(env)) else {
         return;
+    };
+    let Some(background) = environment
+        .background
+        .get()
+        .filter(|background| !background.ending.get())
+    else {
+        return;
+    };
+    for task in background.mailbox.take() {
+        background.start(task);
     }
-    if let Ok(environment) = environment::current(&Env::from_raw(env))
-        && let Some(background) = environment.background.get()
-    {
-        for task in background.mailbox.take() {
-            background.start(task);
-        }
+    // One by one, and each as when it came: the context may still be another's.
+    for task in background.returned.take() {
+        // SAFETY: the environment is live, as its handles are not closed, and this is its thread.
+        unsafe { background.take_back(&environment, task) };
     }
 }

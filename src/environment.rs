@@ -12,20 +12,25 @@ use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
 use crate::background::{self, Background};
+use crate::ended_flag::EndedFlag;
 use crate::error::Error;
 use crate::library::{Entry, Library};
 use crate::locate;
 use crate::memory::Intrinsics;
+use crate::own_loop::OwnLoop;
+use crate::signal::Signals;
 use crate::task::Session;
 use crate::{exchange, exchange_async};
 
-/// What an environment holds. It is dropped when the environment has ended, no JavaScript of it can run any more, and no
-/// other thread works for it.
+/// What an environment holds. It is dropped when the environment has ended and no other thread works for it.
 pub(crate) struct Environment {
     /// One for each library, at an address that stays: functions point at it.
     bindings: RefCell<Vec<Rc<Binding>>>,
     sessions: Rc<Sessions>,
     pub(crate) intrinsics: Rc<Intrinsics>,
+    ended: EndedFlag,
+    pub(crate) own_loop: OwnLoop,
+    pub(crate) signals: Rc<Signals>,
     /// Made for the first asynchronous call.
     pub(crate) background: OnceCell<Background>,
 }
@@ -84,6 +89,9 @@ pub(crate) fn start(env: &Env) -> Result<()> {
         bindings: RefCell::default(),
         sessions: Rc::default(),
         intrinsics: Rc::new(Intrinsics::capture(env)?),
+        ended: EndedFlag::new(env)?,
+        own_loop: OwnLoop::probe(env)?,
+        signals: Rc::new(Signals::capture(env)?),
         background: OnceCell::new(),
     };
     env.set_instance_data(Rc::new(environment), (), |context| drop(context.value))?;
@@ -96,6 +104,11 @@ pub(crate) fn current(env: &Env) -> Result<Rc<Environment>> {
         Some(environment) => Ok(Rc::clone(environment)),
         None => Err(napi::Error::from_reason("this environment has ended")),
     }
+}
+
+/// The word that is not 0 once this environment has ended, for JavaScript to read.
+pub(crate) fn ended_word(env: &Env) -> Result<Unknown<'_>> {
+    current(env)?.ended.word(env)
 }
 
 /// Which library a function calls.
@@ -175,6 +188,8 @@ impl Binding {
 pub(crate) struct Functions<'env> {
     pub(crate) in_place: Unknown<'env>,
     pub(crate) asynchronous: Unknown<'env>,
+    /// Not public: for memory that its caller alone holds.
+    pub(crate) owned_asynchronous: Unknown<'env>,
 }
 
 /// The functions of this environment over a library.
@@ -183,6 +198,12 @@ pub(crate) fn functions(env: &Env, source: Source) -> Result<Functions<'_>> {
     Ok(Functions {
         in_place: function(env, c"exchangeDataInPlace", exchange::callback, binding.cast())?,
         asynchronous: function(env, c"exchangeDataAsync", exchange_async::callback, binding.cast())?,
+        owned_asynchronous: function(
+            env,
+            c"exchangeOwnedAsync",
+            exchange_async::owned_callback,
+            binding.cast(),
+        )?,
     })
 }
 
@@ -212,7 +233,7 @@ pub(crate) fn function<'env>(
 }
 
 /// The environment's binding of a library: always the same one, so that opening it again costs no memory. It lives as
-/// long as the environment, so longer than a function can be called.
+/// long as the environment. The function objects that point at it may live longer, and must not be called then.
 fn binding(env: &Env, source: Source) -> Result<*const Binding> {
     let environment = current(env)?;
     let mut bindings = environment.bindings.borrow_mut();
@@ -242,6 +263,12 @@ fn addon_folder(env: &Env) -> Result<PathBuf> {
             "the addon's own address is no file: {name:?}"
         ))),
     }
+}
+
+/// What kind of process of Electron this is, by its own word. Plain Node.js does not say.
+pub(crate) fn process_type(env: &Env) -> Option<String> {
+    let process = env.get_global().ok()?.get_named_property::<Object>("process").ok()?;
+    process.get_named_property::<String>("type").ok()
 }
 
 /// Where a packaged Electron app has its files. Nothing else has `process.resourcesPath`.

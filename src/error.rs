@@ -28,6 +28,8 @@ pub(crate) enum Error {
     InvalidOptions { given: &'static str },
     /// The call was asked to stop.
     Aborted,
+    /// The environment's event loop is another's, or nobody's.
+    ForeignEventLoop,
     /// The message needs `required` bytes, more than the buffer has.
     BufferTooSmall { required: u32 },
     /// Not a string.
@@ -82,6 +84,7 @@ impl Error {
             }
             Self::InvalidOptions { .. } => ("ERR_INVALID_ARG_TYPE", Class::TypeError),
             Self::Aborted => ("ABORT_ERR", Class::AbortError),
+            Self::ForeignEventLoop => ("ERR_EVENT_LOOP", Class::Error),
             Self::BufferDetached => ("ERR_BUFFER_DETACHED", Class::TypeError),
             Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
             Self::LibraryPathKind | Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
@@ -107,6 +110,7 @@ impl Error {
             | Self::BufferImmovable
             | Self::InvalidOptions { .. }
             | Self::Aborted
+            | Self::ForeignEventLoop
             | Self::BufferTooSmall { .. }
             | Self::LibraryPathKind => None,
             Self::LibraryPath { path }
@@ -159,6 +163,12 @@ impl fmt::Display for Error {
                 "The options are an object, {{ signal: an AbortSignal }}, or left out, and {given} was given.",
             ),
             Self::Aborted => f.write_str("The exchange was aborted."),
+            Self::ForeignEventLoop => f.write_str(
+                "This page shares its process, and Node.js's one event loop there, with the page that opened it or that it \
+                 is a frame of, so no call on another thread could come back to it. Open it with 'noopener', as in \
+                 window.open(url, '', 'noopener'), which gives it a process of its own; or use Electron 44 or later, \
+                 where each page has its own event loop. Exchanges on the main thread work here.",
+            ),
             Self::BufferTooSmall { required } => {
                 write!(
                     f,

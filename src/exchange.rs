@@ -13,7 +13,11 @@ use crate::memory::nothing;
 ///
 /// # Safety
 /// - Called by Node-API, with a live environment and callback info.
-/// - The function was created with a pointer to a `Binding` of the same environment, which outlives its JavaScript.
+/// - The function was created with a pointer to a `Binding` of the same environment.
+///
+/// A live environment cannot be checked in here. A page's functions outlive it where another page of its origin holds
+/// them, and Node-API passes such a call through the freed environment before any code of this crate runs. JavaScript
+/// that another page can reach therefore asks first ([`EndedFlag`](crate::ended_flag::EndedFlag)).
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut argc = 1;
     let (mut argument, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -34,8 +38,8 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     }
     // SAFETY: Node-API has answered, and so written both.
     let (argument, data) = unsafe { (argument.assume_init(), data.assume_init()) };
-    // SAFETY: data is the Binding this function was created with, alive as long as JavaScript can call it. Only this
-    // thread uses it, and only by shared reference.
+    // SAFETY: data is the Binding this function was created with, which lives as long as the environment, and that is
+    // live. Only this thread uses it, and only by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
     // SAFETY: env is live and argument is a value of this call.
     unsafe {

@@ -2,7 +2,8 @@
 //! gives the memory back with the outcome.
 //!
 //! No JavaScript can reach the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory
-//! now is known to this addon alone, by a strong reference that is kept until the native work has ended.
+//! now is known to this addon alone, by a strong reference that is kept until the native work has ended. What is and is
+//! not relied on for that is said at [`Memory::take`].
 
 use std::ptr;
 use std::sync::Arc;
@@ -10,18 +11,35 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Env;
 use napi::sys;
 
-use crate::background::Background;
+use crate::background::{self, Background};
 use crate::environment::{self, Binding, Environment};
 use crate::error::{self, Error};
-use crate::memory::{Memory, View};
-use crate::signal::{Signal, abort_error};
+use crate::memory::{Custody, Memory, View};
+use crate::own_loop::Ownership;
+use crate::signal::abort_error;
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
 ///
 /// # Safety
 /// - Called by Node-API, with a live environment and callback info.
-/// - The function was created with a pointer to a `Binding` of the same environment, which outlives its JavaScript.
+/// - The function was created with a pointer to a `Binding` of the same environment.
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: env, info and the function's data are as this function's contract says.
+    unsafe { start(env, info, Custody::Taken) }
+}
+
+/// As [`callback`], for memory that nobody but the caller holds: `exchangeOwnedAsync`, which is not public.
+///
+/// # Safety
+/// As [`callback`].
+pub(crate) unsafe extern "C" fn owned_callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: env, info and the function's data are as this function's contract says.
+    unsafe { start(env, info, Custody::Owned) }
+}
+
+/// # Safety
+/// As [`callback`].
+unsafe fn start(env: sys::napi_env, info: sys::napi_callback_info, custody: Custody) -> sys::napi_value {
     let mut argc = 2;
     let mut arguments = [ptr::null_mut(); 2];
     let mut data = ptr::null_mut();
@@ -37,13 +55,13 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     let (sys::Status::napi_ok, Ok(environment)) = (status, environment) else {
         return ptr::null_mut();
     };
-    // SAFETY: data is the Binding this function was created with, alive as long as JavaScript can call it. Only this
-    // thread uses it, and only by shared reference.
+    // SAFETY: data is the Binding this function was created with, which lives as long as the environment, and that is
+    // live. Only this thread uses it, and only by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
     let [buffer, options] = arguments;
     // SAFETY: env is live, and the values are of this call.
     unsafe {
-        if let Err(refusal) = begin(env, &environment, binding, buffer, options, deferred) {
+        if let Err(refusal) = begin(env, &environment, binding, custody, [buffer, options], deferred) {
             sys::napi_reject_deferred(env, deferred, refusal.into_value(env, buffer));
         }
     }
@@ -95,36 +113,48 @@ unsafe fn begin(
     env: sys::napi_env,
     environment: &Environment,
     binding: &Binding,
-    buffer: sys::napi_value,
-    options: sys::napi_value,
+    custody: Custody,
+    [buffer, options]: [sys::napi_value; 2],
     deferred: sys::napi_deferred,
 ) -> std::result::Result<(), Refusal> {
     // SAFETY: the caller's, here and below.
     unsafe {
+        let ownership = environment.own_loop.ownership();
+        if ownership == Ownership::Foreign {
+            return Err(Refusal::Error(Box::new(Error::ForeignEventLoop)));
+        }
         let background = match Background::of(env, environment) {
             Ok(background) => background,
             Err(_) => return Err(Refusal::Error(Box::new(Error::Aborted))),
         };
         let id = background.next_id();
         // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
-        let signal = Signal::listen(env, options, id)?;
+        let signal = environment.signals.subscribe(env, options, id)?;
         let taken = View::of(env, buffer).and_then(|view| {
             if environment.is_leaving() {
                 return Err(Box::new(Error::Aborted));
             }
             let session = binding.session()?; // before the memory is taken: the library may not load
-            Ok((Arc::clone(session), Memory::take(env, &environment.intrinsics, &view)?))
+            Ok((
+                Arc::clone(session),
+                Memory::take(env, &environment.intrinsics, &view, custody)?,
+            ))
         });
         let (session, memory) = match taken {
             Ok(taken) => taken,
             Err(error) => {
                 if let Some(signal) = signal {
-                    signal.leave(env);
+                    signal.end(env);
                 }
                 return Err(error.into());
             }
         };
-        background.call(id, session, memory, signal, deferred);
+        // Asked again: the caller's code may have run since.
+        let hold = environment.own_loop.ownership() != Ownership::Own;
+        background.call(id, session, memory, signal, deferred, hold);
+        if hold && !environment.own_loop.expect_answer(&Env::from_raw(env)) {
+            background::refuse_held(environment);
+        }
     }
     Ok(())
 }

@@ -4,21 +4,25 @@
 //! calls are made by way of [`exchange_async::callback`], [`background::Background`] and [`task::Task::run`].
 
 mod background;
+mod ended_flag;
 mod environment;
 mod error;
 mod exchange;
 mod exchange_async;
 mod library;
 mod locate;
+mod loop_handles;
 mod memory;
+mod own_loop;
 mod signal;
 mod task;
 mod turns;
-mod watch;
+mod uv;
 
 use std::path::PathBuf;
 
 use napi::bindgen_prelude::*;
+use napi::sys;
 use napi_derive::napi;
 
 use crate::environment::Source;
@@ -62,11 +66,13 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 ///
 /// `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
 ///
-/// Never throws. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+/// Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
 /// - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
 /// - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
 ///   that cannot be detached, such as a WebAssembly.Memory that is not shared
 /// - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+/// - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it, or that it is a frame of.
+///   Open it with `noopener`, or use Electron 44 or later
 ///
 /// An error has the memory in its `buffer`, a Uint8Array: nothing is lost. It is not there when there was no memory to
 /// begin with, and when the page or worker is ending while the library still has it.
@@ -114,21 +120,29 @@ pub struct ExchangeLibrary<'env> {
 ///   loaded, and the process must restart to see the new build
 /// - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
 /// - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
-#[napi(ts_args_type = "path: string")]
-pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<ExchangeLibrary<'env>> {
+#[napi(ts_args_type = "path: string", ts_return_type = "ExchangeLibrary")]
+pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<Object<'env>> {
     let library = path_of(&path)
         .and_then(|path| Library::load(&path))
         // SAFETY: env is live and on its own thread, and nothing so far has thrown.
         .map_err(|error| unsafe { error.throw_into_napi(env.raw()) })?;
     let functions = environment::functions(env, Source::Loaded(library))?;
-    Ok(ExchangeLibrary {
+    let described = ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
         name: library.name().to_owned(),
         abi_version: library.abi_version(),
         exchange_data_in_place: functions.in_place,
         exchange_data_async: functions.asynchronous,
-    })
+    };
+    // SAFETY: env is live and on its own thread; what the struct becomes is an object of it.
+    let object = unsafe { ExchangeLibrary::to_napi_value(env.raw(), described) }?;
+    let mut object = Object::from_raw(env.raw(), object);
+    object.set_named_property(OWNED, functions.owned_asynchronous)?;
+    Ok(object)
 }
+
+/// What lib/addon.js keeps from the public: the asynchronous call for memory that its caller alone holds.
+const OWNED: &str = "exchangeOwnedAsync";
 
 fn path_of(value: &Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
     // SAFETY: the value is one of this call's.
@@ -163,15 +177,38 @@ pub fn address_of(env: &Env, buf: Unknown) -> Result<BigInt> {
     Ok(BigInt::from(address as u64))
 }
 
-/// Tells V8 that `memory` holds so many bytes, until it is collected, so that garbage is collected in time. The page API
-/// needs it: V8 does not count what a second handle on shared memory holds.
-#[napi(ts_args_type = "memory: SharedArrayBuffer, bytes: number")]
-pub fn count_shared_memory(env: Env, mut memory: Object, bytes: i64) -> Result<()> {
-    memory.add_finalizer((), bytes, |ended| {
+/// Tells V8 how much memory a SharedArrayBuffer holds, until it is collected, so that garbage is collected in time: V8 does
+/// not count what a second handle on shared memory holds. For the page API alone. Counts an object once; the length is
+/// its own.
+#[napi(skip_typescript)]
+pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
+    /// Marks what has been counted.
+    const COUNTED: sys::napi_type_tag = sys::napi_type_tag {
+        lower: 0x9d1c_52a6_70e4_4b3f,
+        upper: 0x8f2b_6e0d_31c7_a954,
+    };
+
+    let environment = environment::current(env)?;
+    let mut counted = false;
+    // SAFETY: env is live and on its own thread, nothing so far has thrown, the value is one of this call's, and counted
+    // is a place for the answer.
+    let len = unsafe {
+        let Some(len) = environment.intrinsics.shared_len(env.raw(), memory.raw()) else {
+            let error = error::Error::invalid_buffer(env.raw(), memory.raw());
+            return Err(error.throw_into_napi(env.raw()));
+        };
+        sys::napi_check_object_type_tag(env.raw(), memory.raw(), &COUNTED, &mut counted);
+        if counted || sys::napi_type_tag_object(env.raw(), memory.raw(), &COUNTED) != sys::Status::napi_ok {
+            return Ok(());
+        }
+        i64::try_from(len).unwrap_or(0)
+    };
+    let mut memory = Object::from_raw(env.raw(), memory.raw());
+    memory.add_finalizer((), len, |ended| {
         // Nothing can be done about a failure here, and nobody is there to be told.
         let _ = ended.env.adjust_external_memory(-ended.hint);
     })?;
-    env.adjust_external_memory(bytes).map(drop)
+    env.adjust_external_memory(len).map(drop)
 }
 
 #[napi(module_exports)]
@@ -180,5 +217,8 @@ pub fn register(mut exports: Object, env: Env) -> Result<()> {
     environment::start(&env)?;
     let functions = environment::functions(&env, Source::default(&env)?)?;
     exports.set_named_property("exchangeDataInPlace", functions.in_place)?;
-    exports.set_named_property("exchangeDataAsync", functions.asynchronous)
+    exports.set_named_property("exchangeDataAsync", functions.asynchronous)?;
+    // For the modules of this package alone (lib/addon.js).
+    exports.set_named_property(OWNED, functions.owned_asynchronous)?;
+    exports.set_named_property("environmentEnded", environment::ended_word(&env)?)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use napi::bindgen_prelude::{Env, FnArgs, Function, JsObjectValue, JsValue, Object, Result, Unknown, ValueType};
 use napi::sys;
 
+use crate::environment;
 use crate::error::{self, Error};
 use crate::exchange::is_bytes;
 
@@ -63,7 +64,16 @@ impl View {
     }
 }
 
-/// Memory that no JavaScript can reach, or that is shared and can be reached by all who have it.
+/// Who answers for it that no JavaScript touches memory while it is lent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Custody {
+    /// The addon: it moves the memory to an ArrayBuffer of its own.
+    Taken,
+    /// The caller, who alone holds the ArrayBuffer: a preload that was given it over a port.
+    Owned,
+}
+
+/// Memory that no JavaScript touches, or that is shared and can be reached by all who have it.
 pub(crate) struct Memory {
     /// Its ArrayBuffer or SharedArrayBuffer: as long as it is referred to, the memory stays where it is.
     owner: Reference,
@@ -78,19 +88,32 @@ impl Memory {
     /// Takes a view's memory: detaches its ArrayBuffer, or refers to its SharedArrayBuffer, which can be neither
     /// detached nor freed nor made shorter.
     ///
+    /// It is detached by a function of JavaScript's (there is none in Node-API that keeps the memory), the one that was in
+    /// its place when the addon was loaded. Code that ran in the same world before, and put its own there, can keep a
+    /// second handle on the memory, and with it free what a library is writing to. That is code with all of this
+    /// process's rights: a preload's own, or what it loaded first; a page's scripts have a world of their own under
+    /// context isolation. `expose()` loads the addon at the top of a preload.
+    ///
     /// # Safety
-    /// `env` is live, the view was just found there, and no exception is pending.
+    /// - `env` is live, the view was just found there, and no exception is pending.
+    /// - With [`Custody::Owned`], no JavaScript but the caller's has the ArrayBuffer, and the caller leaves it alone until
+    ///   the call has been settled with it.
     pub(crate) unsafe fn take(
         env: sys::napi_env,
         intrinsics: &Intrinsics,
         view: &View,
+        custody: Custody,
     ) -> std::result::Result<Self, Box<Error>> {
         let mut detachable = false;
-        // SAFETY: the caller's, here and below; every out-pointer is a place of its type.
+        // SAFETY: env is live and the view is of it, here and below; every out-pointer is a place of its type.
         unsafe {
             sys::napi_is_arraybuffer(env, view.buffer, &mut detachable);
             if detachable {
-                return Self::detach(env, intrinsics, view);
+                let data = Self::check_whole(env, intrinsics, view)?;
+                return match custody {
+                    Custody::Taken => Self::detach(env, intrinsics, view),
+                    Custody::Owned => Self::whole_buffer(env, view.buffer, data, view.len),
+                };
             }
             Ok(Self {
                 owner: Reference::new(env, view.buffer).ok_or(Error::BufferImmovable)?,
@@ -102,29 +125,45 @@ impl Memory {
         }
     }
 
+    /// Where the bytes of an ArrayBuffer are, all of which the view covers, and whose length is fixed.
+    ///
     /// # Safety
     /// As [`take`](Self::take).
+    unsafe fn check_whole(
+        env: sys::napi_env,
+        intrinsics: &Intrinsics,
+        view: &View,
+    ) -> std::result::Result<*mut c_void, Box<Error>> {
+        let (mut data, mut total) = (ptr::null_mut(), 0);
+        // SAFETY: env is live, the view's buffer is an ArrayBuffer of it, and the out-pointers are places of their types.
+        unsafe {
+            if intrinsics.is_resizable(env, view.buffer) {
+                return Err(Box::new(Error::BufferResizable));
+            }
+            sys::napi_get_arraybuffer_info(env, view.buffer, &mut data, &mut total);
+        }
+        if view.offset == 0 && view.len == total {
+            return Ok(data);
+        }
+        Err(Box::new(Error::BufferInPart {
+            offset: view.offset,
+            len: view.len,
+            total,
+        }))
+    }
+
+    /// # Safety
+    /// As [`take`](Self::take), and the view is [whole](Self::check_whole).
     unsafe fn detach(
         env: sys::napi_env,
         intrinsics: &Intrinsics,
         view: &View,
     ) -> std::result::Result<Self, Box<Error>> {
         let (mut data, mut total) = (ptr::null_mut(), 0);
-        // SAFETY: as in `take`. The intrinsics are those that the addon found when it was loaded. Should they not be V8's
-        // own, or run code of the caller's (structuredClone looks at Array.prototype), then what is used is still what
-        // they answer: an ArrayBuffer that is asked for its memory after all of that.
+        // SAFETY: env is live and the view is of it. What is used is what the captured function has answered: an
+        // ArrayBuffer, asked for its memory after all JavaScript that may run here (structuredClone looks at
+        // Array.prototype). Whether others hold it too is said at `take`.
         unsafe {
-            sys::napi_get_arraybuffer_info(env, view.buffer, &mut data, &mut total);
-            if intrinsics.is_resizable(env, view.buffer) {
-                return Err(Box::new(Error::BufferResizable));
-            }
-            if view.offset != 0 || view.len != total {
-                return Err(Box::new(Error::BufferInPart {
-                    offset: view.offset,
-                    len: view.len,
-                    total,
-                }));
-            }
             let moved = intrinsics.transfer(env, view.buffer).ok_or(Error::BufferImmovable)?;
             let mut detached = false;
             sys::napi_is_detached_arraybuffer(env, view.buffer, &mut detached);
@@ -133,14 +172,26 @@ impl Memory {
             if !detached || status != sys::Status::napi_ok || total != view.len {
                 return Err(Box::new(Error::BufferImmovable));
             }
-            Ok(Self {
-                owner: Reference::new(env, moved).ok_or(Error::BufferImmovable)?,
-                shared: None,
-                offset: 0,
-                data: not_null(data),
-                len: total,
-            })
+            Self::whole_buffer(env, moved, data, total)
         }
+    }
+
+    /// # Safety
+    /// `env` is live, `buffer` is an ArrayBuffer of it, and has `len` bytes at `data`.
+    unsafe fn whole_buffer(
+        env: sys::napi_env,
+        buffer: sys::napi_value,
+        data: *mut c_void,
+        len: usize,
+    ) -> std::result::Result<Self, Box<Error>> {
+        Ok(Self {
+            // SAFETY: env is live, and buffer is a value of it.
+            owner: unsafe { Reference::new(env, buffer) }.ok_or(Error::BufferImmovable)?,
+            shared: None,
+            offset: 0,
+            data: not_null(data),
+            len,
+        })
     }
 
     /// A view of a message of `len` bytes. Null, with an exception pending, if it cannot be made.
@@ -248,10 +299,12 @@ impl Reference {
     }
 }
 
-/// What V8 came with, captured before a page's scripts can put something else in its place.
+/// What V8 came with, as it was found when the addon was loaded: what is put in its place later has no effect.
 pub(crate) struct Intrinsics {
-    /// `ArrayBuffer.prototype.transfer`, or where there is none yet (Node.js 20) `structuredClone`.
+    /// `ArrayBuffer.prototype.transfer`, or `structuredClone` with a list of what to transfer.
     transfer: Reference,
+    /// It is `structuredClone`: Node.js 20 has no `transfer` yet, and in a renderer of Electron, memory that was moved by
+    /// it and is then posted to a Worker is never freed.
     by_clone: bool,
     /// The getter of `ArrayBuffer.prototype.resizable`, where there is one.
     resizable: Option<Reference>,
@@ -269,7 +322,8 @@ impl Intrinsics {
         let array_buffer = of_constructor("ArrayBuffer")?;
         let prototype = array_buffer.get_named_property::<Object>("prototype")?;
         let transfer = prototype.get_named_property::<Unknown>("transfer")?;
-        let by_clone = transfer.get_type()? != ValueType::Function;
+        let in_renderer = matches!(environment::process_type(env).as_deref(), Some("renderer" | "worker"));
+        let by_clone = transfer.get_type()? != ValueType::Function || in_renderer;
         let transfer = if by_clone {
             global.get_named_property::<Unknown>("structuredClone")?
         } else {
@@ -330,6 +384,32 @@ impl Intrinsics {
             }
         }
         resizable
+    }
+
+    /// How many bytes a SharedArrayBuffer has, which Node-API has no function for: a view of all of it is asked. `None`
+    /// for anything else.
+    ///
+    /// # Safety
+    /// `env` is live, `buffer` is one of its values, and no exception is pending.
+    pub(crate) unsafe fn shared_len(&self, env: sys::napi_env, buffer: sys::napi_value) -> Option<usize> {
+        let mut kind = sys::ValueType::napi_undefined;
+        let (mut unshared, mut same, mut view) = (false, false, ptr::null_mut());
+        // SAFETY: env is live, the values are its own, and the out-pointers are places of their types. The constructor is
+        // given objects alone, as it would allocate for a number.
+        unsafe {
+            sys::napi_typeof(env, buffer, &mut kind);
+            sys::napi_is_arraybuffer(env, buffer, &mut unshared);
+            if kind != sys::ValueType::napi_object || unshared {
+                return None;
+            }
+            if sys::napi_new_instance(env, self.uint8_array.value(env), 1, &buffer, &mut view) != sys::Status::napi_ok {
+                take_exception(env);
+                return None;
+            }
+            let view = View::of(env, view).ok()?;
+            sys::napi_strict_equals(env, view.buffer, buffer, &mut same);
+            same.then_some(view.len)
+        }
     }
 
     /// A view of a SharedArrayBuffer, which Node-API has no function for.

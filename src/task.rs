@@ -198,8 +198,18 @@ impl Task {
         self.session.library.turns().ask_to_stop(self);
     }
 
+    /// Whether the call has been made, or will not be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.turn.is(Stage::Ended)
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.turn.is(Stage::Running)
+    }
+
+    /// In place of [`enter`](Self::enter): the call is over before it began.
+    pub(crate) fn refuse(&self, error: Error) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(Err(Box::new(error)));
     }
 
     /// What came of the call. Nothing, if it was not made.

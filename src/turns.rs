@@ -109,7 +109,15 @@ impl Turn {
 impl State {
     /// Takes a call out of the order.
     fn remove(&mut self, task: &Task) {
-        self.waiting.remove(&task.turn.place.load(Ordering::Relaxed));
+        let place = task.turn.place.load(Ordering::Relaxed);
+        // One that has not entered has no place, and would take another's out.
+        if self
+            .waiting
+            .get(&place)
+            .is_some_and(|other| std::ptr::eq(&raw const **other, task))
+        {
+            self.waiting.remove(&place);
+        }
         if self.was_told(task) {
             self.told = None;
         }

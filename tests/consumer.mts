@@ -5,13 +5,17 @@ import { connect, type Exchange, type Frames } from 'inplace-exchange/page';
 import preload = require('inplace-exchange/preload');
 import addon = require('inplace-exchange');
 
-preload.expose();
+// @ts-expect-error: who may use it has to be said
+preload.expose({ libraries: { camera: '/opt/camera.so' } });
+preload.expose({ origins: '*' });
 preload.expose({
   libraries: { default: addon, camera: '/opt/camera.so', other: addon.openLibrary('/x') },
   origins: [],
 });
 // @ts-expect-error: a number is no path
-preload.expose({ libraries: { camera: 7 } });
+preload.expose({ libraries: { camera: 7 }, origins: ['app://my-app'] });
+const guarded: (name: string) => number = preload.whileAlive((name: string) => name.length);
+guarded('camera');
 
 const page: Exchange = connect();
 const bytes: Uint8Array = await page.exchange(page.allocate(64), { library: 'camera', thread: 'main' });

@@ -9,7 +9,9 @@ import { drive } from './drive.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const folder = path.join(root, 'target', 'packaged');
-const FILES = ['package.json', 'main.js', 'index.js', 'index.html', 'renderer', 'node_modules/uplot/dist'];
+const FILES = ['package.json', 'main.js', 'index.js', 'native.js', 'lib', 'index.html', 'renderer'].concat(
+  'node_modules/uplot/dist',
+);
 
 /** Electron in a folder of its own, under the app's name, with the app in it. */
 async function pack() {
@@ -35,13 +37,13 @@ async function pack() {
 
 /**
  * Exchanges data in the packaged app's own runtime, with the addon out of its archive.
- * @param {string} executable @param {NodeJS.ProcessEnv} [environment]
+ * @param {string} executable @param {NodeJS.ProcessEnv} [environment] @param {{ resources?: string, flags?: string[] }} [options]
  * @returns {Promise<any>}
  */
-async function exchangeIn(executable, environment = {}) {
+async function exchangeIn(executable, environment = {}, { resources, flags = [] } = {}) {
   const script = `
     const buffer = Buffer.alloc(256);
-    const { exchangeDataInPlace } = require(process.resourcesPath + '/app.asar/index.js');
+    const { exchangeDataInPlace } = require(${resources ? JSON.stringify(resources) : 'process.resourcesPath'} + '/app.asar/index.js');
     let answer;
     try {
       answer = { text: buffer.toString('utf8', 0, exchangeDataInPlace(buffer)) };
@@ -49,7 +51,7 @@ async function exchangeIn(executable, environment = {}) {
       answer = { code, path };
     }
     console.log(JSON.stringify(answer));`;
-  const { status, output } = await run(executable, ['-e', script], {
+  const { status, output } = await run(executable, [...flags, '-e', script], {
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...environment },
     limitMs: 20_000,
   });
@@ -73,6 +75,29 @@ if (process.platform === 'linux') {
 
     it('finds its library there, and ignores INPLACE_EXCHANGE_LIBRARY', async () => {
       const answer = await exchangeIn(packed.executable, { INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so' });
+      assert.match(answer.text, /^Hello from Rust!/);
+    });
+
+    it('ignores the variables of the generated loader', async () => {
+      const answer = await exchangeIn(packed.executable, {
+        NAPI_RS_NATIVE_LIBRARY_PATH: '/no-such-folder/addon.node',
+        NAPI_RS_FORCE_WASI: 'error',
+        NAPI_RS_WASI_FLAVOR: 'wasm32-wasi',
+      });
+      assert.match(answer.text, /^Hello from Rust!/);
+    });
+
+    it('ignores all of them when it is reached by a link, too', async () => {
+      const link = path.join(folder, 'link');
+      fs.symlinkSync(path.dirname(packed.resources), link);
+      const answer = await exchangeIn(
+        packed.executable,
+        {
+          INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so',
+          NAPI_RS_NATIVE_LIBRARY_PATH: '/no-such-folder/addon.node',
+        },
+        { resources: path.join(link, 'resources'), flags: ['--preserve-symlinks'] },
+      );
       assert.match(answer.text, /^Hello from Rust!/);
     });
 

@@ -7,7 +7,10 @@ const { expose } = require('../../renderer/expose.js');
 
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_ADDRESS_LIBRARY = '', BENCH_PROBE = '' } = process.env;
 
-expose({ libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, address: BENCH_ADDRESS_LIBRARY } });
+expose({
+  libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, address: BENCH_ADDRESS_LIBRARY },
+  origins: ['app://bench'],
+});
 
 const probe = { exports: /** @type {any} */ ({}) };
 process.dlopen(probe, BENCH_PROBE);

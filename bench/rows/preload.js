@@ -10,7 +10,7 @@ const { expose } = require('../../renderer/expose.js');
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_NATIVE = '', BENCH_PLAN = '{}' } = process.env;
 const FILL = 0xa5;
 
-expose({ libraries: { default: addon, zero: BENCH_ZERO_LIBRARY } });
+expose({ libraries: { default: addon, zero: BENCH_ZERO_LIBRARY }, origins: ['app://bench'] });
 
 /** @typedef {{ run(times: number): unknown, filled?: () => Uint8Array | undefined, sync?: boolean }} Prepared */
 /** @typedef {(bytes: number) => Prepared | Promise<Prepared>} Row */

@@ -70,8 +70,11 @@ export interface Exchange {
    * 64 bytes. From 64 MiB on each move makes V8 collect garbage (7 to 9 ms), but not for memory of `allocate`, which stays
    * where it is and is lent once at a time. Any number of exchanges may be in flight.
    *
-   * Never throws. Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the
-   * main thread), and
+   * Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the main thread),
+   * and
+   * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is going. It throws that once the page has gone: another
+   *   window can still call it, and no promise of the page would ever be settled
+   * - `ERR_ADDON` (Error): the addon could not be loaded in the preload
    * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library by that key
    * - `ERR_INVALID_ARG_VALUE` (TypeError): `thread` is neither `'worker'` nor `'main'`
    *
@@ -116,7 +119,7 @@ export interface Exchange {
  * Connects this page to the libraries that its preload exposes. Once in a document: keep what it gives, and hand it on.
  *
  * Throws an Error with a `code`:
- * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page, or a page has opened this window
+ * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page
  * - `ERR_ALREADY_CONNECTED`: this document has its connection; another script of it was first
  */
 export function connect(): Exchange;
