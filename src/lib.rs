@@ -4,6 +4,7 @@
 //! calls are made by way of [`exchange_async::callback`], [`background::Background`] and [`task::Task::run`].
 
 mod background;
+mod elf;
 mod ended_flag;
 mod environment;
 mod error;

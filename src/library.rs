@@ -1,16 +1,12 @@
 //! A loaded library: the C ABI of `native-lib/include/exchange.h` behind a safe type.
 
 use std::ffi::{CStr, c_char};
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use object::Endianness;
-use object::elf::{FileHeader32, FileHeader64};
-use object::read::ReadCache;
-use object::read::elf::{FileHeader, ProgramHeader};
-
+use crate::elf;
 use crate::error::Error;
 use crate::locate;
 use crate::turns::Turns;
@@ -152,7 +148,7 @@ impl Library {
 
     /// Loads a file that is as long as its headers say.
     fn load_whole_file(path: &Path, stamp: &Stamp) -> Result<libloading::Library, Box<Error>> {
-        if let Some(needed) = described_len(path).filter(|&needed| needed > stamp.len) {
+        if let Some(needed) = elf::extent(path).filter(|&needed| needed > stamp.len) {
             return Err(Box::new(Error::LibraryCutShort {
                 path: path.to_owned(),
                 len: stamp.len,
@@ -361,40 +357,6 @@ impl Entry {
 unsafe fn text(text: *const c_char) -> Option<String> {
     // SAFETY: not null, so NUL-terminated and static.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
-}
-
-/// How long an ELF file must be to hold what its headers describe. A file that is still being copied is shorter, and
-/// loading it would end the process: Linux maps what is not there, and the first touch is a bus error. The loaders of
-/// other systems check this themselves, as all of them do with headers that cannot be read.
-fn described_len(path: &Path) -> Option<u64> {
-    fn end<Elf: FileHeader>(file: &ReadCache<File>) -> Option<u64> {
-        /// Says that the number of segments stands elsewhere: more than any library has, and a forged one could have
-        /// this read gigabytes of headers.
-        const MANY: u16 = object::elf::PN_XNUM;
-
-        let header = Elf::parse(file).ok()?;
-        let endian = header.endian().ok()?;
-        if header.e_phnum(endian) == MANY {
-            return None;
-        }
-        let segments = header
-            .program_headers(endian, file)
-            .ok()?
-            .iter()
-            .map(|segment| segment.file_range(endian));
-        // Linkers put the table of sections last: a file that is cut anywhere has lost its end.
-        let sections = (
-            header.e_shoff(endian).into(),
-            u64::from(header.e_shnum(endian)) * u64::from(header.e_shentsize(endian)),
-        );
-        segments
-            .chain([sections])
-            .map(|(offset, len)| offset.saturating_add(len))
-            .max()
-    }
-
-    let file = ReadCache::new(File::open(path).ok()?);
-    end::<FileHeader64<Endianness>>(&file).or_else(|| end::<FileHeader32<Endianness>>(&file))
 }
 
 /// # Safety
