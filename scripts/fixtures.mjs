@@ -44,6 +44,7 @@ const NATIVE = {
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
+  undefined: { source: `${LIBRARIES}/undefined.c` },
   nothing: { source: `${LIBRARIES}/nothing.c` },
   zero: answer('0'),
   named: answer('0', { NAME: cString('A name of its own') }),

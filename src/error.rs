@@ -206,8 +206,8 @@ impl fmt::Display for Error {
                     cause = reason.source();
                 }
                 f.write_str(
-                    ". Check that it is a dynamic library, built for this system and complete, and that the libraries \
-                     it needs are installed or stand beside it.",
+                    ". Check that it is a dynamic library, built for this system and complete, that it was linked \
+                     with the libraries it calls, and that those are installed or stand beside it.",
                 )
             }
             Self::LibraryNotFile { path } => write!(

@@ -359,19 +359,24 @@ unsafe fn text(text: *const c_char) -> Option<String> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
+/// Loads a file, and refuses one that calls what no library defines.
+///
 /// # Safety
 /// Loading runs the library's initialisers.
 unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Error> {
     #[cfg(windows)]
     {
         use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
-        // SAFETY: the caller's. The flag makes the system look for the library's own dependencies beside it.
+        // The flag makes the system look for the library's own dependencies beside it.
+        // SAFETY: the caller lets the library's initialisers run (this function's contract).
         unsafe { Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }.map(Into::into)
     }
     #[cfg(not(windows))]
-    // SAFETY: the caller's.
-    unsafe {
-        libloading::Library::new(path)
+    {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        // Symbols are bound now. Bound lazily, one that is missing would end the process at the first call through it.
+        // SAFETY: the caller lets the library's initialisers run (this function's contract).
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
     }
 }
 

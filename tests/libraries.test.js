@@ -132,6 +132,14 @@ const MATRIX = [
     },
   ],
   [
+    'a library that calls a function which is defined nowhere',
+    '`ERR_LIBRARY_LOAD` naming the function',
+    () => {
+      const file = fixtureLibrary('undefined');
+      opening(file, 'ERR_LIBRARY_LOAD', /could not load .*defined_nowhere/, { path: file });
+    },
+  ],
+  [
     'a library that has changed since it was loaded',
     '`ERR_LIBRARY_LOAD`: restart to see the new build',
     () => {
