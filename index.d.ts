@@ -94,6 +94,9 @@ export declare function externalBuffersAllowed(): boolean
  * loaded once in a process, however often and from however many windows and workers it is opened, and stays loaded
  * until the process ends. To load a library is to run its code, with all the rights of this process.
  *
+ * A library whose initialiser takes its time holds up those who open it, and not those who open one that is loaded. One
+ * that is not loaded yet may have to wait: the system's loader (glibc's does) may run one initialiser at a time.
+ *
  * Throws an error with a `code` and the `path`:
  * - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or with a NUL in it
  * - `ERR_LIBRARY_NOT_FOUND` (Error): no such file

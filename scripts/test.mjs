@@ -97,7 +97,7 @@ const header = (/** @type {string[]} */ ...args) => [
   'tests/header.c',
 ];
 
-const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'async', 'security-addon'].map(
+const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'security-libraries', 'async', 'security-addon'].map(
   (name) => `tests/${name}.test.js`,
 );
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };

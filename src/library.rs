@@ -1,14 +1,10 @@
 //! A loaded library: the C ABI of `native-lib/include/exchange.h` behind a safe type.
 
 use std::ffi::{CStr, c_char};
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use crate::elf;
 use crate::error::Error;
-use crate::locate;
+use crate::loader::Loader;
 use crate::turns::Turns;
 
 /// The version of the C ABI that this addon speaks.
@@ -40,48 +36,6 @@ pub(crate) struct Library {
     path: PathBuf,
 }
 
-/// A file that has been loaded.
-struct Loaded {
-    /// Its real path.
-    path: PathBuf,
-    stamp: Stamp,
-    /// Nothing, if it was refused.
-    library: Option<&'static Library>,
-}
-
-/// What tells a file from another, and one build of it from the next.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
-    #[cfg(unix)]
-    file: (u64, u64),
-    modified: Option<SystemTime>,
-    len: u64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt;
-        Self {
-            #[cfg(unix)]
-            file: (metadata.dev(), metadata.ino()),
-            modified: metadata.modified().ok(),
-            len: metadata.len(),
-        }
-    }
-
-    #[cfg(unix)]
-    fn same_file(&self, other: &Self) -> bool {
-        self.file == other.file
-    }
-
-    #[cfg(not(unix))]
-    fn same_file(&self, _other: &Self) -> bool {
-        false
-    }
-}
-
 /// A library is itself, and no other.
 impl PartialEq for Library {
     fn eq(&self, other: &Self) -> bool {
@@ -92,84 +46,18 @@ impl PartialEq for Library {
 impl Eq for Library {}
 
 impl Library {
-    /// The library at an absolute path. Each real file is loaded once in a process, however often it is asked for, and
-    /// never unloaded: code that a thread may be running must not go away.
+    /// The library at an absolute path: always the same one for a file, however often it is asked for.
     pub(crate) fn load(path: &Path) -> Result<&'static Self, Box<Error>> {
-        /// Every file whose code is in this process: a library, or one that was refused after it had been loaded.
-        static LOADED: Mutex<Vec<Loaded>> = Mutex::new(Vec::new());
+        static LIBRARIES: Loader<Library> = Loader::new();
 
-        if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
-            return Err(Box::new(Error::LibraryPath { path: path.into() }));
-        }
-        let outside = locate::unpacked(path);
-        let unpacked = outside != path;
-        let not_found = |source| {
-            Box::new(Error::LibraryNotFound {
-                path: outside.clone(),
-                source,
-                unpacked,
-            })
-        };
-        let path = outside.canonicalize().map_err(not_found)?;
-        let metadata = path.metadata().map_err(not_found)?;
-        if !metadata.is_file() {
-            return Err(Box::new(Error::LibraryNotFile { path }));
-        }
-        let stamp = Stamp::of(&metadata);
-
-        // Held while the library loads, so that two threads never load one file twice. A panic cannot leave the list
-        // half changed, so a poisoned lock is as good as any.
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = loaded
-            .iter()
-            .find(|other| other.path == path || other.stamp.same_file(&stamp));
-        match known {
-            Some(known) if known.stamp != stamp => return Err(Box::new(Error::LibraryChanged { path })),
-            Some(Loaded {
-                library: Some(library), ..
-            }) => return Ok(library),
-            _ => {}
-        }
-        let refused_before = known.is_some();
-        let file = Self::load_whole_file(&path, &stamp)?;
-        let library = Self::inspect(&file, &path);
-        // Never unloaded, also when it is refused: its initialisers have run, and may have started a thread.
-        std::mem::forget(file);
-        let library: Result<&'static Self, _> = library.map(|library| &*Box::leak(Box::new(library)));
-        if !refused_before {
-            loaded.push(Loaded {
-                path,
-                stamp,
-                library: library.as_ref().ok().copied(),
-            });
-        }
-        library
-    }
-
-    /// Loads a file that is as long as its headers say.
-    fn load_whole_file(path: &Path, stamp: &Stamp) -> Result<libloading::Library, Box<Error>> {
-        if let Some(needed) = elf::extent(path).filter(|&needed| needed > stamp.len) {
-            return Err(Box::new(Error::LibraryCutShort {
-                path: path.to_owned(),
-                len: stamp.len,
-                needed,
-            }));
-        }
-        // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its
-        // code, as with any addon. Its path is absolute, so that the search order cannot put another in its place.
-        unsafe { load_file(path) }.map_err(|source| {
-            Box::new(Error::LibraryLoad {
-                path: path.to_owned(),
-                source,
-            })
-        })
+        LIBRARIES.load(path, Self::resolve_symbols)
     }
 
     /// Reads the version, refuses what it does not know, and only then looks at the rest.
-    fn inspect(file: &libloading::Library, path: &Path) -> Result<Self, Box<Error>> {
+    fn resolve_symbols(file: &libloading::Library, path: &Path) -> Result<Self, Box<Error>> {
         let path = path.to_owned();
-        // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: the caller
-        // never closes the file.
+        // SAFETY: the header gives each symbol this signature, and what the pointers point at stays loaded: a `Loader`
+        // never unloads a file.
         let (abi_version, flags, name, exchange, error_message, open, close, cancel) = unsafe {
             (
                 symbol::<unsafe extern "C" fn() -> u32>(file, c"exchange_abi_version"),
@@ -359,27 +247,6 @@ unsafe fn text(text: *const c_char) -> Option<String> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
-/// Loads a file, and refuses one that calls what no library defines.
-///
-/// # Safety
-/// Loading runs the library's initialisers.
-unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    #[cfg(windows)]
-    {
-        use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
-        // The flag makes the system look for the library's own dependencies beside it.
-        // SAFETY: the caller lets the library's initialisers run (this function's contract).
-        unsafe { Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }.map(Into::into)
-    }
-    #[cfg(not(windows))]
-    {
-        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-        // Symbols are bound now. Bound lazily, one that is missing would end the process at the first call through it.
-        // SAFETY: the caller lets the library's initialisers run (this function's contract).
-        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
-    }
-}
-
 /// # Safety
 /// `T` is the function type that the header gives this symbol. The result must not be called after `file` is closed.
 unsafe fn symbol<T: Copy>(file: &libloading::Library, name: &CStr) -> Option<T> {
@@ -424,6 +291,7 @@ fn fault(answer: i64) -> Answer {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::cell::Cell;
+    use std::sync::{Mutex, PoisonError};
 
     use super::*;
     use proptest::prelude::*;

@@ -1,0 +1,298 @@
+//! Loads each file once in a process, and never unloads it.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::elf;
+use crate::error::Error;
+use crate::locate;
+
+/// The files that are loaded, each with what was made of it, a `T`.
+///
+/// - A file is loaded by one thread, once, whatever its names. It has one `T` for the life of the process.
+/// - Code that has been loaded stays, also when it is refused: its initialisers have run, and may have started a thread.
+/// - A file that takes its time to load holds up those who want that file, and not those who want one that is loaded. Hence
+///   a lock for each file. Two that are both loaded for the first time may wait for each other in the system's loader:
+///   glibc runs the initialisers of one at a time.
+///
+/// The lock of a file is held while it loads; the lock of the list for a look-up, and nothing is locked under it.
+pub(crate) struct Loader<T: 'static> {
+    files: Mutex<Vec<Arc<LoadedFile<T>>>>,
+}
+
+/// A file that is loaded, or about to be.
+struct LoadedFile<T: 'static> {
+    identity: FileIdentity,
+    state: Mutex<State<T>>,
+}
+
+#[derive(Clone, Copy)]
+enum State<T: 'static> {
+    /// Not loaded yet.
+    New,
+    /// Not loaded, and no longer in the list.
+    Discarded,
+    /// In the process, where it stays. Without a `T` while it is refused.
+    Loaded {
+        image: &'static libloading::Library,
+        made: Option<&'static T>,
+    },
+}
+
+impl<T> Loader<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            files: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// What `make` made of the file at an absolute path. It is called with the file's real path, may refuse it, and is then
+    /// asked again the next time.
+    ///
+    /// Deadlocks if `make`, or an initialiser of the file, waits for the same file to be loaded.
+    pub(crate) fn load(
+        &self,
+        path: &Path,
+        make: impl Fn(&'static libloading::Library, &Path) -> Result<T, Box<Error>>,
+    ) -> Result<&'static T, Box<Error>> {
+        loop {
+            let identity = FileIdentity::at(path)?;
+            let file = self.entry(&identity);
+            let mut state = lock(&file.state);
+            let changed = !file.identity.is_unchanged(&identity);
+            let image = match *state {
+                // The thread that this one waited for could not load it. What is at the path may be another file by now.
+                State::Discarded => continue,
+                State::New if changed => {
+                    self.discard(&file, &mut state);
+                    continue;
+                }
+                State::New => match load_whole_file(&file.identity) {
+                    Ok(image) => Box::leak(Box::new(image)),
+                    Err(error) => {
+                        self.discard(&file, &mut state);
+                        return Err(error);
+                    }
+                },
+                State::Loaded { .. } if changed => {
+                    return Err(Box::new(Error::LibraryChanged { path: identity.path }));
+                }
+                State::Loaded { made: Some(made), .. } => return Ok(made),
+                State::Loaded { image, made: None } => image,
+            };
+            *state = State::Loaded { image, made: None };
+            let made = Box::leak(Box::new(make(image, &file.identity.path)?));
+            *state = State::Loaded {
+                image,
+                made: Some(made),
+            };
+            return Ok(made);
+        }
+    }
+
+    /// The list's entry for a file, made if there is none.
+    fn entry(&self, identity: &FileIdentity) -> Arc<LoadedFile<T>> {
+        let mut files = lock(&self.files);
+        if let Some(known) = files.iter().find(|known| known.identity.is_same_file(identity)) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(LoadedFile {
+            identity: identity.clone(),
+            state: Mutex::new(State::New),
+        });
+        files.push(Arc::clone(&new));
+        new
+    }
+
+    /// Takes a file that is not loaded out of the list.
+    fn discard(&self, file: &Arc<LoadedFile<T>>, state: &mut State<T>) {
+        *state = State::Discarded;
+        lock(&self.files).retain(|other| !Arc::ptr_eq(other, file));
+    }
+}
+
+/// No invariant spans two steps under either lock, so that one which a panic has poisoned is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file by its real path, and what tells one build of it from the next.
+#[derive(Clone, Debug)]
+struct FileIdentity {
+    /// Absolute, without links.
+    path: PathBuf,
+    /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
+    #[cfg(unix)]
+    inode: (u64, u64),
+    modified: Option<SystemTime>,
+    len: u64,
+}
+
+impl FileIdentity {
+    /// The file at an absolute path, or beside the archive that the path leads into.
+    fn at(path: &Path) -> Result<Self, Box<Error>> {
+        if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
+            return Err(Box::new(Error::LibraryPath { path: path.into() }));
+        }
+        let outside = locate::unpacked(path);
+        let unpacked = outside != path;
+        let not_found = |source| {
+            Box::new(Error::LibraryNotFound {
+                path: outside.clone(),
+                source,
+                unpacked,
+            })
+        };
+        let path = outside.canonicalize().map_err(not_found)?;
+        let metadata = path.metadata().map_err(not_found)?;
+        if !metadata.is_file() {
+            return Err(Box::new(Error::LibraryNotFile { path }));
+        }
+        Ok(Self::new(path, &metadata))
+    }
+
+    fn new(path: PathBuf, metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            path,
+            #[cfg(unix)]
+            inode: (metadata.dev(), metadata.ino()),
+            modified: metadata.modified().ok(),
+            len: metadata.len(),
+        }
+    }
+
+    /// Whether the system's loader would take both for one file, as it does with one path, or one inode.
+    fn is_same_file(&self, other: &Self) -> bool {
+        #[cfg(unix)]
+        if self.inode == other.inode {
+            return true;
+        }
+        self.path == other.path
+    }
+
+    /// Whether the same file still holds the same bytes, as far as can be told without reading it.
+    fn is_unchanged(&self, now: &Self) -> bool {
+        #[cfg(unix)]
+        if self.inode != now.inode {
+            return false;
+        }
+        self.modified == now.modified && self.len == now.len
+    }
+}
+
+/// Loads a file that is as long as its headers say.
+fn load_whole_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error>> {
+    if let Some(needed) = elf::extent(&file.path).filter(|&needed| needed > file.len) {
+        return Err(Box::new(Error::LibraryCutShort {
+            path: file.path.clone(),
+            len: file.len,
+            needed,
+        }));
+    }
+    // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its code, as
+    // with any addon. Its path is absolute, so that the search order cannot put another in its place.
+    unsafe { load_file(&file.path) }.map_err(|source| {
+        Box::new(Error::LibraryLoad {
+            path: file.path.clone(),
+            source,
+        })
+    })
+}
+
+/// Loads a file, and refuses one that calls what no library defines.
+///
+/// # Safety
+/// Loading runs the library's initialisers.
+unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    #[cfg(windows)]
+    {
+        use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
+        // The flag makes the system look for the library's own dependencies beside it.
+        // SAFETY: the caller lets the library's initialisers run (this function's contract).
+        unsafe { Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }.map(Into::into)
+    }
+    #[cfg(not(windows))]
+    {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        // Symbols are bound now. Bound lazily, one that is missing would end the process at the first call through it.
+        // SAFETY: the caller lets the library's initialisers run (this function's contract).
+        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::*;
+
+    /// A copy of a library that `npm test` has built, in a folder of its own.
+    fn copy_of(fixture: &str, folder: &str) -> PathBuf {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        let folder = std::env::temp_dir().join(format!("{folder}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let name = Path::new(fixture).with_extension(std::env::consts::DLL_EXTENSION);
+        let copy = folder.join(&name);
+        fs::copy(fixtures.join(name), &copy).unwrap();
+        copy
+    }
+
+    #[test]
+    fn a_file_that_was_refused_has_one_value_once_it_is_accepted() {
+        let path = copy_of("zero", "loader-refused");
+        let loader = Loader::<u32>::new();
+        let asked = Cell::new(0);
+        let make = |_image: &'static libloading::Library, path: &Path| {
+            asked.set(asked.get() + 1);
+            let missing = Error::LibrarySymbol {
+                path: path.into(),
+                symbol: "x",
+            };
+            if asked.get() < 3 { Err(Box::new(missing)) } else { Ok(7) }
+        };
+        assert!(loader.load(&path, make).is_err());
+        assert!(loader.load(&path, make).is_err());
+        let first = loader.load(&path, make).unwrap();
+        let second = loader.load(&path, make).unwrap();
+        assert!(std::ptr::eq(first, second));
+        assert_eq!(asked.get(), 3);
+        assert_eq!(lock(&loader.files).len(), 1);
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_loaded_may_be_replaced_and_leaves_nothing_behind() {
+        let path = copy_of("zero", "loader-failed");
+        let whole = fs::read(&path).unwrap();
+        let loader = Loader::<()>::new();
+        fs::write(&path, "no library").unwrap();
+        for _again in 0..2 {
+            assert!(matches!(
+                *loader.load(&path, |_, _| Ok(())).unwrap_err(),
+                Error::LibraryLoad { .. }
+            ));
+            assert!(lock(&loader.files).is_empty());
+        }
+        fs::write(&path, whole).unwrap();
+        assert!(loader.load(&path, |_, _| Ok(())).is_ok());
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn an_entry_for_a_file_that_was_replaced_before_it_was_loaded_gives_way() {
+        let path = copy_of("zero", "loader-replaced");
+        let loader = Loader::<()>::new();
+        let stale = loader.entry(&FileIdentity {
+            len: 1,
+            ..FileIdentity::at(&path).unwrap()
+        });
+        assert!(loader.load(&path, |_, _| Ok(())).is_ok());
+        assert!(matches!(*lock(&stale.state), State::Discarded));
+        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+}
