@@ -1,43 +1,176 @@
-//! What the headers of an ELF file say of the file itself.
+//! Whether an ELF file is whole, as far as its headers show.
 
 use std::fs::File;
 use std::path::Path;
 
 use object::Endianness;
-use object::elf::{FileHeader32, FileHeader64};
-use object::read::ReadCache;
-use object::read::elf::{FileHeader, ProgramHeader};
+use object::elf::{FileHeader32, FileHeader64, PN_XNUM, SHN_LORESERVE, SHN_UNDEF, SHT_NULL, SHT_STRTAB};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::read::{ReadCache, ReadRef, Result};
 
-/// How long an ELF file must be to hold what its headers describe. A file that is still being copied is shorter, and
-/// loading it would end the process: Linux maps what is not there, and the first touch is a bus error. The loaders of
-/// other systems check this themselves, as all of them do with headers that cannot be read.
-pub(crate) fn extent(path: &Path) -> Option<u64> {
-    fn end<Elf: FileHeader>(file: &ReadCache<File>) -> Option<u64> {
-        /// Says that the number of segments stands elsewhere: more than any library has, and a forged one could have
-        /// this read gigabytes of headers.
-        const MANY: u16 = object::elf::PN_XNUM;
+/// The largest table of section names that is read, in bytes. A library has a few hundred.
+const MAX_NAMES: u64 = 1 << 20;
 
-        let header = Elf::parse(file).ok()?;
-        let endian = header.endian().ok()?;
-        if header.e_phnum(endian) == MANY {
-            return None;
-        }
-        let segments = header
-            .program_headers(endian, file)
-            .ok()?
-            .iter()
-            .map(|segment| segment.file_range(endian));
-        // Linkers put the table of sections last: a file that is cut anywhere has lost its end.
-        let sections = (
-            header.e_shoff(endian).into(),
-            u64::from(header.e_shnum(endian)) * u64::from(header.e_shentsize(endian)),
-        );
-        segments
-            .chain([sections])
-            .map(|(offset, len)| offset.saturating_add(len))
-            .max()
+/// What shows that a file is not whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// It ends before what its headers describe, in so many bytes.
+    Truncated { needed: u64 },
+    /// It is long enough, and lacks what linkers write last: space was set aside, and has not been filled. In words.
+    Hole(&'static str),
+}
+
+/// What shows that a file of `len` bytes is not whole. Loading it would end the process: Linux maps what is not there, and
+/// the first touch is a bus error; from zeros in place of tables it jumps anywhere.
+///
+/// Linkers put the names and the headers of sections last, so a file that is written in order lacks these until the end.
+/// Holes in one that is written in another order cannot be seen. What is no ELF file, or has headers that cannot be read,
+/// is left to the system's loader, which refuses it; one without section headers is taken as it is, since loading needs
+/// none.
+///
+/// A forged header makes this read 9 MiB at most.
+pub(crate) fn damage(path: &Path, len: u64) -> Option<Damage> {
+    let file = ReadCache::new(File::open(path).ok()?);
+    damage_in::<FileHeader64<Endianness>>(&file, len)
+        .or_else(|_| damage_in::<FileHeader32<Endianness>>(&file, len))
+        .ok()?
+}
+
+fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option<Damage>> {
+    let header = Elf::parse(file)?;
+    let endian = header.endian()?;
+    let segments = match header.e_phnum(endian) {
+        // The number stands elsewhere: more than any library has, and a forged one is up to 2^32.
+        PN_XNUM => &[],
+        _ => header.program_headers(endian, file)?,
+    };
+    let table = (
+        header.e_shoff(endian).into(),
+        u64::from(header.e_shnum(endian)) * u64::from(header.e_shentsize(endian)),
+    );
+    let ranges = segments.iter().map(|segment| segment.file_range(endian));
+    if let Some(damage) = truncated(ranges.chain([table]), len) {
+        return Ok(Some(damage));
+    }
+    // None, or a number that stands elsewhere, as above.
+    if header.e_shnum(endian) == 0 {
+        return Ok(None);
+    }
+    let sections = header.section_headers(endian, file)?;
+    let used = || sections.iter().filter(|section| section.sh_type(endian) != SHT_NULL);
+    if let Some(damage) = truncated(used().filter_map(|section| section.file_range(endian)), len) {
+        return Ok(Some(damage));
+    }
+    // The first is null in any file.
+    if sections.len() > 1 && sections.last().is_none_or(|last| last.sh_type(endian) == SHT_NULL) {
+        return Ok(Some(Damage::Hole("the last of its section headers is empty")));
+    }
+    let names = match header.e_shstrndx(endian) {
+        SHN_UNDEF | SHN_LORESERVE.. => return Ok(None),
+        index => match sections.get(usize::from(index)) {
+            Some(names) if names.sh_type(endian) == SHT_STRTAB => names,
+            _ => return Ok(Some(Damage::Hole("the table of its section names is missing"))),
+        },
+    };
+    let (start, size) = names.file_range(endian).unwrap_or_default();
+    if size > MAX_NAMES {
+        return Ok(None);
+    }
+    let Ok(names) = file.read_bytes_at(start, size) else {
+        return Ok(None);
+    };
+    let is_named = |section: &Elf::SectionHeader| match section.sh_name(endian) as usize {
+        0 => true, // has no name
+        name => names.get(name).is_some_and(|&first| first != 0),
+    };
+    if names.first() != Some(&0) || names.last() != Some(&0) || !used().all(is_named) {
+        return Ok(Some(Damage::Hole("the table of its section names has gaps")));
+    }
+    Ok(None)
+}
+
+/// Whether a range of bytes reaches beyond a file's end.
+fn truncated(ranges: impl Iterator<Item = (u64, u64)>, len: u64) -> Option<Damage> {
+    let needed = ranges.map(|(offset, len)| offset.saturating_add(len)).max()?;
+    (needed > len).then_some(Damage::Truncated { needed })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is said of a file with these bytes.
+    fn damage_of(bytes: &[u8]) -> Option<Damage> {
+        let file = std::env::temp_dir().join(format!("elf-{}-{:?}", std::process::id(), std::thread::current().id()));
+        fs::write(&file, bytes).unwrap();
+        let found = damage(&file, bytes.len() as u64);
+        fs::remove_file(file).unwrap();
+        found
     }
 
-    let file = ReadCache::new(File::open(path).ok()?);
-    end::<FileHeader64<Endianness>>(&file).or_else(|| end::<FileHeader32<Endianness>>(&file))
+    /// A library that `npm test` has built, by a linker of C or one of Rust.
+    fn libraries() -> [Vec<u8>; 2] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        ["zero.so", "uppercase-rs.so"].map(|name| fs::read(folder.join(name)).unwrap())
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_lacks_its_end_is_found_out() {
+        for whole in libraries() {
+            assert_eq!(damage_of(&whole), None);
+            for percent in (5..100).step_by(5).chain([99]) {
+                let kept = whole.len() * percent / 100;
+                assert!(
+                    matches!(damage_of(&whole[..kept]), Some(Damage::Truncated { needed }) if needed > kept as u64)
+                );
+                let mut half = whole.clone();
+                half[kept..].fill(0);
+                assert!(matches!(damage_of(&half), Some(Damage::Hole(_))), "{percent} %");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    fn section_headers_may_be_missing_and_not_be_forged() {
+        let [whole, _] = libraries();
+        let set = |bytes: &mut [u8], at: usize, value: u16| bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        let (e_shoff, e_shentsize, e_shnum, e_shstrndx) = (40, 58, 60, 62);
+
+        let mut without = whole.clone();
+        let table = usize::try_from(u64::from_le_bytes(whole[e_shoff..e_shoff + 8].try_into().unwrap())).unwrap();
+        without.truncate(table);
+        without[e_shoff..e_shoff + 8].fill(0);
+        set(&mut without, e_shnum, 0);
+        set(&mut without, e_shstrndx, 0);
+        assert_eq!(damage_of(&without), None);
+
+        let count = u16::from_le_bytes(whole[e_shnum..e_shnum + 2].try_into().unwrap());
+        for (at, value, expected) in [
+            (e_shstrndx, 0, None),
+            (
+                e_shstrndx,
+                1,
+                Some(Damage::Hole("the table of its section names is missing")),
+            ),
+            (
+                e_shstrndx,
+                count,
+                Some(Damage::Hole("the table of its section names is missing")),
+            ),
+            (e_shstrndx, 0xffff, None),
+            (e_shnum, 0, None),
+            (e_shentsize, 1, None),
+        ] {
+            let mut forged = whole.clone();
+            set(&mut forged, at, value);
+            assert_eq!(damage_of(&forged), expected, "{at}: {value}");
+        }
+        let mut many = whole.clone();
+        set(&mut many, e_shnum, 0xffff);
+        assert!(matches!(damage_of(&many), Some(Damage::Truncated { .. })));
+    }
 }

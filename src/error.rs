@@ -49,6 +49,8 @@ pub(crate) enum Error {
     LibraryNotFile { path: PathBuf },
     /// The file ends before what its headers describe. Some systems' loaders end the process over that.
     LibraryCutShort { path: PathBuf, len: u64, needed: u64 },
+    /// The file is as long as its headers say, and parts of it are zeros: it is still being written.
+    LibraryHole { path: PathBuf, what: &'static str },
     /// The file is not the one that was loaded from this path.
     LibraryChanged { path: PathBuf },
     /// A required function is missing.
@@ -92,6 +94,7 @@ impl Error {
             Self::LibraryLoad { .. }
             | Self::LibraryNotFile { .. }
             | Self::LibraryCutShort { .. }
+            | Self::LibraryHole { .. }
             | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
             Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
             Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
@@ -118,6 +121,7 @@ impl Error {
             | Self::LibraryLoad { path, .. }
             | Self::LibraryNotFile { path }
             | Self::LibraryCutShort { path, .. }
+            | Self::LibraryHole { path, .. }
             | Self::LibraryChanged { path }
             | Self::LibrarySymbol { path, .. }
             | Self::LibraryAbi { path, .. }
@@ -219,6 +223,12 @@ impl fmt::Display for Error {
                 f,
                 "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
                  Build or copy it again.",
+                path.display(),
+            ),
+            Self::LibraryHole { path, what } => write!(
+                f,
+                "The system could not load {}: file incomplete: {what}, as in one that is still being written. Wait until \
+                 it is all there, or build or copy it again.",
                 path.display(),
             ),
             Self::LibraryChanged { path } => write!(

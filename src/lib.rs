@@ -121,8 +121,8 @@ pub struct ExchangeLibrary<'env> {
 /// Throws an error with a `code` and the `path`:
 /// - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or with a NUL in it
 /// - `ERR_LIBRARY_NOT_FOUND` (Error): no such file
-/// - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file has changed since it was
-///   loaded, and the process must restart to see the new build
+/// - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file is not all there, as one that is
+///   being copied; or it has changed since it was loaded, and the process must restart to see the new build
 /// - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
 /// - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
 #[napi(ts_args_type = "path: string", ts_return_type = "ExchangeLibrary")]

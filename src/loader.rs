@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::elf;
+use crate::elf::{self, Damage};
 use crate::error::Error;
 use crate::locate;
 
@@ -184,13 +184,17 @@ impl FileIdentity {
     }
 }
 
-/// Loads a file that is as long as its headers say.
+/// Loads a file that is whole, as far as that can be told.
 fn load_whole_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error>> {
-    if let Some(needed) = elf::extent(&file.path).filter(|&needed| needed > file.len) {
-        return Err(Box::new(Error::LibraryCutShort {
-            path: file.path.clone(),
-            len: file.len,
-            needed,
+    if let Some(damage) = elf::damage(&file.path, file.len) {
+        let path = file.path.clone();
+        return Err(Box::new(match damage {
+            Damage::Truncated { needed } => Error::LibraryCutShort {
+                path,
+                len: file.len,
+                needed,
+            },
+            Damage::Hole(what) => Error::LibraryHole { path, what },
         }));
     }
     // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its code, as

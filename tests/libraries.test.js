@@ -124,6 +124,19 @@ const MATRIX = [
     },
   ],
   [
+    'a library that is still being written into space set aside for it: zeros from somewhere on',
+    '`ERR_LIBRARY_LOAD`: file incomplete',
+    () => {
+      for (const name of ['zero', 'uppercase-rs']) {
+        for (const part of [0.05, 0.5, 0.95]) {
+          const bytes = bytesOf(name);
+          const file = write(`${name}-zeros-${part}.so`, bytes.fill(0, Math.floor(bytes.length * part)));
+          opening(file, 'ERR_LIBRARY_LOAD', /could not load .*: file incomplete: /, { path: file });
+        }
+      }
+    },
+  ],
+  [
     'a library whose own dependency is missing',
     "`ERR_LIBRARY_LOAD` with the system's reason",
     () => {

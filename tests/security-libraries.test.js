@@ -2,6 +2,7 @@
 // process and in its renderer process.
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { once } = require('node:events');
@@ -124,5 +125,74 @@ withWorkers('libraries that several threads open', () => {
     await Promise.all(threads.map(({ ended }) => ended));
     assert.deepEqual(log.lines(), ['start', 'started']);
     await assertOneLibrary(slow);
+  });
+});
+
+/**
+ * Opens files in a process of their own, which may crash, and gives what came of each: a code and words, or 'loaded'.
+ * @param {string[]} files
+ * @returns {string[]}
+ */
+function openElsewhere(files) {
+  const source = `
+    const { openLibrary } = require(process.argv[1]);
+    const { writeSync } = require('node:fs');
+    for (const file of process.argv.slice(2)) {
+      let outcome = 'loaded';
+      try {
+        openLibrary(file);
+      } catch ({ code, message }) {
+        outcome = code + ' ' + message;
+      }
+      writeSync(1, outcome + '\\n');
+    }`;
+  const { status, signal, stdout } = spawnSync(
+    process.execPath,
+    ['-e', source, path.join(__dirname, '..', 'index.js'), ...files],
+    { env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' }, encoding: 'utf8' },
+  );
+  const outcomes = stdout.split('\n').slice(0, -1);
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, `opening ${files[outcomes.length]}`);
+  return outcomes;
+}
+
+describe(`a library that is not all there, in the ${process.type} process`, () => {
+  const folder = temporaryFolder();
+  const percentages = [...Array.from({ length: 19 }, (_, index) => 5 * (index + 1)), 99];
+  const nativeLib = path.join(__dirname, '..', path.basename(fixtureLibrary('libnative_lib')));
+
+  for (const [language, library] of [
+    ['C', fixtureLibrary('zero')],
+    ['Rust', nativeLib],
+  ]) {
+    for (const [what, make, expected] of /** @type {[string, (whole: Buffer, kept: number) => Buffer, RegExp][]} */ ([
+      ['cut off', (whole, kept) => whole.subarray(0, kept), /^ERR_LIBRARY_LOAD .* file too short/],
+      ['zeros', (whole, kept) => Buffer.from(whole).fill(0, kept), /^ERR_LIBRARY_LOAD .* file incomplete: /],
+    ])) {
+      it(`of ${language}, ${what} from any part of it on: refused, and the process lives`, () => {
+        const whole = fs.readFileSync(library);
+        const files = percentages.map((percent) => {
+          const file = path.join(folder, `${language}-${what.replace(' ', '-')}-${percent}.so`);
+          fs.writeFileSync(file, make(whole, Math.floor((whole.length * percent) / 100)));
+          return file;
+        });
+        const untouched = path.join(folder, `${language}-${what.replace(' ', '-')}-100.so`);
+        fs.writeFileSync(untouched, whole);
+        const outcomes = openElsewhere([...files, untouched]);
+        assert.equal(outcomes.pop(), 'loaded');
+        assert.equal(outcomes.length, percentages.length);
+        for (const outcome of outcomes) assert.match(outcome, expected);
+      });
+    }
+  }
+
+  it('has no section headers, which loading does not need: loaded', () => {
+    const bytes = fs.readFileSync(fixtureLibrary('zero'));
+    const table = Number(bytes.readBigUInt64LE(40)); // e_shoff
+    bytes.fill(0, 40, 48);
+    bytes.fill(0, 60, 64); // e_shnum, e_shstrndx
+    const file = path.join(folder, 'sstripped.so');
+    fs.writeFileSync(file, bytes.subarray(0, table));
+    assert.equal(openLibrary(file).exchangeDataInPlace(Buffer.alloc(1)), 0);
   });
 });
