@@ -62,8 +62,8 @@ export declare function exchangeDataAsync(buf: Uint8Array | Uint8ClampedArray, o
  * - `ERR_LIBRARY_FAILED` (Error): the library answered with a negative `status`
  * - `ERR_LIBRARY_COUNT` (RangeError): the library's `count` (a bigint) is beyond 2^31-1
  * - `ERR_LIBRARY_BUSY` (Error): the library takes one call at a time, and one is running on another thread
- * - `ERR_LIBRARY_PATH` (TypeError), `ERR_LIBRARY_NOT_FOUND`, `ERR_LIBRARY_LOAD`, `ERR_LIBRARY_SYMBOL`,
- *   `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` says which one
+ * - `ERR_LIBRARY_PATH` (TypeError), `ERR_LIBRARY_NOT_FOUND`, `ERR_LIBRARY_LOAD`, `ERR_LIBRARY_CLAIMED`,
+ *   `ERR_LIBRARY_SYMBOL`, `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` says which one
  */
 export declare function exchangeDataInPlace(buf: Uint8Array | Uint8ClampedArray): number
 
@@ -102,6 +102,8 @@ export declare function externalBuffersAllowed(): boolean
  * - `ERR_LIBRARY_NOT_FOUND` (Error): no such file
  * - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file is not all there, as one that is
  *   being copied; or it has changed since it was loaded, and the process must restart to see the new build
+ * - `ERR_LIBRARY_CLAIMED` (Error): another copy of this addon in the process uses it, and its calls could not be kept
+ *   apart; the message says which file that copy is
  * - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
  * - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
  */

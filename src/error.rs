@@ -51,6 +51,8 @@ pub(crate) enum Error {
     LibraryCutShort { path: PathBuf, len: u64, needed: u64 },
     /// The file is as long as its headers say, and parts of it are zeros: it is still being written.
     LibraryHole { path: PathBuf, what: &'static str },
+    /// Another copy of the addon in this process, `owner`, uses the library.
+    LibraryClaimed { path: PathBuf, owner: PathBuf },
     /// The file is not the one that was loaded from this path.
     LibraryChanged { path: PathBuf },
     /// A required function is missing.
@@ -96,6 +98,7 @@ impl Error {
             | Self::LibraryCutShort { .. }
             | Self::LibraryHole { .. }
             | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
+            Self::LibraryClaimed { .. } => ("ERR_LIBRARY_CLAIMED", Class::Error),
             Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
             Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
             Self::LibraryCount { .. } => ("ERR_LIBRARY_COUNT", Class::RangeError),
@@ -122,6 +125,7 @@ impl Error {
             | Self::LibraryNotFile { path }
             | Self::LibraryCutShort { path, .. }
             | Self::LibraryHole { path, .. }
+            | Self::LibraryClaimed { path, .. }
             | Self::LibraryChanged { path }
             | Self::LibrarySymbol { path, .. }
             | Self::LibraryAbi { path, .. }
@@ -230,6 +234,14 @@ impl fmt::Display for Error {
                 "The system could not load {}: file incomplete: {what}, as in one that is still being written. Wait until \
                  it is all there, or build or copy it again.",
                 path.display(),
+            ),
+            Self::LibraryClaimed { path, owner } => write!(
+                f,
+                "{} is in use by another copy of this addon in the same process, {}. Neither copy knows of the other's \
+                 calls, which the library may count on coming one at a time. Use one copy: npm ls inplace-exchange lists \
+                 them, npm dedupe may leave one.",
+                path.display(),
+                owner.display(),
             ),
             Self::LibraryChanged { path } => write!(
                 f,

@@ -1,13 +1,12 @@
 //! Loads each file once in a process, and never unloads it.
 
-use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
+use crate::claim::Claim;
 use crate::elf::{self, Damage};
 use crate::error::Error;
-use crate::locate;
+use crate::file_identity::FileIdentity;
 
 /// The files that are loaded, each with what was made of it, a `T`.
 ///
@@ -16,6 +15,7 @@ use crate::locate;
 /// - A file that takes its time to load holds up those who want that file, and not those who want one that is loaded. Hence
 ///   a lock for each file. Two that are both loaded for the first time may wait for each other in the system's loader:
 ///   glibc runs the initialisers of one at a time.
+/// - Another copy of the addon in this process does not load the same file for use, see [`Claim`].
 ///
 /// The lock of a file is held while it loads; the lock of the list for a look-up, and nothing is locked under it.
 pub(crate) struct Loader<T: 'static> {
@@ -62,33 +62,24 @@ impl<T> Loader<T> {
             let file = self.entry(&identity);
             let mut state = lock(&file.state);
             let changed = !file.identity.is_unchanged(&identity);
-            let image = match *state {
+            match *state {
                 // The thread that this one waited for could not load it. What is at the path may be another file by now.
                 State::Discarded => continue,
                 State::New if changed => {
                     self.discard(&file, &mut state);
                     continue;
                 }
-                State::New => match load_whole_file(&file.identity) {
-                    Ok(image) => Box::leak(Box::new(image)),
-                    Err(error) => {
-                        self.discard(&file, &mut state);
-                        return Err(error);
-                    }
-                },
                 State::Loaded { .. } if changed => {
                     return Err(Box::new(Error::LibraryChanged { path: identity.path }));
                 }
                 State::Loaded { made: Some(made), .. } => return Ok(made),
-                State::Loaded { image, made: None } => image,
-            };
-            *state = State::Loaded { image, made: None };
-            let made = Box::leak(Box::new(make(image, &file.identity.path)?));
-            *state = State::Loaded {
-                image,
-                made: Some(made),
-            };
-            return Ok(made);
+                State::New | State::Loaded { made: None, .. } => {}
+            }
+            let made = file.load(&mut state, make);
+            if let State::New = *state {
+                self.discard(&file, &mut state);
+            }
+            return made;
         }
     }
 
@@ -113,75 +104,35 @@ impl<T> Loader<T> {
     }
 }
 
+impl<T> LoadedFile<T> {
+    /// Loads the file, unless that has been done, and makes its `T`.
+    fn load(
+        &self,
+        state: &mut State<T>,
+        make: impl Fn(&'static libloading::Library, &Path) -> Result<T, Box<Error>>,
+    ) -> Result<&'static T, Box<Error>> {
+        let claim = Claim::new(&self.identity).map_err(|owner| {
+            let path = self.identity.path.clone();
+            Box::new(Error::LibraryClaimed { path, owner })
+        })?;
+        let image = match *state {
+            State::Loaded { image, .. } => image,
+            State::New | State::Discarded => Box::leak(Box::new(load_whole_file(&self.identity)?)),
+        };
+        *state = State::Loaded { image, made: None };
+        let made = Box::leak(Box::new(make(image, &self.identity.path)?));
+        *state = State::Loaded {
+            image,
+            made: Some(made),
+        };
+        claim.keep();
+        Ok(made)
+    }
+}
+
 /// No invariant spans two steps under either lock, so that one which a panic has poisoned is as good as any.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A file by its real path, and what tells one build of it from the next.
-#[derive(Clone, Debug)]
-struct FileIdentity {
-    /// Absolute, without links.
-    path: PathBuf,
-    /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
-    #[cfg(unix)]
-    inode: (u64, u64),
-    modified: Option<SystemTime>,
-    len: u64,
-}
-
-impl FileIdentity {
-    /// The file at an absolute path, or beside the archive that the path leads into.
-    fn at(path: &Path) -> Result<Self, Box<Error>> {
-        if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
-            return Err(Box::new(Error::LibraryPath { path: path.into() }));
-        }
-        let outside = locate::unpacked(path);
-        let unpacked = outside != path;
-        let not_found = |source| {
-            Box::new(Error::LibraryNotFound {
-                path: outside.clone(),
-                source,
-                unpacked,
-            })
-        };
-        let path = outside.canonicalize().map_err(not_found)?;
-        let metadata = path.metadata().map_err(not_found)?;
-        if !metadata.is_file() {
-            return Err(Box::new(Error::LibraryNotFile { path }));
-        }
-        Ok(Self::new(path, &metadata))
-    }
-
-    fn new(path: PathBuf, metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt;
-        Self {
-            path,
-            #[cfg(unix)]
-            inode: (metadata.dev(), metadata.ino()),
-            modified: metadata.modified().ok(),
-            len: metadata.len(),
-        }
-    }
-
-    /// Whether the system's loader would take both for one file, as it does with one path, or one inode.
-    fn is_same_file(&self, other: &Self) -> bool {
-        #[cfg(unix)]
-        if self.inode == other.inode {
-            return true;
-        }
-        self.path == other.path
-    }
-
-    /// Whether the same file still holds the same bytes, as far as can be told without reading it.
-    fn is_unchanged(&self, now: &Self) -> bool {
-        #[cfg(unix)]
-        if self.inode != now.inode {
-            return false;
-        }
-        self.modified == now.modified && self.len == now.len
-    }
 }
 
 /// Loads a file that is whole, as far as that can be told.
@@ -232,6 +183,7 @@ unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Erro
 mod tests {
     use std::cell::Cell;
     use std::fs;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -291,10 +243,9 @@ mod tests {
     fn an_entry_for_a_file_that_was_replaced_before_it_was_loaded_gives_way() {
         let path = copy_of("zero", "loader-replaced");
         let loader = Loader::<()>::new();
-        let stale = loader.entry(&FileIdentity {
-            len: 1,
-            ..FileIdentity::at(&path).unwrap()
-        });
+        let mut shorter = FileIdentity::at(&path).unwrap();
+        shorter.len -= 1;
+        let stale = loader.entry(&shorter);
         assert!(loader.load(&path, |_, _| Ok(())).is_ok());
         assert!(matches!(*lock(&stale.state), State::Discarded));
         fs::remove_dir_all(path.parent().unwrap()).unwrap();

@@ -196,3 +196,146 @@ describe(`a library that is not all there, in the ${process.type} process`, () =
     assert.equal(openLibrary(file).exchangeDataInPlace(Buffer.alloc(1)), 0);
   });
 });
+
+/**
+ * Runs a script in a process of its own, and gives what it writes, as JSON. It has `given`, with the address of
+ * the `addon` in it.
+ * @param {string} script @param {Record<string, unknown>} given @param {NodeJS.ProcessEnv} [environment]
+ * @returns {any}
+ */
+function elsewhere(script, given, environment) {
+  const source = `
+    const fs = require('node:fs');
+    const path = require('node:path');
+    const given = JSON.parse(process.argv[1]);
+    const answer = (value) => fs.writeSync(1, JSON.stringify(value));
+    const outcome = (call) => {
+      try {
+        return call();
+      } catch ({ name, code, path, message }) {
+        return { name, code, path, message };
+      }
+    };
+    ${script}`;
+  const addon = path.join(__dirname, '..', 'index.js');
+  const { status, signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['-e', source, JSON.stringify({ addon, ...given })],
+    { env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...environment }, encoding: 'utf8' },
+  );
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
+  return JSON.parse(stdout);
+}
+
+describe(`two copies of the addon, from the ${process.type} process`, () => {
+  const folder = temporaryFolder();
+  const root = path.dirname(__dirname);
+  const name = /** @type {string} */ (fs.readdirSync(root).find((file) => file.endsWith('.node')));
+  const library = path.basename(fixtureLibrary('libnative_lib'));
+  const copy = path.join(folder, name);
+  fs.copyFileSync(path.join(root, name), copy);
+  fs.copyFileSync(path.join(root, library), path.join(folder, library));
+
+  const LOAD = `
+    const here = require(given.addon);
+    const there = require(given.copy);`;
+
+  it('each calls a default library of its own', () => {
+    const script = `${LOAD}
+      const call = ({ exchangeDataInPlace }) => outcome(() => exchangeDataInPlace(Buffer.alloc(256)) > 0);
+      answer([call(here), call(there), call(here)]);`;
+    assert.deepEqual(elsewhere(script, { copy }), [true, true, true]);
+  });
+
+  it('a copy that was loaded with RTLD_GLOBAL is not taken for the other', () => {
+    const files = ['address', 'named'].map((fixture) => copyOf(folder, fixture));
+    const script = `
+      const load = (filename) => {
+        const module = { exports: {}, filename };
+        process.dlopen(module, filename, require('node:os').constants.dlopen.RTLD_GLOBAL | 1);
+        return module.exports;
+      };
+      const here = load(path.join(path.dirname(given.addon), path.basename(given.copy)));
+      const there = load(given.copy);
+      const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
+      const [address, named] = given.files;
+      answer([open(here, address), open(there, named), open(there, address).code, open(here, named).code]);`;
+    assert.deepEqual(elsewhere(script, { copy, files }), [...files, 'ERR_LIBRARY_CLAIMED', 'ERR_LIBRARY_CLAIMED']);
+  });
+
+  it('a library that one has loaded is refused to the other, under whatever name', () => {
+    const file = copyOf(folder, 'zero');
+    const linked = path.join(folder, 'linked.so');
+    fs.linkSync(file, linked);
+    const script = `${LOAD}
+      const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
+      answer([open(here, given.file), open(there, given.file), open(there, given.linked), open(here, given.file)]);`;
+    const [first, second, third, last] = elsewhere(script, { copy, file, linked });
+    assert.equal(first, file);
+    for (const [refused, at] of [
+      [second, file],
+      [third, linked],
+    ]) {
+      assert.deepEqual([refused.name, refused.code, refused.path], ['Error', 'ERR_LIBRARY_CLAIMED', at]);
+      assert.ok(refused.message.includes(path.join(root, name)), refused.message);
+      assert.match(refused.message, /npm ls inplace-exchange.*npm dedupe/);
+    }
+    assert.equal(last, file);
+  });
+
+  it('a library is nobody’s when it could not be loaded, or was refused', () => {
+    const [late, file] = [copyOf(folder, 'life-late'), path.join(folder, 'broken.so')];
+    fs.writeFileSync(file, 'not yet');
+    const script = `${LOAD}
+      const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
+      const failed = open(here, given.file);
+      fs.copyFileSync(given.zero, given.file);
+      answer([
+        failed.code, open(there, given.file), open(here, given.file).code,
+        open(here, given.late).code, open(there, given.late), open(here, given.late).code,
+      ]);`;
+    assert.deepEqual(elsewhere(script, { copy, late, file, zero: fixtureLibrary('zero') }), [
+      'ERR_LIBRARY_LOAD',
+      file,
+      'ERR_LIBRARY_CLAIMED',
+      'ERR_LIBRARY_ABI',
+      late,
+      'ERR_LIBRARY_CLAIMED',
+    ]);
+  });
+
+  it('never do both load one, also when they open it at once', () => {
+    const files = Array.from({ length: 40 }, (_, index) => {
+      const file = path.join(folder, `race-${index}.so`);
+      fs.copyFileSync(fixtureLibrary('zero'), file);
+      return file;
+    });
+    const script = `${LOAD}
+      const { Worker } = require('node:worker_threads');
+      const gate = new Int32Array(new SharedArrayBuffer(4));
+      const source = \`
+        const { parentPort, workerData: { file, files, gate } } = require('node:worker_threads');
+        const { openLibrary } = require(file);
+        parentPort.postMessage(files.map((library, round) => {
+          Atomics.add(gate, 0, 1);
+          while (Atomics.load(gate, 0) < 2 * (round + 1)) {}
+          try {
+            return openLibrary(library).path;
+          } catch ({ code }) {
+            return code;
+          }
+        }));\`;
+      const addons = [path.join(path.dirname(given.addon), path.basename(given.copy)), given.copy];
+      const outcomes = addons.map((file) => new Promise((resolve) => {
+        new Worker(source, { eval: true, workerData: { file, files: given.files, gate } }).on('message', resolve);
+      }));
+      Promise.all(outcomes).then(answer);`;
+    const [here, there] = elsewhere(script, { copy, files });
+    for (const [round, file] of files.entries()) {
+      const both = [here[round], there[round]];
+      const refused = both.filter((outcome) => outcome === 'ERR_LIBRARY_CLAIMED').length;
+      assert.ok(refused >= 1, `${both}`);
+      assert.equal(both.filter((outcome) => outcome === file).length, 2 - refused);
+    }
+  });
+});
