@@ -223,7 +223,7 @@ mod tests {
     fn a_claim_is_seen_under_every_name_until_it_is_dropped() {
         let folder = std::env::temp_dir().join(format!("claim-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let folder = folder.canonicalize().unwrap();
+        let folder = dunce::canonicalize(folder).unwrap();
         let (path, other) = (folder.join("ä.so"), folder.join("other.so"));
         fs::write(&path, "").unwrap();
         fs::write(&other, "").unwrap();

@@ -11,7 +11,7 @@ use crate::locate;
 /// A file by its real path, and what tells one build of it from the next.
 #[derive(Clone, Debug)]
 pub(crate) struct FileIdentity {
-    /// Absolute, without links.
+    /// Absolute, without links, and without `\\?\` where Windows can do without.
     pub(crate) path: PathBuf,
     /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
     #[cfg(unix)]
@@ -35,7 +35,7 @@ impl FileIdentity {
                 unpacked,
             })
         };
-        let path = outside.canonicalize().map_err(not_found)?;
+        let path = dunce::canonicalize(&outside).map_err(not_found)?;
         let metadata = path.metadata().map_err(not_found)?;
         if !metadata.is_file() {
             return Err(Box::new(Error::LibraryNotFile { path }));

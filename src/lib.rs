@@ -39,8 +39,9 @@ use crate::memory::View;
 /// bytes: `buf.subarray(0, n)` is the message. The bytes after it are unspecified.
 ///
 /// The default library stands beside the addon. Until the app is packaged, the environment variable
-/// `INPLACE_EXCHANGE_LIBRARY` may name another one by its absolute path. It is loaded at the first call, and again
-/// asked for at the next one if that failed.
+/// `INPLACE_EXCHANGE_LIBRARY` may name another one by its absolute path; an addon within `process.resourcesPath`, by
+/// whatever name or link, takes no notice of it, nor one that cannot tell. The library is loaded at the first call, and
+/// again asked for at the next one if that failed.
 ///
 /// Throws an error with a `code`; what stands in the buffer is then unspecified:
 /// - `ERR_INVALID_BUFFER` (TypeError): not a Uint8Array or one of its kin (Buffer, Uint8ClampedArray)

@@ -14,10 +14,24 @@ pub(crate) const LIBRARY_VARIABLE: &str = "INPLACE_EXCHANGE_LIBRARY";
 /// - `resources` is where the app's files are if it is packaged (`process.resourcesPath`). An addon in there ignores
 ///   `named`: whoever can set a variable must not be able to choose what a shipped app runs.
 pub(crate) fn default_library(addon: &Path, named: Option<OsString>, resources: Option<&Path>) -> PathBuf {
-    let packaged = resources.is_some_and(|resources| addon.starts_with(resources));
     match named {
-        Some(named) if !packaged && !named.is_empty() => named.into(),
+        Some(named) if !named.is_empty() && !resources.is_some_and(|resources| may_be_inside(addon, resources)) => {
+            named.into()
+        }
         _ => addon.join(libloading::library_filename("native_lib")),
+    }
+}
+
+/// Whether a folder is within another, under whatever names: links, 8.3 names and another case lead to the same place.
+/// SECURITY: it counts as inside if that cannot be told, as for a folder within an archive.
+fn may_be_inside(folder: &Path, outer: &Path) -> bool {
+    if folder.starts_with(outer) {
+        return true; // as it is named, wherever a link in it leads
+    }
+    // Not by dunce: it leaves the prefix of a long Windows path as it is, and `\\?\C:\x` is not within `C:\`.
+    match (folder.canonicalize(), outer.canonicalize()) {
+        (Ok(real), Ok(outer)) => real.starts_with(outer),
+        _ => true,
     }
 }
 
@@ -71,19 +85,44 @@ mod tests {
 
     #[test]
     fn a_variable_names_another_one_until_the_app_is_packaged() {
-        let named = || Some(OsString::from("/mine.so"));
-        let resources = Some(Path::new("/opt/app/resources"));
-        assert_eq!(default_library(Path::new("/app"), named(), None), Path::new("/mine.so"));
+        let root = std::env::temp_dir().join(format!("locate-{}", std::process::id()));
+        let (resources, elsewhere) = (root.join("app/resources"), root.join("elsewhere"));
+        let packed = resources.join("app.asar.unpacked/node_modules/inplace-exchange");
+        for folder in [&packed, &elsewhere] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let mine = Path::new("/mine.so");
+        let is_told = |addon: &Path, resources: Option<&Path>| {
+            let library = default_library(addon, Some(mine.into()), resources);
+            assert!(library == mine || library == beside(addon.to_str().unwrap()));
+            library == mine
+        };
+        assert!(is_told(&elsewhere, None));
+        assert!(is_told(&elsewhere, Some(&resources)));
+        assert!(!is_told(&packed, Some(&resources)));
         assert_eq!(
-            default_library(Path::new("/app"), named(), resources),
-            Path::new("/mine.so")
+            default_library(&elsewhere, Some(OsString::new()), None),
+            beside(elsewhere.to_str().unwrap())
         );
-        assert_eq!(
-            default_library(Path::new("/app"), Some(OsString::new()), None),
-            beside("/app")
-        );
-        let packed = "/opt/app/resources/app.asar.unpacked/node_modules/inplace-exchange";
-        assert_eq!(default_library(Path::new(packed), named(), resources), beside(packed));
+
+        // Under other names.
+        let around = resources.join("..").join("resources");
+        assert!(!is_told(&packed, Some(&around)));
+        #[cfg(unix)]
+        {
+            let link = root.join("link");
+            std::os::unix::fs::symlink(root.join("app"), &link).unwrap();
+            assert!(!is_told(&packed, Some(&link.join("resources"))));
+            let linked = link.join("resources/app.asar.unpacked/node_modules/inplace-exchange");
+            assert!(!is_told(&linked, Some(&resources)));
+            let out = resources.join("out");
+            std::os::unix::fs::symlink(&elsewhere, &out).unwrap();
+            assert!(!is_told(&out, Some(&resources)));
+        }
+        // Where it cannot be told.
+        assert!(!is_told(&resources.join("app.asar/inplace-exchange"), Some(&resources)));
+        assert!(!is_told(&elsewhere, Some(&root.join("missing"))));
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -227,6 +227,40 @@ function elsewhere(script, given, environment) {
   return JSON.parse(stdout);
 }
 
+describe(`which library a packaged app calls, from the ${process.type} process`, () => {
+  const folder = temporaryFolder();
+  const root = path.dirname(__dirname);
+
+  /** Whether INPLACE_EXCHANGE_LIBRARY has a say. @param {string} resources */
+  const canBeTold = (resources) => {
+    const script = `
+      Object.defineProperty(process, 'resourcesPath', { value: given.resources });
+      const { exchangeDataInPlace } = require(given.addon);
+      answer(outcome(() => exchangeDataInPlace(Buffer.alloc(256))));`;
+    const answer = elsewhere(script, { resources }, { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('negative') });
+    if (answer.code === 'ERR_LIBRARY_FAILED') return true;
+    assert.ok(answer > 0, JSON.stringify(answer));
+    return false;
+  };
+
+  it('its own, when its folder goes by another name', () => {
+    const link = path.join(folder, 'link');
+    fs.symlinkSync(root, link);
+    assert.equal(canBeTold(root), false);
+    assert.equal(canBeTold(link), false);
+    assert.equal(canBeTold(path.join(link, 'tests', '..')), false);
+  });
+
+  it('its own, when it cannot be told where the app is', () => {
+    assert.equal(canBeTold(path.join(folder, 'missing')), false);
+  });
+
+  it('the one that the variable names, when it is not packaged', () => {
+    assert.equal(canBeTold(folder), true);
+    assert.equal(canBeTold(path.join(root, 'tests')), true);
+  });
+});
+
 describe(`two copies of the addon, from the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const root = path.dirname(__dirname);
