@@ -64,11 +64,11 @@ button.addEventListener('keydown', (event) => {
 for (const choice of document.querySelectorAll('input[name=view]')) choice.addEventListener('change', showView);
 
 /**
- * @param {{ title: string, text: string } | undefined} news what is shown first
+ * @param {{ title: string, text: string } | undefined} notice what is shown first
  * @param {boolean} mayOpen whether the library is opened unasked
  */
-export async function start(news, mayOpen) {
-  if (news) fail({ code: news.title, message: news.text });
+export async function start(notice, mayOpen) {
+  if (notice) fail({ code: notice.title, message: notice.text });
   if (mayOpen) await work('the library is being opened', openEarly);
   offer('Exchange Data');
   if (document.activeElement === document.body) button.focus();

@@ -384,12 +384,12 @@ for (const input of [resolution, ...document.querySelectorAll('input[name=way]')
 document.addEventListener('visibilitychange', update);
 
 /**
- * @param {{ title: string, text: string } | undefined} news what is shown first
+ * @param {{ title: string, text: string } | undefined} notice what is shown first
  * @param {boolean} mayOpen whether the library is opened unasked
  */
-export function panel(news, mayOpen) {
-  if (news || !mayOpen) wanted = false;
-  if (news) showError('live-error', { code: news.title, message: news.text }, 'live');
+export function panel(notice, mayOpen) {
+  if (notice || !mayOpen) wanted = false;
+  if (notice) showError('live-error', { code: notice.title, message: notice.text }, 'live');
   return {
     enter() {
       entered = true;

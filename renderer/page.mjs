@@ -8,7 +8,7 @@ import { byId, host } from './host.mjs';
 /** @type {Record<string, () => Promise<Panel>>} what else is loaded when it is first looked at */
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
-  live: async () => (await import('./live.mjs')).panel(news.live, !suspects.includes('live')),
+  live: async () => (await import('./live.mjs')).panel(notices.live, !quarantined.includes('live')),
   about: async () => (await import('./about.mjs')).panel(),
 };
 /** @type {Map<string, Promise<Panel>>} */
@@ -43,8 +43,8 @@ async function show() {
   if (current === next) entered.enter();
 }
 
-const { news, suspects } = await host.start();
+const { notices, quarantined } = await host.start();
 globalThis.addEventListener('hashchange', show);
 show();
-await start(news.exchange, !suspects.includes('default'));
+await start(notices.exchange, !quarantined.includes('default'));
 performance.mark('usable');

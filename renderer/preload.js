@@ -83,7 +83,7 @@ async function picture(request, byteLength) {
 const { electron, chrome, v8, node, napi = 'unknown' } = process.versions;
 
 const host = {
-  /** @returns {Promise<{ news: Partial<Record<'exchange' | 'live', { title: string, text: string }>>, suspects: string[] }>} what the panels show at the start, such as why the page was started again; which libraries are not opened unasked */
+  /** @returns {Promise<{ notices: Partial<Record<'exchange' | 'live', { title: string, text: string }>>, quarantined: string[] }>} what the panels show at the start, such as why the page was started again; which libraries are not opened unasked */
   start: () => ipcRenderer.invoke('start'),
   /** Told, and heard, before a library is opened: should this process not survive it, the main process knows why. @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
   opening: (name) => ipcRenderer.invoke('opening', name),

@@ -9,7 +9,7 @@ import { drive } from './drive.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const folder = path.join(root, 'target', 'packaged');
-const FILES = ['package.json', 'main.js', 'index.js', 'native.js', 'lib', 'index.html', 'renderer'].concat(
+const FILES = ['package.json', 'main.js', 'main', 'index.js', 'native.js', 'lib', 'index.html', 'renderer'].concat(
   'node_modules/uplot/dist',
 );
 
