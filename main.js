@@ -72,11 +72,38 @@ app.on('web-contents-created', (_event, contents) => {
 /** Characters that a page may have copied. */
 const MOST_COPIED = 100_000;
 
-app.on('window-all-closed', () => {
-  if (process.platform !== 'darwin') app.quit();
+// One app for one profile. A second one would take the marker of a library that is being opened here for one that a crash
+// has left behind, and remove it.
+if (app.requestSingleInstanceLock()) {
+  app.whenReady().then(start);
+} else {
+  console.log('Inplace Exchange is open already: its window comes forward.');
+  app.exit();
+}
+
+/** @type {ReturnType<typeof superviseRenderer> | undefined} of the window */
+let supervisor;
+/** Whether the app was started again while its window was being closed. */
+let reopens = false;
+
+app.on('second-instance', () => {
+  const [window] = BrowserWindow.getAllWindows();
+  if (!window) {
+    if (app.isReady()) openWindow();
+    return;
+  }
+  reopens = supervisor?.isClosing() ?? false;
+  if (window.isMinimized()) window.restore();
+  window.show();
+  window.focus();
 });
 
-app.whenReady().then(() => {
+app.on('window-all-closed', () => {
+  if (reopens) openWindow();
+  else if (process.platform !== 'darwin') app.quit();
+});
+
+function start() {
   protocol.handle('app', serve);
   // SECURITY (5): no page gets any permission.
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
@@ -106,7 +133,7 @@ app.whenReady().then(() => {
   app.on('activate', () => {
     if (BrowserWindow.getAllWindows().length === 0) openWindow();
   });
-});
+}
 
 /**
  * @param {string} channel @param {(argument: any) => unknown} answer
@@ -132,6 +159,7 @@ async function serve(request) {
 }
 
 function openWindow() {
+  reopens = false;
   const window = new BrowserWindow({
     width: 1120,
     height: 760,
@@ -152,6 +180,9 @@ function openWindow() {
     },
   });
   window.once('ready-to-show', () => window.show());
-  superviseRenderer(window);
+  window.on('close', () => {
+    reopens = false; // the last word counts
+  });
+  supervisor = superviseRenderer(window);
   window.loadURL(PAGE);
 }

@@ -104,6 +104,7 @@ function superviseRenderer(window) {
       window.loadURL(stopped ? STOPPED : again);
     });
   });
+  return { isClosing: () => closing };
 }
 
 module.exports = { superviseRenderer };

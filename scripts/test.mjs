@@ -135,6 +135,7 @@ const STEPS = [
   ['security: memory', mocha(['tests/security-memory.test.mjs'])],
   ['window', mocha(['tests/window.test.mjs', 'tests/looks.test.mjs'])],
   ['window: panels', mocha(['tests/panels.test.mjs'])],
+  ['security, app', mocha(['tests/security-app.test.mjs'])],
   ['window, figures', mocha(['tests/figures.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['fuzz', () => fuzz()],

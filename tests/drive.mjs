@@ -16,9 +16,10 @@ const { fixtureLibrary } = require('./fixtures.js');
 const LIMIT_MS = 25_000;
 
 /**
- * What tests/fixtures/drive.js has seen.
- * @param {string} scenario
+ * What the scenario has seen.
+ * @param {string} scenario of tests/fixtures/drive.js, or of `script`
  * @param {object} [options]
+ * @param {string} [options.script] in tests/fixtures
  * @param {string} [options.library] the fixture that is the default library
  * @param {string} [options.live] the fixture that paints
  * @param {string} [options.profile]
@@ -29,12 +30,21 @@ const LIMIT_MS = 25_000;
  */
 export async function drive(
   scenario,
-  { library, live, profile = temporaryProfile(), crashes = false, endAfterMs = 0, environment = {}, executable } = {},
+  {
+    script = 'drive.js',
+    library,
+    live,
+    profile = temporaryProfile(),
+    crashes = false,
+    endAfterMs = 0,
+    environment = {},
+    executable,
+  } = {},
 ) {
-  const script = executable ? [] : [path.join(import.meta.dirname, 'fixtures', 'drive.js')];
+  const app = executable ? [] : [path.join(import.meta.dirname, 'fixtures', script)];
   const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`];
   const child = own(
-    spawn(executable ?? require('electron'), [...flags, ...script], {
+    spawn(executable ?? require('electron'), [...flags, ...app], {
       env: {
         ...process.env,
         ...environment,

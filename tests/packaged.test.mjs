@@ -27,7 +27,8 @@ async function pack() {
   }
   // It begins with somebody at the window, who begins with main.js.
   const driver = path.join('tests', 'fixtures', 'drive.js');
-  fs.cpSync(path.join(root, driver), path.join(app, driver));
+  for (const name of [driver, path.join('tests', 'fixtures', 'app-driver.js')])
+    fs.cpSync(path.join(root, name), path.join(app, name));
   const description = path.join(app, 'package.json');
   fs.writeFileSync(description, JSON.stringify({ ...JSON.parse(fs.readFileSync(description, 'utf8')), main: driver }));
   const resources = path.join(electron, 'resources');
