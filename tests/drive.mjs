@@ -57,7 +57,7 @@ export async function drive(
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  const timer = setTimeout(() => child.kill(), LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
   try {
     return JSON.parse(await text(child.stdout));
   } finally {
