@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { app, BrowserWindow, clipboard, ipcMain, nativeTheme, protocol, session } = require('electron');
 const { LIBRARIES, everyLibrary, notOpened, crashMarker, setOpening, quarantined } = require('./main/crash-marker.js');
+const { keepOnPage } = require('./main/navigation.js');
 const { notices, takeNotices } = require('./main/notices.js');
 const { HOST, PAGE, pageOf } = require('./main/page.js');
 const { superviseRenderer } = require('./main/supervisor.js');
@@ -59,7 +60,8 @@ const HEADERS = {
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 
 app.on('web-contents-created', (_event, contents) => {
-  // SECURITY (13): the window stays on its page. A reload is not a navigation to anywhere else.
+  // SECURITY (13): the window stays on its page. A reload is not a navigation to anywhere else. What comes without this
+  // event is undone in main/navigation.js.
   contents.on('will-frame-navigate', (event) => {
     if (pageOf(event.url) !== PAGE) event.preventDefault();
   });
@@ -183,6 +185,6 @@ function openWindow() {
   window.on('close', () => {
     reopens = false; // the last word counts
   });
-  supervisor = superviseRenderer(window);
+  supervisor = superviseRenderer(window, keepOnPage(window));
   window.loadURL(PAGE);
 }

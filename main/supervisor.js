@@ -30,9 +30,9 @@ const HELD_UP = `This page did not end within ${PATIENCE_MS / 1000} seconds afte
 /**
  * A native library can take its page with it: by never returning, and by crashing. The window comes back in another
  * process, and its page says why.
- * @param {import('electron').BrowserWindow} window
+ * @param {import('electron').BrowserWindow} window @param {import('./navigation.js').Navigation} navigation
  */
-function superviseRenderer(window) {
+function superviseRenderer(window, navigation) {
   const { webContents } = window;
   /** @type {NodeJS.Timeout | undefined} runs out when the page does not end */
   let watchdog;
@@ -49,7 +49,7 @@ function superviseRenderer(window) {
   let crashes = [];
 
   /** Where what has happened is shown. */
-  const panel = () => (webContents.getURL().endsWith('#/live') ? 'live' : 'exchange');
+  const panel = () => (navigation.home().endsWith('#/live') ? 'live' : 'exchange');
   const stop = () => {
     clearTimeout(watchdog);
     watchdog = undefined;
@@ -93,7 +93,7 @@ function superviseRenderer(window) {
   webContents.on('dom-ready', () => {
     declinedLate = false;
     arrived();
-    alive = webContents.getURL() !== STOPPED;
+    alive = !navigation.isStopped();
   });
   webContents.on('did-stop-loading', arrived); // a navigation that is denied ends so, and the page stays
   // A page that declines to be closed or reloaded has answered: it does not hang.
@@ -121,7 +121,7 @@ function superviseRenderer(window) {
     const whileOpening = [...opening];
     opening.clear(); // and the files stay
     for (const library of whileOpening) quarantined.add(library);
-    if (closing || webContents.getURL() === STOPPED) {
+    if (closing || navigation.isStopped()) {
       window.destroy();
       return;
     }
@@ -136,14 +136,10 @@ function superviseRenderer(window) {
       crashes = [];
       for (const library of everyLibrary()) quarantined.add(library);
     }
-    // In a task of its own, and not beside a load that has outlived the process: two pages that come to one new process
-    // leave it without Node's event loop (Electron 33).
     const noticesOn = whileOpening.map((library) => LIBRARIES[library].panel);
     const again = `${PAGE}#/${noticesOn.length === 0 || noticesOn.includes(panel()) ? panel() : noticesOn[0]}`;
-    setTimeout(() => {
-      if (window.isDestroyed() || (webContents.isLoadingMainFrame() && !stopped)) return;
-      window.loadURL(stopped ? STOPPED : again);
-    });
+    // A load that has outlived the process brings the page as well.
+    navigation.load(stopped ? STOPPED : again, { unlessLoading: !stopped });
   });
   return { isClosing: () => closing };
 }

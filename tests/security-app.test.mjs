@@ -104,3 +104,29 @@ describe('the app, when its page declines', () => {
     assert.match(page, HELD_UP);
   });
 });
+
+describe('the app, when its page goes astray', () => {
+  const played = playedAtOnce({
+    'go astray': undefined,
+    'try what is denied': undefined,
+    'empty the page, and reload it': undefined,
+  });
+  const ABOUT = 'About this runtime – Inplace Exchange';
+
+  it('where that cannot be denied: comes straight back, to the panel that it showed', async () => {
+    const seen = await played('go astray');
+    assert.deepEqual(
+      seen.filter((/** @type {string[]} */ [, title]) => title !== ABOUT),
+      [],
+    );
+    assert.ok(seen.length >= 13);
+  });
+
+  it('where it is denied: stays as it is', async () => {
+    assert.deepEqual(await played('try what is denied'), { page: ABOUT, untouched: true });
+  });
+
+  it('by emptying itself: is there again after a reload', async () => {
+    assert.deepEqual(await played('empty the page, and reload it'), { emptied: '', page: ABOUT });
+  });
+});
