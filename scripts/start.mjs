@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { own } from './children.mjs';
 import { command, Failure, say } from './console.mjs';
 import { openDisplay } from './display.mjs';
-import { electronFlags, installedElectron, useElectron } from './electron.mjs';
+import { electronFlags, installedElectron, supportRemark, useElectron } from './electron.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const USAGE = `npm start                                       opens the window
@@ -135,6 +135,8 @@ await command(async () => {
   }
   const electron = installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
+  const remark = supportRemark(electron);
+  if (remark) say(remark);
   useElectron(electron);
   const display = await openDisplay();
   try {
