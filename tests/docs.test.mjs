@@ -1,13 +1,19 @@
 // What the documents say that a test can hold them to.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
+
+const { temporaryFolder } = createRequire(import.meta.url)('./fixtures.js');
 
 const root = path.dirname(import.meta.dirname);
 const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
 
 describe('the documents', () => {
+  const folder = temporaryFolder();
+
   for (const [language, file] of [
     ['c', 'uppercase.c'],
     ['cpp', 'uppercase.cc'],
@@ -20,6 +26,15 @@ describe('the documents', () => {
       assert.ok(source.trimEnd().split('\n').length < 25);
     });
   }
+
+  it('the library of the README compiles, and no example makes a slice of memory that may be shared', () => {
+    const [, source] = /** @type {RegExpMatchArray} */ (read('README.md').match(/```rust\n(.*?)```/s));
+    // Into a folder of its own: rustc puts its output in place by renaming, and would replace a device that is named.
+    const args = ['--edition=2024', '--crate-type=cdylib', '--emit=metadata', '-Dwarnings', '--out-dir', folder, '-'];
+    const { status, stderr } = spawnSync('rustc', args, { cwd: root, input: source, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    for (const text of [source, read('docs/write-a-library.md')]) assert.doesNotMatch(text, /from_raw_parts/);
+  });
 
   it('every code of the addon is on the page of errors, and in the types', () => {
     const codes = new Set(read('src/error.rs').match(/\b(ERR_[A-Z_]+|ABORT_ERR)\b/g));

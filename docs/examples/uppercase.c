@@ -2,8 +2,10 @@
 
 int64_t exchange_inplace(uint8_t *data, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (data[i] >= 'a' && data[i] <= 'z') data[i] -= 'a' - 'A';
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = data[i]; /* a copy: only this is looked at */
+        if (byte >= 'a' && byte <= 'z') data[i] = byte - ('a' - 'A');
+    }
     return (int64_t)len;
 }
 

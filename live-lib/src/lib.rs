@@ -6,6 +6,8 @@
 //! four bytes: red, green, blue, 255.
 
 mod fluid;
+#[path = "../../native-lib/src/lent_buffer.rs"]
+mod lent_buffer;
 mod picture;
 mod request;
 
@@ -14,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use fluid::Fluid;
+use lent_buffer::LentBuffer;
 use picture::Painter;
 use request::{Refused, Request};
 
@@ -35,34 +38,36 @@ static STATE: Mutex<Option<Box<State>>> = Mutex::new(None);
 ///
 /// # Safety
 /// - `data` is null, or points at `len` bytes that may be read and written during this call.
-/// - Nothing else reads or writes those bytes during this call.
+/// - If other threads read or write those bytes during this call, the memory is shared and `exchange.h` allows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if data.is_null() || len == 0 {
         return STATUS_NO_REQUEST;
     }
-    // SAFETY: data has len bytes that are ours during this call, and is not null.
-    let memory = unsafe { std::slice::from_raw_parts_mut(data, len) };
+    // SAFETY: data is not null, and has len bytes that may be read and written until this function returns (its contract).
+    let memory = unsafe { LentBuffer::new(data, len) };
     // A panic must not leave this function. What it may leave behind is thrown away.
-    catch_unwind(AssertUnwindSafe(|| answer(memory))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| answer(&memory))).unwrap_or_else(|_| {
         exchange_close();
         STATUS_BUG
     })
 }
 
-fn answer(memory: &mut [u8]) -> i64 {
-    let request = match Request::read(memory) {
+fn answer(memory: &LentBuffer) -> i64 {
+    // Copied, then checked: another thread may write to shared memory meanwhile. The size of the picture comes from this
+    // copy alone, here and where it is painted.
+    let request = match memory.first().ok_or(Refused::NoRequest).and_then(Request::read) {
         Ok(request) => request,
         Err(Refused::NoRequest) => return STATUS_NO_REQUEST,
         Err(Refused::Size) => return STATUS_SIZE,
         Err(Refused::Number) => return STATUS_NUMBER,
     };
     let bytes = request.picture_bytes();
-    if let Some(pixels) = memory.get_mut(..bytes) {
+    if bytes <= memory.len() {
         let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
         let State { fluid, painter } = &mut **state.get_or_insert_default();
         fluid.step(&request);
-        painter.paint(fluid, &request, pixels.as_chunks_mut().0);
+        painter.paint(fluid, &request, memory);
     }
     bytes as i64
 }

@@ -6,6 +6,7 @@
 )]
 
 use crate::fluid::{Fluid, INK_HEIGHT, INK_WIDTH, Ink};
+use crate::lent_buffer::LentBuffer;
 use crate::request::Request;
 
 /// Water without ink.
@@ -58,8 +59,8 @@ impl Default for Painter {
 }
 
 impl Painter {
-    /// Paints what the request asks to see; `pixels` are as many as it has.
-    pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, pixels: &mut [[u8; 4]]) {
+    /// Paints what the request asks to see, at the start of the memory.
+    pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, memory: &LentBuffer) {
         self.light(&fluid.ink);
         let Request {
             width,
@@ -71,18 +72,14 @@ impl Painter {
         self.columns.clear();
         self.columns
             .extend((0..width).map(|x| between(x, width, centre[0], zoom, INK_WIDTH)));
-        for (y, line) in (0..height).zip(pixels.chunks_exact_mut(width as usize)) {
+        for y in 0..height {
             let Between { first, second } = between(y, height, centre[1], zoom, INK_HEIGHT);
             let above = &self.lit[first as usize * INK_WIDTH..][..INK_WIDTH];
             let below = &self.lit[(first as usize + 1) * INK_WIDTH..][..INK_WIDTH];
             for ((cell, above), below) in self.row.iter_mut().zip(above).zip(below) {
                 *cell = mix(*above, *below, second);
             }
-            for (pixel, Between { first, second }) in line.iter_mut().zip(&self.columns) {
-                let first = *first as usize;
-                let colour = mix(self.row[first], self.row[first + 1], *second);
-                *pixel = packed(colour);
-            }
+            enlarge(&self.row, &self.columns, memory, y as usize * width as usize);
         }
     }
 
@@ -121,6 +118,18 @@ impl Painter {
             }
         }
     }
+}
+
+/// Writes a row of the picture, from a row of cells; `first_pixel` is the number of its first.
+///
+/// Out of line: here the compiler knows that the cells are not what it writes to, and reads ahead.
+#[inline(never)]
+fn enlarge(row: &[Colour], columns: &[Between], memory: &LentBuffer, first_pixel: usize) {
+    let pixel = |&Between { first, second }: &Between| {
+        let first = first as usize;
+        packed(mix(row[first], row[first + 1], second))
+    };
+    memory.write(first_pixel * size_of::<[u8; 4]>(), columns.iter().map(pixel));
 }
 
 /// Which cells a pixel of the picture is between.

@@ -56,13 +56,10 @@ impl Request {
     /// Bit 1 of `flags`: jets stir the water.
     pub const JETS: u32 = 2;
 
-    /// Reads and checks it. Numbers outside their range are brought to its end.
-    pub fn read(memory: &[u8]) -> Result<Self, Refused> {
-        let (words, _) = memory.as_chunks::<4>();
-        let Some(words) = words.first_chunk::<{ REQUEST_BYTES / 4 }>() else {
-            return Err(Refused::NoRequest);
-        };
-        let [magic, width, height, flags, numbers @ ..] = words.map(u32::from_le_bytes);
+    /// Reads and checks a copy of the bytes at the start of the memory. Numbers outside their range are brought to its end.
+    pub fn read(bytes: [u8; REQUEST_BYTES]) -> Result<Self, Refused> {
+        let word = |index: usize| u32::from_le_bytes(std::array::from_fn(|byte| bytes[4 * index + byte]));
+        let [magic, width, height, flags, numbers @ ..]: [u32; REQUEST_BYTES / 4] = std::array::from_fn(word);
         if magic != MAGIC {
             return Err(Refused::NoRequest);
         }

@@ -1,3 +1,8 @@
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::request::MAGIC;
 use proptest::prelude::*;
@@ -57,7 +62,7 @@ proptest! {
         let mut memory = memory(len, [magic, width, height, flags], numbers);
         let before = memory.clone();
         let count = exchange(&mut memory);
-        let asked = Request::read(&before);
+        let asked = before.first_chunk().copied().ok_or(Refused::NoRequest).and_then(Request::read);
         prop_assert_eq!(count > 0, asked.is_ok());
         prop_assert_ne!(count, STATUS_BUG);
         if let Ok(request) = asked {
@@ -77,6 +82,75 @@ proptest! {
             prop_assert!(state.fluid.ink.iter().flatten().all(|ink| ink.is_finite() && *ink >= 0.0));
         }
     }
+}
+
+/// A page's other thread may write to shared memory while the library has it. The size that was checked has to be the size
+/// that is answered and painted, or the picture would end somewhere outside.
+#[test]
+fn a_request_that_changes_meanwhile_is_read_once() {
+    const LEN: usize = 64 * 36 * 4;
+    const MARGIN: usize = 4096;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let wide: Vec<AtomicU8> = (0..MARGIN + LEN + MARGIN).map(|_| AtomicU8::new(0xA5)).collect();
+    let (before, rest) = wide.split_at(MARGIN);
+    let (lent, after) = rest.split_at(LEN);
+    // A width that fits, one that does not, and two that are no width: the other thread writes a byte at a time.
+    let answers: [(u32, i64); 4] = [
+        (0x40, LEN as i64),
+        (0x1000, 0x1000 * 36 * 4),
+        (0, STATUS_SIZE),
+        (0x1040, STATUS_SIZE),
+    ];
+    let changes = AtomicU32::new(0);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let calls = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            let lasted = |seconds| started.elapsed() > Duration::from_secs(seconds);
+            while !lasted(1) || (seen.len() < 3 && !lasted(30)) {
+                let request = memory(64, [MAGIC, 64, 36, Request::JETS], STIRRED);
+                lent.iter()
+                    .zip(request)
+                    .for_each(|(byte, value)| byte.store(value, Relaxed));
+                // Until it has been the other thread's turn.
+                let before = changes.load(Relaxed);
+                while changes.load(Relaxed) == before {
+                    thread::yield_now();
+                }
+                let alpha = &lent[LEN - 1]; // 255 in a picture that was painted to its end
+                alpha.store(0xA5, Relaxed);
+                // SAFETY: lent has LEN bytes that may be written through a shared reference. The other thread accesses two
+                // of them atomically, as JavaScript may in shared memory.
+                let count = unsafe { exchange_inplace(lent.as_ptr().cast_mut().cast(), LEN) };
+                assert!(answers.iter().any(|&(_, answer)| answer == count), "answered {count}");
+                assert_eq!(alpha.load(Relaxed) == 255, count == LEN as i64, "answered {count}");
+                seen.insert(count);
+            }
+            assert_eq!(seen.len(), 3, "{seen:?}: nothing changed");
+        });
+        // Some stay for longer, or a scheduler with a beat of its own (valgrind's) would show the library one alone.
+        let times = (0..u32::MAX).map(|number| {
+            if number % 16 == 0 {
+                number.wrapping_mul(0x9E37_79B9) >> 27
+            } else {
+                0
+            }
+        });
+        for ((width, _), time) in answers.iter().cycle().zip(times.cycle()) {
+            if calls.is_finished() {
+                break;
+            }
+            let [low, high, ..] = width.to_le_bytes();
+            lent[4].store(low, Relaxed);
+            lent[5].store(high, Relaxed);
+            changes.fetch_add(1, Relaxed);
+            (0..time).for_each(|_| std::hint::spin_loop());
+        }
+    });
+    assert!(
+        before.iter().chain(after).all(|byte| byte.load(Relaxed) == 0xA5),
+        "wrote outside"
+    );
 }
 
 #[test]

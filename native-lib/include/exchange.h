@@ -61,6 +61,16 @@ extern "C" {
  *   n < 0           it failed. What stands in data is unspecified. exchange_error_message(n) may say why.
  *
  * The bytes in data belong to a JavaScript program: check them as you would any input from outside.
+ *
+ * Shared memory. If the caller lent a SharedArrayBuffer, other threads may read and write data[0..len) during the call, and
+ * the library is not told. So:
+ *   Copy, then check. A byte that is read twice may differ. Copy what you decide on (a size, an index), and check and use
+ *   the copy. Read it through volatile or atomically, where the compiler could otherwise read the original again.
+ *   Do not rely on finding what you have written.
+ *   Write through data. A type that promises the compiler that no other thread writes to the bytes, such as Rust's &[u8]
+ *   and &mut [u8] or C's restrict, must never cover them.
+ * What ends up in memory that is written from two sides is unspecified, and the caller's to avoid. That a library must not
+ * touch anything outside of it, nor crash, whatever it reads there, holds all the same.
  * [exchange thread]
  */
 EXCHANGE_EXPORT int64_t exchange_inplace(uint8_t *data, size_t len);

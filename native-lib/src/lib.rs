@@ -3,7 +3,11 @@
 //!
 //! `include/exchange.h` is the contract that these symbols keep; what is said there is not said again here.
 
+mod lent_buffer;
+
 use std::ffi::{CStr, c_char};
+
+use lent_buffer::LentBuffer;
 
 /// What the library writes. Its size is the number of bytes that a buffer must have.
 pub const MESSAGE: &str = concat!(
@@ -34,7 +38,7 @@ pub const STATUS_NULL_DATA: i64 = -1;
 ///
 /// # Safety
 /// - `data` is null, or points at `len` bytes that may be read and written during this call.
-/// - Nothing else reads or writes those bytes during this call.
+/// - If other threads read or write those bytes during this call, the memory is shared and `exchange.h` allows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if data.is_null() {
@@ -43,34 +47,26 @@ pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if len < MESSAGE.len() {
         return const { MESSAGE.len() as i64 };
     }
-    // SAFETY: data has len bytes that may be read and written (the caller's obligation), is not null, and nothing else
-    // uses them during this call. No object is larger than isize::MAX.
-    let memory = unsafe { std::slice::from_raw_parts_mut(data, len) };
-    let fill = memory.starts_with(FILL);
-    let (message, rest) = memory.split_at_mut(MESSAGE.len());
-    message.copy_from_slice(MESSAGE.as_bytes());
+    // SAFETY: data is not null, and has len bytes that may be read and written until this function returns (its contract).
+    let memory = unsafe { LentBuffer::new(data, len) };
+    // Copied before the message goes over it. It is asked for once: another thread may write to shared memory meanwhile.
+    let fill = memory.first() == Some(*FILL);
+    memory.write(0, MESSAGE.bytes().map(|byte| [byte]));
     if !fill {
         return const { MESSAGE.len() as i64 };
     }
-    number_rows(rest);
+    number_rows(&memory);
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 
 /// Fills what comes after the message.
-fn number_rows(rest: &mut [u8]) {
-    const GAP: usize = FIRST_ROW - MESSAGE.len();
-    let (gap, rest) = rest.split_at_mut(GAP.min(rest.len()));
-    gap.fill(b' ');
-    if let Some(last) = gap.get_mut(GAP - 1) {
-        *last = b'\n';
-    }
-    let mut start = FIRST_ROW;
-    let (rows, end) = rest.as_chunks_mut();
-    for row in rows {
-        *row = numbered(start);
-        start += ROW.len();
-    }
-    end.copy_from_slice(&numbered(start)[..end.len()]);
+fn number_rows(memory: &LentBuffer) {
+    let gap = (MESSAGE.len() + 1..=FIRST_ROW).map(|next| if next == FIRST_ROW { b'\n' } else { b' ' });
+    memory.write(MESSAGE.len(), gap.map(|byte| [byte]));
+    memory.write(FIRST_ROW, (FIRST_ROW..).step_by(ROW.len()).map(numbered));
+    // The last row may be cut.
+    let end = memory.len() - memory.len() % ROW.len();
+    memory.write(end.max(FIRST_ROW), numbered(end).into_iter().map(|byte| [byte]));
 }
 
 /// The row that begins at this byte. The number is that of its last 32 bits.
@@ -120,76 +116,4 @@ pub extern "C" fn exchange_error_message(status: i64) -> *const c_char {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Lends the library this memory in the middle of a larger allocation, so that a byte written outside it shows.
-    fn exchange(lent: Vec<u8>) -> (i64, Vec<u8>) {
-        const MARGIN: usize = 64;
-        let len = lent.len();
-        let mut memory = [vec![0xA5; MARGIN], lent, vec![0xA5; MARGIN]].concat();
-        // SAFETY: the pointer is MARGIN bytes into an allocation that has len bytes and a margin after it.
-        let count = unsafe { exchange_inplace(memory.as_mut_ptr().add(MARGIN), len) };
-        assert!(memory[..MARGIN].iter().all(|&b| b == 0xA5), "wrote before data");
-        assert!(memory[MARGIN + len..].iter().all(|&b| b == 0xA5), "wrote after data");
-        (count, memory[MARGIN..MARGIN + len].to_vec())
-    }
-
-    proptest! {
-        #[test]
-        fn answers_the_whole_length_and_writes_only_what_fits(len in 0..4 * MESSAGE.len()) {
-            let (count, data) = exchange(vec![0xA5; len]);
-            prop_assert_eq!(count, MESSAGE.len() as i64);
-            if len < MESSAGE.len() {
-                prop_assert!(data.iter().all(|&b| b == 0xA5), "half a message was written");
-            } else {
-                prop_assert_eq!(&data[..MESSAGE.len()], MESSAGE.as_bytes());
-                prop_assert!(data[MESSAGE.len()..].iter().all(|&b| b == 0xA5), "wrote past the message");
-            }
-        }
-
-        #[test]
-        fn fills_all_of_it_when_asked_to(len in FILL.len()..4 * MESSAGE.len()) {
-            let mut memory = vec![0xA5; len];
-            memory[..FILL.len()].copy_from_slice(FILL);
-            let (count, data) = exchange(memory.clone());
-            if len < MESSAGE.len() {
-                prop_assert_eq!(count, MESSAGE.len() as i64);
-                prop_assert_eq!(data, memory, "half a message was written");
-                return Ok(());
-            }
-            prop_assert_eq!(count, len as i64);
-            let rows = (FIRST_ROW..len).step_by(16).map(|start| format!("byte {start:#010x}\n")).collect::<String>();
-            let text = format!("{MESSAGE:width$}\n{rows}", width = FIRST_ROW - 1);
-            prop_assert_eq!(data, &text.as_bytes()[..len]);
-        }
-
-        #[test]
-        fn numbers_a_row_by_its_start(start in any::<u32>()) {
-            prop_assert_eq!(numbered(start as usize).to_vec(), format!("byte {start:#010x}\n").into_bytes());
-        }
-    }
-
-    #[test]
-    fn a_null_pointer_is_a_status_with_a_message() {
-        // SAFETY: null is allowed.
-        let status = unsafe { exchange_inplace(std::ptr::null_mut(), 8) };
-        assert_eq!(status, STATUS_NULL_DATA);
-        // SAFETY: a non-null answer is a static NUL-terminated string.
-        let text = unsafe { CStr::from_ptr(exchange_error_message(status)) };
-        assert_eq!(text.to_str(), Ok("data was a null pointer"));
-        assert!(exchange_error_message(-2).is_null());
-    }
-
-    #[test]
-    fn says_what_it_is() {
-        // SAFETY: the name is a static NUL-terminated string.
-        let name = unsafe { CStr::from_ptr(exchange_library_name()) };
-        assert_eq!(
-            name.to_str().unwrap(),
-            format!("native-lib {}", env!("CARGO_PKG_VERSION"))
-        );
-        assert_eq!((exchange_abi_version(), exchange_flags()), (1, EXCHANGE_CONCURRENT));
-    }
-}
+mod tests;

@@ -1,0 +1,123 @@
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use proptest::prelude::*;
+
+/// Lends the library this memory in the middle of a larger allocation, so that a byte written outside it shows.
+fn exchange(lent: Vec<u8>) -> (i64, Vec<u8>) {
+    const MARGIN: usize = 64;
+    let len = lent.len();
+    let mut memory = [vec![0xA5; MARGIN], lent, vec![0xA5; MARGIN]].concat();
+    // SAFETY: the pointer is MARGIN bytes into an allocation that has len bytes and a margin after it.
+    let count = unsafe { exchange_inplace(memory.as_mut_ptr().add(MARGIN), len) };
+    assert!(memory[..MARGIN].iter().all(|&b| b == 0xA5), "wrote before data");
+    assert!(memory[MARGIN + len..].iter().all(|&b| b == 0xA5), "wrote after data");
+    (count, memory[MARGIN..MARGIN + len].to_vec())
+}
+
+proptest! {
+    #[test]
+    fn answers_the_whole_length_and_writes_only_what_fits(len in 0..4 * MESSAGE.len()) {
+        let (count, data) = exchange(vec![0xA5; len]);
+        prop_assert_eq!(count, MESSAGE.len() as i64);
+        if len < MESSAGE.len() {
+            prop_assert!(data.iter().all(|&b| b == 0xA5), "half a message was written");
+        } else {
+            prop_assert_eq!(&data[..MESSAGE.len()], MESSAGE.as_bytes());
+            prop_assert!(data[MESSAGE.len()..].iter().all(|&b| b == 0xA5), "wrote past the message");
+        }
+    }
+
+    #[test]
+    fn fills_all_of_it_when_asked_to(len in FILL.len()..4 * MESSAGE.len()) {
+        let mut memory = vec![0xA5; len];
+        memory[..FILL.len()].copy_from_slice(FILL);
+        let (count, data) = exchange(memory.clone());
+        if len < MESSAGE.len() {
+            prop_assert_eq!(count, MESSAGE.len() as i64);
+            prop_assert_eq!(data, memory, "half a message was written");
+            return Ok(());
+        }
+        prop_assert_eq!(count, len as i64);
+        let rows = (FIRST_ROW..len).step_by(16).map(|start| format!("byte {start:#010x}\n")).collect::<String>();
+        let text = format!("{MESSAGE:width$}\n{rows}", width = FIRST_ROW - 1);
+        prop_assert_eq!(data, &text.as_bytes()[..len]);
+    }
+
+    #[test]
+    fn numbers_a_row_by_its_start(start in any::<u32>()) {
+        prop_assert_eq!(numbered(start as usize).to_vec(), format!("byte {start:#010x}\n").into_bytes());
+    }
+}
+
+#[test]
+fn a_null_pointer_is_a_status_with_a_message() {
+    // SAFETY: null is allowed.
+    let status = unsafe { exchange_inplace(std::ptr::null_mut(), 8) };
+    assert_eq!(status, STATUS_NULL_DATA);
+    // SAFETY: a non-null answer is a static NUL-terminated string.
+    let text = unsafe { CStr::from_ptr(exchange_error_message(status)) };
+    assert_eq!(text.to_str(), Ok("data was a null pointer"));
+    assert!(exchange_error_message(-2).is_null());
+}
+
+#[test]
+fn says_what_it_is() {
+    // SAFETY: the name is a static NUL-terminated string.
+    let name = unsafe { CStr::from_ptr(exchange_library_name()) };
+    assert_eq!(
+        name.to_str().unwrap(),
+        format!("native-lib {}", env!("CARGO_PKG_VERSION"))
+    );
+    assert_eq!((exchange_abi_version(), exchange_flags()), (1, EXCHANGE_CONCURRENT));
+}
+
+/// A page's other thread may write to shared memory while the library has it. Whether all of it is filled must be decided
+/// once: either answer is right, and a mixture of both is not.
+#[test]
+fn a_request_that_changes_meanwhile_is_read_once() {
+    const AFTER: usize = 8;
+    const LEN: usize = MESSAGE.len() + AFTER;
+    const MARGIN: usize = 64;
+    let memory: Vec<AtomicU8> = (0..MARGIN + LEN + MARGIN).map(|_| AtomicU8::new(0xA5)).collect();
+    let (before, rest) = memory.split_at(MARGIN);
+    let (lent, after) = rest.split_at(LEN);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let calls = scope.spawn(|| {
+            let (mut greetings, mut fills) = (0, 0);
+            let lasted = |seconds| started.elapsed() > Duration::from_secs(seconds);
+            while !lasted(1) || (greetings.min(fills) == 0 && !lasted(30)) {
+                lent[1..]
+                    .iter()
+                    .zip(&FILL[1..])
+                    .for_each(|(byte, &letter)| byte.store(letter, Relaxed));
+                let rest = &lent[MESSAGE.len()..];
+                rest.iter().for_each(|byte| byte.store(0xA5, Relaxed));
+                // SAFETY: lent has LEN bytes that may be written through a shared reference. The other thread accesses the
+                // first of them atomically, as JavaScript may in shared memory.
+                let count = unsafe { exchange_inplace(lent.as_ptr().cast_mut().cast(), LEN) };
+                let filled = count == LEN as i64;
+                assert!(filled || count == MESSAGE.len() as i64, "answered {count}");
+                let written = rest.iter().filter(|byte| byte.load(Relaxed) != 0xA5).count();
+                assert_eq!(written, if filled { AFTER } else { 0 }, "answered {count}");
+                *if filled { &mut fills } else { &mut greetings } += 1;
+            }
+            assert!(
+                greetings > 0 && fills > 0,
+                "{greetings} greetings, {fills} fills: nothing changed"
+            );
+        });
+        while !calls.is_finished() {
+            for byte in [FILL[0], b'-'] {
+                lent[0].store(byte, Relaxed);
+            }
+        }
+    });
+    assert!(
+        before.iter().chain(after).all(|byte| byte.load(Relaxed) == 0xA5),
+        "wrote outside"
+    );
+}
