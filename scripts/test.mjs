@@ -139,6 +139,7 @@ const STEPS = [
   ['window, figures', mocha(['tests/figures.test.mjs'])],
   ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
   ['fuzz', () => fuzz()],
+  ['soak', mocha(['tests/soak.test.mjs'])],
   ['packaged', mocha(['tests/packaged.test.mjs'])],
   ['start', mocha(['tests/start.test.mjs'])],
 ];

@@ -1,0 +1,100 @@
+// Whether a soak has passed: what it may use, and how growth is told from what comes and goes.
+
+/** A call, or a page, that has said nothing for so long hangs. */
+export const MAX_SILENCE_MS = 15_000;
+
+/** More than any load needs: a process that gets so large is not waited for, as the machine may have other users. */
+export const MAX_MEMORY = 1.5 * 2 ** 30;
+
+/** By how much the median of the last third may be above that of the first third. */
+const ALLOWED = {
+  memory: { ratio: 0.15, plus: 48 * 2 ** 20 },
+  descriptors: { ratio: 0, plus: 16 },
+  threads: { ratio: 0, plus: 8 },
+  running: { ratio: 0, plus: 2 },
+};
+/** @typedef {keyof typeof ALLOWED} Quantity */
+
+/** @type {Record<Quantity, (value: number) => string>} */
+const SHOWN = {
+  memory: (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB of memory`,
+  descriptors: (number) => `${number} descriptors`,
+  threads: (number) => `${number} threads`,
+  running: (number) => `${number} processes`,
+};
+
+/** This part of the run, and no more than this time, is warm-up. */
+const WARM_UP = 0.25;
+const MAX_WARM_UP_S = 120;
+/** With fewer points in it a third has no median worth the name. */
+const MIN_POINTS = 5;
+const MAX_POINTS = 720;
+
+/** @param {number[]} values */
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+/** What a process holds of something, over time. It keeps a bounded number of points: when they are too many, every other one. */
+export class Series {
+  /** @type {[seconds: number, value: number][]} */
+  #points = [];
+  #every = 1;
+  #offered = 0;
+
+  /** @param {number} seconds @param {number} value */
+  add(seconds, value) {
+    this.#offered += 1;
+    if (this.#offered % this.#every !== 0) return;
+    this.#points.push([seconds, value]);
+    if (this.#points.length < MAX_POINTS) return;
+    this.#points = this.#points.filter((_, index) => index % 2 === 1);
+    this.#every *= 2;
+  }
+
+  get length() {
+    return this.#points.length;
+  }
+
+  /** The medians of the first and the last third, once it is warm. @param {number} seconds how long the run took */
+  thirds(seconds) {
+    const from = Math.min(seconds * WARM_UP, MAX_WARM_UP_S);
+    const third = (seconds - from) / 3;
+    const within = (/** @type {number} */ start) =>
+      this.#points.filter(([at]) => at >= start && at <= start + third).map(([, value]) => value);
+    const [first, last] = [within(from), within(seconds - third)];
+    return first.length < MIN_POINTS || last.length < MIN_POINTS ? undefined : [median(first), median(last)];
+  }
+}
+
+/** @param {Quantity} quantity */
+function allowance(quantity) {
+  const { ratio, plus } = ALLOWED[quantity];
+  return `${ratio > 0 ? `${ratio * 100} % and ` : ''}${SHOWN[quantity](plus)}`;
+}
+
+/**
+ * What has grown, in words, and how many quantities could be judged.
+ * @param {Map<string, Partial<Record<Quantity, Series>>>} held by process
+ * @param {number} seconds how long the run took
+ */
+export function growth(held, seconds) {
+  /** @type {string[]} */
+  const grown = [];
+  let judged = 0;
+  for (const [label, quantities] of held) {
+    for (const [name, series] of Object.entries(quantities)) {
+      const thirds = series.thirds(seconds);
+      if (!thirds) continue;
+      judged += 1;
+      const quantity = /** @type {Quantity} */ (name);
+      const [first, last] = thirds;
+      const { ratio, plus } = ALLOWED[quantity];
+      if (last <= first * (1 + ratio) + plus) continue;
+      const [before, after] = thirds.map(SHOWN[quantity]);
+      grown.push(`${label} has grown from ${before} to ${after}, by more than ${allowance(quantity)}`);
+    }
+  }
+  return { grown, judged };
+}

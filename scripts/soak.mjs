@@ -1,0 +1,254 @@
+// npm run soak: mixed load in real Electron windows for as long as you like, and a verdict at the end.
+
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { KINDS, windowsOf } from '../tests/soak/kinds.mjs';
+import { libraryName } from './build.mjs';
+import { own } from './children.mjs';
+import { command, Failure, say } from './console.mjs';
+import { openDisplay } from './display.mjs';
+import { electronFlags, installedElectron, useElectron } from './electron.mjs';
+import { buildFixtures, FIXTURES } from './fixtures.mjs';
+import { growth, MAX_MEMORY, MAX_SILENCE_MS, Series } from './soak-verdict.mjs';
+
+const root = path.dirname(import.meta.dirname);
+const PLANTS = ['leak', 'hang', 'wrong', 'crash'];
+const PRINT_S = 20;
+const MAX_FAULTS = 10;
+const MiB = 2 ** 20;
+
+const HELP = `npm run soak -- [options]
+  --minutes N     how long (10; fractions will do). A soak that has failed ends at once
+  --only A,B      these kinds of load alone; all of them if left out:
+${Object.entries(KINDS)
+  .map(([name, { what }]) => `                    ${name.padEnd(14)} ${what}`)
+  .join('\n')}
+  --heap MIB      V8's old space in each process (64)
+  --seed S        what is drawn: sizes, letters, pauses (one is made up, and printed)
+  --plant WHAT    ${PLANTS.join(', ')}: a fault that this soak must find
+  --help          this
+It fails, with exit status 1 and the reason, when a process ends that should not, when a wrong byte or an unexpected error
+comes back, when a call or a page hangs for ${MAX_SILENCE_MS / 1000} s, when a kind did nothing, and when the memory, the descriptors or the
+threads of a process grow: when the median of the last third of the run is above that of the first (after a warm-up) by more
+than is allowed. Descriptors and threads are counted on Linux only.
+`;
+
+/** @typedef {{ pending: number, oldest: number, silent: number }} Page */
+/** @typedef {{ pid: number, memory: number, descriptors?: number, threads?: number }} Held */
+/** @typedef {{ pages: Record<string, Page>, running: number, processes: Record<string, Held>, restarts: Record<string, number>, counts: Record<string, number>, errors: Record<string, number> }} Sample */
+
+await command(async () => {
+  const options = parse();
+  if (!options) return;
+  const { minutes, kinds, heap, seed, plant } = options;
+  const electron = installedElectron();
+  if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
+  useElectron(electron);
+  await buildFixtures();
+  const display = await openDisplay();
+  say(`${minutes} min of ${kinds.join(', ')} from seed ${seed}, in Electron ${electron.version}.`);
+  const soak = observe();
+  try {
+    const environment = { ...process.env, ...display.environment, ...copyLibraries() };
+    const child = start(electron.executable, environment, { kinds, heap, seed, plant });
+    const lines = createInterface({ input: child.stdout });
+    const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
+    // A renderer that is frozen outlives its app, and would keep the pipe open.
+    ended.then(() => setTimeout(() => lines.close(), 500));
+    let over = false;
+    const end = () => {
+      over = true;
+      child.stdin.end();
+      setTimeout(() => child.kill('SIGKILL'), 5000).unref();
+    };
+    const timer = setTimeout(end, minutes * 60_000);
+    for await (const line of lines) {
+      soak.hear(line);
+      if (soak.faults.length > 0 && !over) {
+        clearTimeout(timer);
+        setTimeout(end, 1000); // what belongs to it may still come
+      }
+    }
+    clearTimeout(timer);
+    child.stdout.destroy();
+    for (const pid of soak.pids()) killIfThere(pid);
+    const status = await ended;
+    if (!over) soak.faults.push(`Electron ended by itself (${status})`);
+  } finally {
+    await display.close();
+  }
+  soak.judge(kinds);
+});
+
+/** @param {number} pid of a process of the app, which has ended itself */
+function killIfThere(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended with its app, as it should
+  }
+}
+
+/** A soak goes on for hours: a build or a test beside it must not change the libraries that its pages open anew. */
+function copyLibraries() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-soak-'));
+  fs.cpSync(FIXTURES, folder, { recursive: true });
+  const library = path.join(folder, libraryName('native_lib'));
+  fs.copyFileSync(path.join(root, libraryName('native_lib')), library);
+  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true })); // also after Ctrl-C
+  return { INPLACE_EXCHANGE_FIXTURES: folder, INPLACE_EXCHANGE_LIBRARY: library };
+}
+
+/**
+ * @param {string} executable @param {NodeJS.ProcessEnv} environment
+ * @param {{ kinds: string[], heap: number, seed: number, plant: string }} options
+ */
+function start(executable, environment, { kinds, heap, seed, plant }) {
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const windows = windowsOf(kinds);
+  const [first] = Object.values(windows);
+  if (plant !== '' && plant !== 'wrong') first.loads.push('planted');
+  const flags = [`--js-flags=--max-old-space-size=${heap}`, '--log-level=3'];
+  return own(
+    spawn(executable, [...electronFlags(), ...flags, path.join(root, 'tests', 'soak')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: {
+        ...environment,
+        SOAK_PLAN: JSON.stringify({ windows, seed, version, plant }),
+      },
+    }),
+  );
+}
+
+/** Adds up what the app writes. */
+function observe() {
+  const started = Date.now();
+  const seconds = () => (Date.now() - started) / 1000;
+  /** @type {string[]} */
+  const faults = [];
+  /** @type {Map<string, Record<string, Series>>} */
+  const held = new Map();
+  /** @type {Record<'counts' | 'errors' | 'restarts', Record<string, number>>} */
+  const totals = { counts: {}, errors: {}, restarts: {} };
+  /** @type {number[]} */
+  let pids = [];
+  let printed = 0;
+
+  /** The same fault with other numbers says nothing new. @param {string} text */
+  const withoutNumbers = (text) => text.replace(/\d+/g, '');
+  const fault = (/** @type {string} */ text) => {
+    if (faults.length >= MAX_FAULTS || faults.some((other) => withoutNumbers(other) === withoutNumbers(text))) return;
+    faults.push(text);
+  };
+
+  /** @param {string} label @param {string} quantity @param {number | undefined} value */
+  const note = (label, quantity, value) => {
+    if (value === undefined) return;
+    const quantities = held.get(label) ?? {};
+    held.set(label, quantities);
+    quantities[quantity] ??= new Series();
+    quantities[quantity].add(seconds(), value);
+  };
+
+  /** @param {Sample} sample */
+  function take(sample) {
+    for (const kind of /** @type {const} */ (['counts', 'errors', 'restarts'])) {
+      for (const [key, number] of Object.entries(sample[kind])) totals[kind][key] = (totals[kind][key] ?? 0) + number;
+    }
+    for (const [label, { oldest, silent }] of Object.entries(sample.pages)) {
+      if (oldest > MAX_SILENCE_MS) fault(`${label}: a call has been pending for ${(oldest / 1000).toFixed(0)} s`);
+      if (silent > MAX_SILENCE_MS) fault(`${label}: nothing was heard of the page for ${(silent / 1000).toFixed(0)} s`);
+    }
+    note('the app', 'running', sample.running);
+    pids = Object.values(sample.processes).map(({ pid }) => pid);
+    for (const [label, { memory, descriptors, threads }] of Object.entries(sample.processes)) {
+      note(label, 'memory', memory);
+      note(label, 'descriptors', descriptors);
+      note(label, 'threads', threads);
+      if (memory > MAX_MEMORY) fault(`${label}: its process has ${(memory / MiB).toFixed(0)} MiB of memory`);
+    }
+    if (seconds() >= printed + PRINT_S) {
+      printed += PRINT_S;
+      print(sample);
+    }
+  }
+
+  /** @param {Sample} sample */
+  function print({ pages, running, processes }) {
+    const all = Object.values(pages);
+    const pending = all.reduce((sum, page) => sum + page.pending, 0);
+    const oldest = Math.max(0, ...all.map((page) => page.oldest));
+    const lines = [
+      `${seconds().toFixed(0)} s: ${pending} calls pending, the oldest for ${(oldest / 1000).toFixed(1)} s; ${running} processes`,
+      ...described(),
+      ...Object.entries(processes).map(([label, { memory, descriptors, threads }]) => {
+        const rest = descriptors === undefined ? '' : ` ${descriptors} descriptors, ${threads} threads`;
+        return `  ${label.padEnd(24)} ${(memory / MiB).toFixed(0).padStart(5)} MiB${rest}`;
+      }),
+    ];
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }
+
+  const described = () =>
+    Object.entries(totals).map(([kind, numbers]) => {
+      const list = Object.entries(numbers).map(([key, number]) => `${key} ${number.toLocaleString('en')}`);
+      return `  ${{ counts: 'exchanges', errors: 'errors', restarts: 'pages' }[kind]}: ${list.join(', ') || 'none'}`;
+    });
+
+  return {
+    faults,
+    /** Of the processes that the app had last. */
+    pids: () => pids,
+    /** @param {string} line */
+    hear(line) {
+      const { fault: text, sample } = JSON.parse(line);
+      if (text) fault(text);
+      if (sample) take(sample);
+    },
+    /** @param {string[]} kinds */
+    judge(kinds) {
+      const lasted = seconds();
+      if (faults.length === 0) {
+        const done = { ...totals.counts, ...totals.errors, ...totals.restarts };
+        for (const kind of kinds) {
+          if (!KINDS[kind].signs.some((sign) => done[sign] > 0)) fault(`${kind}: nothing was done`);
+        }
+      }
+      const { grown, judged } = growth(held, lasted);
+      for (const text of grown) fault(text);
+      process.stdout.write(`${described().join('\n')}\n`);
+      if (faults.length > 0) throw new Failure(`failed after ${lasted.toFixed(0)} s:\n  ${faults.join('\n  ')}`);
+      const growing = judged > 0 ? `none of ${judged} quantities grew` : 'too short to tell what grows';
+      process.stdout.write(
+        `passed, ${lasted.toFixed(0)} s: no unexpected end, no wrong byte, nothing hung, ${growing}\n`,
+      );
+    },
+  };
+}
+
+function parse() {
+  const text = /** @type {const} */ ({ type: 'string' });
+  const { values } = parseArgs({
+    options: { minutes: text, only: text, heap: text, seed: text, plant: text, help: { type: 'boolean' } },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return undefined;
+  }
+  const minutes = Number(values.minutes ?? 10);
+  const heap = Number(values.heap ?? 64);
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
+  const kinds = values.only?.split(',') ?? Object.keys(KINDS);
+  const plant = values.plant ?? '';
+  if (!(minutes > 0) || !(heap >= 16) || !Number.isInteger(seed) || seed < 0)
+    throw new Failure('--minutes takes a number above 0, --heap one from 16 on, --seed a whole one.');
+  const unknown = kinds.filter((kind) => !Object.hasOwn(KINDS, kind));
+  if (unknown.length > 0)
+    throw new Failure(`there is no load called ${unknown.join(', ')}. There are: ${Object.keys(KINDS).join(', ')}.`);
+  if (plant !== '' && !PLANTS.includes(plant)) throw new Failure(`--plant takes ${PLANTS.join(', ')}.`);
+  return { minutes, kinds, heap, seed, plant };
+}

@@ -1,0 +1,180 @@
+// The app of the soak: opens the windows that SOAK_PLAN names, reloads and leaves their pages, and writes what it hears of
+// them as lines of JSON: a sample a second, with what every process holds, and each fault as it comes.
+
+const fs = require('node:fs/promises');
+const path = require('node:path');
+const { app, BrowserWindow, ipcMain, protocol } = require('electron');
+const { processes } = require('./processes.js');
+
+/** @type {{ windows: Record<string, { kinds: string[], loads: string[] }>, seed: number, version: string, plant: string }} */
+const { windows, ...options } = JSON.parse(process.env.SOAK_PLAN ?? '{}');
+
+const SAMPLE_MS = 1000;
+/** A popup that has not closed by then. */
+const POPUP_MS = 20_000;
+
+const PAGE = 'app://soak/';
+const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+/** What the pages load: the scripts of this folder, and the page half of the package. @param {string} url */
+async function serve(url) {
+  const { pathname } = new URL(url);
+  const page = { '/': 'page.html', '/popup': 'popup.html' }[pathname];
+  const script = pathname.match(/^\/(renderer\/)?[\w-]+\.mjs$/);
+  const file = page ?? (script && path.join(script[1] ? '../..' : '.', pathname));
+  const body = file ? await fs.readFile(path.join(__dirname, file)) : '';
+  return new Response(body, { headers: { ...HEADERS, 'Content-Type': script ? 'text/javascript' : 'text/html' } });
+}
+
+/** @param {object} line */
+const write = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+/** @param {string} fault */
+const fail = (fault) => write({ fault });
+
+/** @typedef {{ window: BrowserWindow, heard: number, pending: number, oldest: number, away: boolean }} Soaked */
+/** @type {Map<string, Soaked>} by their labels */
+const soaked = new Map();
+
+/** @type {Record<string, number>} what was done to pages, since the last sample */
+let restarts = {};
+/** @type {Record<string, number>} */
+let counts = {};
+/** @type {Record<string, number>} */
+let errors = {};
+
+/** @param {Record<string, number>} to @param {Record<string, number>} [from] */
+function add(to, from = {}) {
+  for (const [key, number] of Object.entries(from)) to[key] = (to[key] ?? 0) + number;
+}
+
+ipcMain.on('report', (event, text) => {
+  const report = JSON.parse(text);
+  add(counts, report.counts);
+  add(errors, report.errors);
+  for (const fault of report.faults ?? []) fail(fault);
+  const of = [...soaked.values()].find(({ window }) => !window.isDestroyed() && window.webContents === event.sender);
+  if (of && report.pending !== undefined) {
+    Object.assign(of, { heard: Date.now(), pending: report.pending, oldest: report.oldest });
+  }
+});
+
+/** @type {() => number} */
+let random;
+/** @param {number} least @param {number} most */
+const between = (least, most) => least + random() * (most - least);
+const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** @param {string} label */
+function openWindow(label) {
+  const { kinds, loads } = windows[label];
+  const webPreferences = {
+    preload: path.join(__dirname, 'preload.js'),
+    sandbox: false,
+    backgroundThrottling: false,
+    additionalArguments: [
+      `--soak=${JSON.stringify({ ...options, loads, seed: options.seed + Object.keys(windows).indexOf(label) })}`,
+    ],
+  };
+  const window = new BrowserWindow({ show: false, webPreferences });
+  /** @type {Soaked} */
+  const of = { window, heard: Date.now(), pending: 0, oldest: 0, away: false };
+  soaked.set(label, of);
+  const { webContents } = window;
+  webContents.setWindowOpenHandler(() => ({
+    action: 'allow',
+    overrideBrowserWindowOptions: { show: false, webPreferences },
+  }));
+  webContents.on('did-create-window', (popup) => {
+    add(restarts, { 'popup opened': 1 });
+    const late = setTimeout(() => fail(`${label}: a popup was still open after ${POPUP_MS / 1000} s`), POPUP_MS);
+    popup.once('closed', () => clearTimeout(late));
+    popup.webContents.on('render-process-gone', (_event, { reason }) =>
+      fail(`${label}: a popup's process has ended (${reason})`),
+    );
+  });
+  webContents.on('render-process-gone', (_event, { reason }) => {
+    if (kinds.includes('crash') && reason === 'crashed') add(restarts, { 'after a crash': 1 });
+    else fail(`${label}: the page's process has ended (${reason})`);
+    // In a task of its own: not in the midst of what Electron does with the process that has gone.
+    setTimeout(() => load(label, PAGE), 100);
+  });
+  return load(label, PAGE);
+}
+
+/** @param {string} label @param {string} url */
+async function load(label, url) {
+  const of = soaked.get(label);
+  if (!of || of.window.isDestroyed()) return;
+  Object.assign(of, { heard: Date.now(), pending: 0, away: url !== PAGE });
+  await of.window.loadURL(url).catch(() => {}); // it was superseded by another, or its process has ended: both are seen
+}
+
+/** Reloads a page in the midst of its calls. @param {string} label */
+async function keepReloading(label) {
+  for (;;) {
+    await pause(between(500, 3000));
+    const of = soaked.get(label);
+    if (!of) continue;
+    const loaded = new Promise((done) => of.window.webContents.once('did-finish-load', () => done(true)));
+    of.window.webContents.reload();
+    await loaded; // one that never comes is found by the page's silence
+    add(restarts, { reloaded: 1 });
+  }
+}
+
+/** Leaves a page in the midst of its calls, or closes its window and opens another. @param {string} label */
+async function keepLeaving(label) {
+  for (let round = 1; ; round += 1) {
+    await pause(between(1000, 3000));
+    const of = soaked.get(label);
+    if (!of) continue;
+    if (round % 3 === 0) {
+      const closed = new Promise((done) => of.window.once('closed', () => done(true)));
+      of.window.close();
+      await closed;
+      await openWindow(label);
+      add(restarts, { 'window closed': 1 });
+    } else {
+      await load(label, 'app://soak/elsewhere');
+      await pause(between(0, 500));
+      await load(label, PAGE);
+      add(restarts, { 'page left': 1 });
+    }
+  }
+}
+
+function writeSample() {
+  /** @type {Record<string, object>} */
+  const pages = {};
+  /** @type {Map<number, string>} */
+  const labels = new Map();
+  for (const [label, { window, heard, pending, oldest, away }] of soaked) {
+    if (window.isDestroyed()) continue;
+    labels.set(window.webContents.getOSProcessId(), label);
+    // What has not been heard for long is taken to be pending: a page that hangs does not report.
+    const silent = away ? 0 : Date.now() - heard;
+    pages[label] = { pending, oldest: pending > 0 ? oldest + silent : 0, silent };
+  }
+  const metrics = app.getAppMetrics();
+  const sample = { pages, running: metrics.length, processes: processes(metrics, labels), restarts, counts, errors };
+  write({ sample });
+  [restarts, counts, errors] = [{}, {}, {}];
+}
+
+protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
+app.on('window-all-closed', () => {}); // one is closed and opened again
+app.on('child-process-gone', (_event, { type, reason }) => {
+  if (reason !== 'clean-exit') fail(`the ${type} process has ended (${reason})`);
+});
+
+app.whenReady().then(async () => {
+  protocol.handle('app', ({ url }) => serve(url));
+  random = (await import('./random.mjs')).randomFrom(options.seed);
+  for (const label of Object.keys(windows)) await openWindow(label);
+  for (const [label, { kinds }] of Object.entries(windows)) {
+    if (kinds.includes('reload')) keepReloading(label);
+    if (kinds.includes('leave')) keepLeaving(label);
+  }
+  setInterval(writeSample, SAMPLE_MS);
+});
+process.stdin.on('end', () => app.exit(0)).resume(); // the command that reads these lines has gone, or says so

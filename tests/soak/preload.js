@@ -1,0 +1,37 @@
+// What a stranger's preload does: exposes libraries, and a function of its own. Here it also carries the page's reports.
+
+const { contextBridge, ipcRenderer } = require('electron');
+const addon = require('../../index.js');
+const { fixtureLibrary } = require('../fixtures.js');
+const preload = require('../../renderer/expose.js');
+
+/** A hand-written bridge function must not reach native code after its page has gone. @type {<T>(fn: T) => T} */
+const whileAlive = /** @type {any} */ (preload).whileAlive ?? ((/** @type {any} */ fn) => fn);
+
+const LIBRARIES = ['uppercase-c', 'camera', 'camera-deaf', 'camera-concurrent', 'crash-second'];
+
+preload.expose({
+  libraries: { default: addon, ...Object.fromEntries(LIBRARIES.map((name) => [name, fixtureLibrary(name)])) },
+  origins: ['app://soak'],
+});
+
+const own = new Uint8Array(256);
+
+contextBridge.exposeInMainWorld('soak', {
+  options: process.argv.find((argument) => argument.startsWith('--soak='))?.slice('--soak='.length) ?? '{}',
+  /** @param {string} report */
+  report: (report) => ipcRenderer.send('report', report),
+  count: whileAlive(() => addon.exchangeDataInPlace(own)),
+});
+
+// A window that shares another window's event loop: asynchronous calls have to be refused there, and may not end it.
+const { pathname, search } = globalThis.location;
+if (pathname === '/popup' && search === '?preload') {
+  addon.exchangeDataAsync(new Uint8Array(256)).then(
+    () => ipcRenderer.send('report', JSON.stringify({ counts: { 'popup-preload': 1 } })),
+    ({ code }) => {
+      const faults = code === 'ERR_EVENT_LOOP' ? [] : [`popup-preload: exchangeDataAsync was rejected with ${code}`];
+      ipcRenderer.send('report', JSON.stringify({ errors: { [code]: 1 }, faults }));
+    },
+  );
+}
