@@ -11,6 +11,16 @@ const { temporaryFolder } = createRequire(import.meta.url)('./fixtures.js');
 const root = path.dirname(import.meta.dirname);
 const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
 
+/** The app's own scripts: of its main process, its preload and its page. */
+const sourcesOfTheApp = () => [
+  'main.js',
+  ...['main', 'renderer'].flatMap((folder) =>
+    (fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder), { recursive: true }) : [])
+      .map((file) => path.posix.join(folder, String(file).replaceAll(path.sep, '/')))
+      .filter((file) => /\.m?js$/.test(file)),
+  ),
+];
+
 describe('the documents', () => {
   const folder = temporaryFolder();
 
@@ -63,9 +73,42 @@ describe('the documents', () => {
     for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
   });
 
+  it('SECURITY.md names files that are there, and every marker in the code and none other', () => {
+    const page = read('SECURITY.md');
+    const named = [...page.matchAll(/`([\w./-]+\.(?:js|mjs|rs|json))`/g)].map(([, file]) => file);
+    assert.ok(named.length > 0);
+    for (const file of named) assert.ok(fs.existsSync(path.join(root, file)), file);
+
+    const rows = [...page.matchAll(/^\| (\d+) \| (.*) \|$/gm)];
+    const numbers = rows.map(([, number]) => Number(number));
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    const written = rows.flatMap(([, row, text]) =>
+      [...text.matchAll(/`([\w./-]+)`, SECURITY \((\d+)\)/g)].map(([, file, number]) => {
+        assert.equal(number, row, text);
+        return `${file} (${number})`;
+      }),
+    );
+    const marked = sourcesOfTheApp().flatMap((file) =>
+      [...read(file).matchAll(/SECURITY \(([\d, ]+)\)/g)].flatMap(([, list]) =>
+        list.split(', ').map((number) => `${file} (${number})`),
+      ),
+    );
+    assert.deepEqual([...new Set(written)].sort(), [...new Set(marked)].sort());
+  });
+
+  it('what SECURITY.md says is set nowhere is set nowhere', () => {
+    for (const name of ['allowRunningInsecureContent', 'enableBlinkFeatures', 'experimentalFeatures', 'openExternal']) {
+      for (const file of sourcesOfTheApp()) assert.ok(!read(file).includes(name), `${file}: ${name}`);
+    }
+  });
+
   it('no link leads nowhere', () => {
     for (const page of [
       'README.md',
+      'SECURITY.md',
       ...fs
         .readdirSync(path.join(root, 'docs'))
         .filter((file) => file.endsWith('.md'))
