@@ -76,7 +76,8 @@ export function connect() {
     else call.resolve(new Uint8Array(memory, 0, count));
   };
 
-  globalThis.addEventListener('pagehide', ({ isTrusted, persisted }) => {
+  /** @param {PageTransitionEvent} event */
+  const onPageHide = ({ isTrusted, persisted }) => {
     if (!isTrusted || persisted) return;
     left = true;
     for (const { reject, signal, abort } of calls.values()) {
@@ -84,7 +85,10 @@ export function connect() {
       reject(departed()); // without the memory: the library may still be writing to it
     }
     calls.clear();
-  });
+  };
+  const listen = () => globalThis.addEventListener('pagehide', onPageHide);
+  listen();
+  new MutationObserver(listen).observe(document, { childList: true }); // document.open() takes all listeners away
 
   // Shared memory is not detached while it is lent. It is treated as if it were: lent once at a time.
   /** @type {WeakSet<ArrayBufferLike>} */

@@ -110,6 +110,17 @@ describe('a window that holds what another page was exposed', () => {
   /** @type {[string, (opened: Opened, page: Page) => Promise<unknown>][]} */
   const ends = [
     ['was reloaded', (_, page) => page.reload()],
+    [
+      'was opened anew, and then reloaded',
+      async (_, page) => {
+        await page.evaluate(() => {
+          document.open();
+          document.write('<p>anew');
+          document.close();
+        });
+        await page.reload();
+      },
+    ],
     ['has gone to another origin', (_, page) => page.goto('app://plain/')],
     ['has gone to a page that is exposed nothing', (_, page) => page.goto('app://stranger/')],
     ['was closed', (_, page) => page.close({ runBeforeUnload: true })],
@@ -177,6 +188,36 @@ describe('a window that holds what another page was exposed', () => {
       }
     });
   }
+
+  it('cannot reach native code over a port of that page that it was handed', async () => {
+    const opened = await launch();
+    try {
+      const { page } = opened;
+      const popup = await openPopup(opened, page);
+      await page.evaluate(async () => {
+        const { inplaceExchange: bridge, popup } = /** @type {any} */ (globalThis);
+        bridge.connect();
+        const { port1, port2 } = new MessageChannel();
+        postMessage('inplace-exchange:connect', '/', [port2]);
+        port1.postMessage([1, 'address', new ArrayBuffer(64), 'main']);
+        const [, , count] = await new Promise((resolve) => {
+          port1.onmessage = ({ data }) => resolve(data);
+        });
+        if (count !== 64) throw new Error('the page itself cannot exchange');
+        popup.handed = popup.structuredClone(port1, { transfer: [port1] });
+      });
+      await page.reload();
+      await popup.evaluate(async () => {
+        const { handed } = /** @type {any} */ (globalThis);
+        for (let each = 0; each < 200; each += 1)
+          for (const thread of ['main', 'worker']) handed.postMessage([each, 'address', new ArrayBuffer(64), thread]);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      });
+      await assertAlive(opened);
+    } finally {
+      await opened.app.close();
+    }
+  });
 
   it('is told nothing by a page that goes on: events that a script has made up end nothing', async () => {
     const opened = await launch();

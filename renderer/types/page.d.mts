@@ -60,7 +60,11 @@ export interface Frames extends AsyncGenerator<Uint8Array, void, void> {
   recycle(memory: Memory): void;
 }
 
-/** What `connect` gives. Its functions need no `this`. */
+/**
+ * What `connect` gives. Its functions need no `this`. When the page goes, all that is under way is rejected with `ABORT_ERR`;
+ * once it has gone, each function throws that: another window can still call it, and no promise of the page would ever be
+ * settled.
+ */
 export interface Exchange {
   /**
    * Lends memory to a library, which writes into it, and gives it back: a Uint8Array trimmed to the message. Its `buffer`
@@ -72,8 +76,7 @@ export interface Exchange {
    *
    * Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the main thread),
    * and
-   * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is going. It throws that once the page has gone: another
-   *   window can still call it, and no promise of the page would ever be settled
+   * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is going
    * - `ERR_ADDON` (Error): the addon could not be loaded in the preload
    * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library by that key
    * - `ERR_INVALID_ARG_VALUE` (TypeError): `thread` is neither `'worker'` nor `'main'`
