@@ -198,6 +198,14 @@ mod tests {
         copy
     }
 
+    fn remove(copy: &Path) {
+        let removed = fs::remove_dir_all(copy.parent().unwrap());
+        assert!(
+            removed.is_ok() || cfg!(windows),
+            "Windows keeps the file of a library that is loaded"
+        );
+    }
+
     #[test]
     fn a_file_that_was_refused_has_one_value_once_it_is_accepted() {
         let path = copy_of("zero", "loader-refused");
@@ -218,7 +226,7 @@ mod tests {
         assert!(std::ptr::eq(first, second));
         assert_eq!(asked.get(), 3);
         assert_eq!(lock(&loader.files).len(), 1);
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        remove(&path);
     }
 
     #[test]
@@ -236,7 +244,7 @@ mod tests {
         }
         fs::write(&path, whole).unwrap();
         assert!(loader.load(&path, |_, _| Ok(())).is_ok());
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        remove(&path);
     }
 
     #[test]
@@ -248,6 +256,6 @@ mod tests {
         let stale = loader.entry(&shorter);
         assert!(loader.load(&path, |_, _| Ok(())).is_ok());
         assert!(matches!(*lock(&stale.state), State::Discarded));
-        fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        remove(&path);
     }
 }

@@ -127,6 +127,7 @@ const MATRIX = [
     'a library that is still being written into space set aside for it: zeros from somewhere on',
     '`ERR_LIBRARY_LOAD`: file incomplete',
     () => {
+      if (process.platform !== 'linux') return; // the check is one of ELF files
       for (const name of ['zero', 'uppercase-rs']) {
         for (const part of [0.05, 0.5, 0.95]) {
           const bytes = bytesOf(name);

@@ -10,8 +10,13 @@ const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../index.js');
 const { cameraLog, fixtureLibrary, temporaryFolder, until } = require('./fixtures.js');
 
+const NATIVE_LIB = path.basename(fixtureLibrary(process.platform === 'win32' ? 'native_lib' : 'libnative_lib'));
+
 /** A renderer has no Node workers. */
 const withWorkers = process.type === 'renderer' ? describe.skip : describe;
+
+/** The check is one of ELF files. */
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 /** A file of its own for each test, as a file is loaded once. @param {string} folder @param {string} fixture */
 function copyOf(folder, fixture) {
@@ -156,10 +161,10 @@ function openElsewhere(files) {
   return outcomes;
 }
 
-describe(`a library that is not all there, in the ${process.type} process`, () => {
+onLinux(`a library that is not all there, in the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const percentages = [...Array.from({ length: 19 }, (_, index) => 5 * (index + 1)), 99];
-  const nativeLib = path.join(__dirname, '..', path.basename(fixtureLibrary('libnative_lib')));
+  const nativeLib = path.join(__dirname, '..', NATIVE_LIB);
 
   for (const [language, library] of [
     ['C', fixtureLibrary('zero')],
@@ -265,7 +270,7 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const root = path.dirname(__dirname);
   const name = /** @type {string} */ (fs.readdirSync(root).find((file) => file.endsWith('.node')));
-  const library = path.basename(fixtureLibrary('libnative_lib'));
+  const library = NATIVE_LIB;
   const copy = path.join(folder, name);
   fs.copyFileSync(path.join(root, name), copy);
   fs.copyFileSync(path.join(root, library), path.join(folder, library));
@@ -317,7 +322,7 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
     assert.equal(last, file);
   });
 
-  it('a library is nobody’s when it could not be loaded, or was refused', () => {
+  it('a library that could not be loaded, or was refused, is free for the other', () => {
     const [late, file] = [copyOf(folder, 'life-late'), path.join(folder, 'broken.so')];
     fs.writeFileSync(file, 'not yet');
     const script = `${LOAD}
