@@ -24,7 +24,7 @@ pub(crate) enum Damage {
 /// the first touch is a bus error; from zeros in place of tables it jumps anywhere.
 ///
 /// Linkers put the names and the headers of sections last, so a file that is written in order lacks these until the end.
-/// Holes in one that is written in another order cannot be seen. What is no ELF file, or has headers that cannot be read,
+/// Holes in one that is written in another order cannot be seen, nor in what patchelf and its like put behind the headers. What is no ELF file, or has headers that cannot be read,
 /// is left to the system's loader, which refuses it; one without section headers is taken as it is, since loading needs
 /// none.
 ///
