@@ -39,16 +39,16 @@ export function connect() {
     // A document without a window has gone, too, even without a 'pagehide'.
     if (left || document.defaultView === null) throw departed();
   };
-  /** @template T @param {() => T} call @returns {T} */
-  const onBridge = (call) => {
+  /** @param {(...key: string[]) => any} call of the bridge, which throws for that one reason @param {string[]} key */
+  const ask = (call, ...key) => {
     try {
-      return call();
+      return call(...key);
     } catch {
-      throw departed(); // the one reason why a function of the bridge throws
+      throw departed();
     }
   };
 
-  if (!onBridge(() => bridge.connect())) {
+  if (!ask(bridge.connect)) {
     throw failure(
       Error,
       'ERR_ALREADY_CONNECTED',
@@ -80,10 +80,7 @@ export function connect() {
   const onPageHide = ({ isTrusted, persisted }) => {
     if (!isTrusted || persisted) return;
     left = true;
-    for (const { reject, signal, abort } of calls.values()) {
-      if (abort) signal?.removeEventListener('abort', abort);
-      reject(departed()); // without the memory: the library may still be writing to it
-    }
+    for (const { reject } of calls.values()) reject(departed()); // without memory that a library may still be writing to
     calls.clear();
   };
   const listen = () => globalThis.addEventListener('pagehide', onPageHide);
@@ -154,16 +151,16 @@ export function connect() {
     checkSize(byteLength);
     assertHere();
     const memory = sharedMemory(byteLength);
-    onBridge(() => bridge.listen());
+    ask(bridge.listen);
     globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
-    const call = onBridge(() => bridge.shared(library));
-    if (!call) throw rebuilt(onBridge(() => bridge.problem()));
+    const call = ask(bridge.shared, library);
+    if (!call) throw rebuilt(ask(bridge.problem));
     return {
       bytes: new Uint8Array(memory),
       exchange() {
         if (left) throw departed();
-        const count = onBridge(call);
-        if (count < 0) throw rebuilt(onBridge(() => bridge.problem()));
+        const count = ask(call);
+        if (count < 0) throw rebuilt(ask(bridge.problem));
         return count;
       },
     };
@@ -369,10 +366,11 @@ function rebuilt({ name, message, fields }, signal) {
   return name === 'AbortError' ? asAbort(error, signal) : error;
 }
 
-const departed = () => asAbort(failure(Error, 'ABORT_ERR', 'The page that made this exchange has gone.'));
+/** @param {AbortSignal} [signal] */
+const aborted = (signal, message = 'The operation was aborted.') =>
+  asAbort(failure(Error, 'ABORT_ERR', message), signal);
 
-/** @param {AbortSignal} signal */
-const aborted = (signal) => asAbort(failure(Error, 'ABORT_ERR', 'The operation was aborted.'), signal);
+const departed = () => aborted(undefined, 'The page that made this exchange has gone.');
 
 /** @param {Error} error @param {AbortSignal} [signal] */
 function asAbort(error, signal) {

@@ -143,11 +143,15 @@ if (process.platform === 'linux') {
 }
 
 describe('the page’s own script', () => {
-  it('is less than 60 KB', () => {
+  it('is less than 60 KB without its comments', () => {
     const folder = path.join(import.meta.dirname, '..', 'renderer');
     const files = fs.readdirSync(folder).filter((name) => name.endsWith('.mjs'));
-    const sum = files.reduce((total, name) => total + fs.statSync(path.join(folder, name)).size, 0);
-    console.log(`      ${sum} bytes in ${files.length} files, as they are written`);
-    assert.ok(sum < 60_000, String(sum));
+    const sources = files.map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
+    const sum = (/** @type {string[]} */ texts) => texts.reduce((total, text) => total + text.length, 0);
+    const code = sum(sources.map((source) => source.replace(/\/\*\*[^]*?\*\/|^\s*\/\/.*\n/gm, '')));
+    console.log(
+      `      ${code} bytes in ${files.length} files; ${sum(sources)} as they are written, with comments and types`,
+    );
+    assert.ok(code < 60_000, String(code));
   });
 });
