@@ -146,7 +146,8 @@ async function use(workers, way) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     const { made, error } = await page.evaluate(() => /** @type {any} */ (globalThis).state);
-    return { made, error, early: peak(samples, 2, 4), late: peak(samples, 8, 10) };
+    const electron = await app.evaluate(() => process.versions.electron);
+    return { electron, made, error, early: peak(samples, 2, 4), late: peak(samples, 8, 10) };
   } finally {
     await opened.app.close();
   }
@@ -184,9 +185,11 @@ if (process.platform === 'linux') {
       const ways = WAYS.slice(first, first + BESIDE);
       const running = /** @type {ReturnType<typeof use>[]} */ ([]);
       for (const [index, [name]] of ways.entries())
-        it(name, async () => {
+        it(name, async function () {
           if (index === 0) for (const [, workers, way] of ways) running.push(use(workers, way));
-          const { made, error, early, late } = await running[index];
+          const { electron, made, error, early, late } = await running[index];
+          // Electron 27 keeps what structuredClone has moved, too; only memory that is not moved once more is freed there.
+          if (name.includes("the app's own") && Number.parseInt(electron, 10) < 33) this.skip();
           assert.equal(error, '');
           assert.ok(made > 200, `only ${made} in ten seconds`);
           const more = Math.round((late - early) / MiB);
