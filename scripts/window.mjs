@@ -10,6 +10,9 @@ import { electronFlags } from './electron.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
+/** Windows on one virtual display cover one another, and Chromium tells the page of a covered one that it is hidden. */
+export const windowFlags = () => [...electronFlags(), '--disable-backgrounding-occluded-windows'];
+
 /** @type {string[]} */
 const profiles = [];
 process.once('exit', () => {
@@ -30,7 +33,7 @@ export function temporaryProfile() {
  */
 export async function openWindow({ environment = {}, theme } = {}) {
   const app = await _electron.launch({
-    args: [...electronFlags(), `--user-data-dir=${temporaryProfile()}`, root],
+    args: [...windowFlags(), `--user-data-dir=${temporaryProfile()}`, root],
     cwd: root,
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
     colorScheme: theme ?? null,

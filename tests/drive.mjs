@@ -6,8 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { own } from '../scripts/children.mjs';
-import { electronFlags } from '../scripts/electron.mjs';
-import { temporaryProfile } from '../scripts/window.mjs';
+import { temporaryProfile, windowFlags } from '../scripts/window.mjs';
 
 const require = createRequire(import.meta.url);
 const { fixtureLibrary } = require('./fixtures.js');
@@ -42,7 +41,7 @@ export async function drive(
   } = {},
 ) {
   const app = executable ? [] : [path.join(import.meta.dirname, 'fixtures', script)];
-  const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${profile}`];
+  const flags = [...windowFlags(), '--log-level=3', `--user-data-dir=${profile}`];
   const child = own(
     spawn(executable ?? require('electron'), [...flags, ...app], {
       env: {

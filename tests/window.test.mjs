@@ -437,7 +437,7 @@ describe('the window with a library that never returns', () => {
   for (const thread of ['another', 'the main']) {
     it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
       const { took, otherProcess, page } = await reloads.get(thread);
-      assert.ok(took > 4900 && took < 8000, `${took} ms`);
+      assert.ok(took > 4900 && took < 15_000, `${took} ms`);
       assert.equal(otherProcess, true);
       assert.match(page, /started again/);
       assert.match(page, /did not end within 5 seconds after it was asked to reload/);
@@ -454,7 +454,7 @@ describe('the window with a library that never returns', () => {
       await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
       await closed;
       // Electron 27 waits for a page that hangs, until it is ended after 5 s.
-      assert.ok(Date.now() - started < 8000, `${Date.now() - started} ms`);
+      assert.ok(Date.now() - started < 15_000, `${Date.now() - started} ms`);
     });
   }
 });
