@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { openWindow, temporaryProfile } from '../scripts/window.mjs';
-import { drive } from './drive.mjs';
+import { drive, LIMIT_MS } from './drive.mjs';
 import { choose, go, inWindow, press, pressed, shownError, textOf, violations, windowForAll } from './window.mjs';
 
 const require = createRequire(import.meta.url);
@@ -644,7 +644,7 @@ describe('the Live panel, when its library ends the process', () => {
     assert.match(next.page, NOT_OPENED);
     const exchange = await drive('press once, and look', { live: 'crash-open', profile });
     assert.match(exchange.pages[1], /press 1/, 'the other library is not under suspicion');
-  });
+  }).timeout(3 * LIMIT_MS);
 });
 
 describe('the window that is hidden', () => {
