@@ -54,7 +54,7 @@ describe('the Exchange panel', () => {
         const written = ask === 'a message' ? GREETING : grown;
         assert.equal(await textOf(page, 'written'), `${number(written)} B`);
         assert.equal(await textOf(page, 'lent'), `${number(grown)} B`);
-        assert.match(await textOf(page, 'time'), /^[\d.]+ (µs|ms)$/);
+        assert.match(await textOf(page, 'time'), /^[\d.,]+ (µs|ms)$/);
         assert.equal(await textOf(page, 'copied'), '0 B');
         assert.match(await textOf(page, 'addresses'), /^(0x[0-9a-f]{6,}) before\n\1 after$/);
         assert.match(await textOf(page, 'text'), /^Hello from Rust! native-lib/);

@@ -34,7 +34,7 @@ describe('the window', () => {
     assert.match(await text(), /^Hello from Rust! native-lib \d+\.\d+\.\d+ wrote these bytes in place/);
     assert.equal(await page.locator('#written').innerText(), `${(await text()).length} B`);
     assert.equal(await page.locator('#lent').innerText(), '4,096 B');
-    assert.match(await page.locator('#time').innerText(), /^[\d.]+ (ns|µs|ms)$/);
+    assert.match(await page.locator('#time').innerText(), /^[\d.,]+ (ns|µs|ms)$/);
     assert.equal(await page.locator('#error').isVisible(), false);
   });
 
