@@ -35,10 +35,16 @@ export const KINDS = {
     signs: ['page left'],
   },
   popup: {
-    what: 'windows that the page opens and closes, with and without noopener',
+    what: 'popups with noopener, in processes of their own',
     window: 'popups',
     loads: ['main', 'worker', 'popup'],
     signs: ['popup'],
+  },
+  'popup-opener': {
+    what: 'popups without noopener, in the process of their page',
+    window: 'popups beside it',
+    loads: ['main', 'worker', 'popup-opener'],
+    signs: ['popup-opener', 'ERR_NOT_EXPOSED', 'ERR_EVENT_LOOP'],
   },
   'popup-preload': {
     what: 'a popup whose preload makes an asynchronous call',

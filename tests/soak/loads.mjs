@@ -135,7 +135,8 @@ export const LOADS = {
   planted: { makeLoad: makePlanted },
   recycle: { makeLoad: (context) => makeFrames(context, true) },
   transfer: { makeLoad: (context) => makeFrames(context, false) },
-  popup: { makeLoad: makePopup },
+  popup: { makeLoad: (context) => makePopup(context, true) },
+  'popup-opener': { makeLoad: (context) => makePopup(context, false) },
   'popup-preload': { makeLoad: makePopupPreload },
   'popup-gone': { makeLoad: makePopupGone },
 };

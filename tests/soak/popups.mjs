@@ -4,15 +4,14 @@ import { page } from './connection.mjs';
 
 /** @import { Context } from './page.mjs' */
 
-/** @param {Context} context */
-export async function makePopup({ below, pause, fault }) {
+/** @param {Context} context @param {boolean} alone */
+export async function makePopup({ below, pause, fault }, alone) {
   for (;;) {
-    const alone = below(2) === 0;
     const popup = open(`/popup?${alone ? 'alone' : 'opened'}`, '_blank', alone ? 'popup,noopener' : 'popup');
-    if (!alone && !popup) fault('popup: it was not opened');
-    await pause(500 + below(1500));
+    if (!alone && !popup) fault('popup-opener: it was not opened');
+    await pause(300 + below(700));
     popup?.close(); // one with noopener closes itself
-    await pause(below(1000));
+    await pause(below(300));
   }
 }
 
