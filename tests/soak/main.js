@@ -114,7 +114,7 @@ async function keepReloading(label) {
   for (;;) {
     await pause(between(500, 3000));
     const of = soaked.get(label);
-    if (!of) continue;
+    if (!of || of.window.isDestroyed()) continue;
     const loaded = new Promise((done) => of.window.webContents.once('did-finish-load', () => done(true)));
     of.window.webContents.reload();
     await loaded; // one that never comes is found by the page's silence
