@@ -3,8 +3,8 @@
 const { soak, opener } = /** @type {any} */ (globalThis);
 const what = location.search.slice(1);
 
-/** Until each environment has an event loop of its own, a window that shares another's is refused, at once or at a call. */
-const REFUSED = ['ERR_NOT_EXPOSED', 'ERR_EVENT_LOOP'];
+/** Until each environment has an event loop of its own, a window that shares another's is refused; its opener may close it. */
+const REFUSED = ['ERR_EVENT_LOOP', 'ABORT_ERR'];
 
 /** @type {Record<string, number>} */
 const counts = {};
