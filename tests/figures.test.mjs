@@ -148,7 +148,7 @@ describe('the page’s own script', () => {
     const files = fs.readdirSync(folder).filter((name) => name.endsWith('.mjs'));
     const sources = files.map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
     const sum = (/** @type {string[]} */ texts) => texts.reduce((total, text) => total + text.length, 0);
-    const code = sum(sources.map((source) => source.replace(/\/\*\*[^]*?\*\/|^\s*\/\/.*\n/gm, '')));
+    const code = sum(sources.map((source) => source.replace(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*\n/gm, '')));
     console.log(
       `      ${code} bytes in ${files.length} files; ${sum(sources)} as they are written, with comments and types`,
     );

@@ -58,6 +58,7 @@ export const context = {
     } catch (error) {
       const { code = 'no code' } = /** @type {any} */ (error);
       errors[code] = (errors[code] ?? 0) + 1;
+      if (going && code === 'ABORT_ERR') return undefined; // as it should: all that is under way is rejected
       if (allowed.includes(code)) check?.(error);
       else fault(`${load}: ${error}`);
       return undefined;
@@ -67,6 +68,12 @@ export const context = {
   },
 };
 /** @typedef {typeof context} Context */
+
+/** Whether this page is on its way out. */
+let going = false;
+addEventListener('pagehide', () => {
+  going = true;
+});
 
 function report() {
   let oldest = 0;
