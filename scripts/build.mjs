@@ -19,6 +19,7 @@ const SOURCES = [
   'package.json',
   'package-lock.json',
   'src',
+  'host',
   'native-lib',
   'live-lib',
 ];

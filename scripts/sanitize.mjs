@@ -8,7 +8,7 @@ import { buildFixtures } from './fixtures.mjs';
 import { ensureProgram } from './system.mjs';
 
 const root = path.dirname(import.meta.dirname);
-const PACKAGES = ['-p', 'inplace-exchange', '-p', 'native-lib', '-p', 'live-lib'];
+const PACKAGES = ['-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'];
 const PLANTED = ['planted_overflow', '--ignored'];
 /** Valgrind is some fifty times slower: fewer drawn cases. */
 const FEW_CASES = { PROPTEST_CASES: '16' };

@@ -18,8 +18,8 @@ use crate::error::{self, Error};
 use crate::loop_handles::{Bell, LoopHandles};
 use crate::memory::{Intrinsics, Memory, call, take_exception};
 use crate::signal::{Subscription, abort_error, property};
-use crate::task::{Home, Session, Task};
 use crate::uv::{Kind, Request, Uv};
+use inplace_exchange_host::{self as host, Home, Session, Task};
 
 /// A call that has not been settled, as its environment sees it.
 struct Call {
@@ -32,6 +32,8 @@ struct Call {
     work: Cell<Option<Request>>,
     /// It waits for its turn, and the event loop for it.
     waiting: Cell<bool>,
+    /// The event loop was found to be another environment's.
+    refused: Cell<bool>,
 }
 
 /// The asynchronous calls of an environment. All of it is used on the environment's own thread, but for the mailbox.
@@ -128,6 +130,7 @@ impl Background {
             signal,
             work: Cell::new(None),
             waiting: Cell::new(false),
+            refused: Cell::new(false),
         };
         self.calls.borrow_mut().insert(id, call);
         if hold {
@@ -262,7 +265,11 @@ impl Background {
         // SAFETY: env is live and this is its thread; the values are its own. An exception that would keep Node-API from
         // going on is taken before each step that may leave one.
         unsafe {
-            let error = match call.task.outcome() {
+            let outcome = match call.refused.get() {
+                true => Err(Box::new(Error::ForeignEventLoop)),
+                false => call.task.outcome().map_err(Box::<Error>::from),
+            };
+            let error = match outcome {
                 Ok(count) => {
                     let message = call.memory.message(env, &self.intrinsics, count);
                     if !message.is_null() {
@@ -273,7 +280,7 @@ impl Background {
                 }
                 Err(error) => {
                     let error = match *error {
-                        Error::Aborted => match &call.signal {
+                        Error::Host(error) if matches!(*error, host::Error::Aborted) => match &call.signal {
                             Some(signal) => signal.abort_error(env),
                             None => abort_error(env, None),
                         },
@@ -293,7 +300,7 @@ impl Background {
         let look = |call: &Call| (Arc::clone(&call.task), call.work.get());
         let known = self.calls.borrow().get(&id).map(look);
         let Some((task, work)) = known else { return };
-        let asked_before = task.turn.asked();
+        let asked_before = task.was_asked_to_stop();
         task.ask_to_stop();
         match work {
             Some(_) if asked_before => {} // libuv would return a request twice that is cancelled twice
@@ -311,7 +318,7 @@ impl Background {
     /// Puts a call in its place again that the pool has sent back.
     fn bring_again(&self, task: Arc<Task>) {
         let id = task.id;
-        if task.turn.asked() || self.ending.get() {
+        if task.was_asked_to_stop() || self.ending.get() {
             task.forgo();
             self.finish(id);
         } else if task.enter_again() {
@@ -406,7 +413,9 @@ pub(crate) fn start_held(environment: &Environment) {
 pub(crate) fn refuse_held(environment: &Environment) {
     if let Some(background) = environment.background.get() {
         for task in background.take_held() {
-            task.refuse(Error::ForeignEventLoop);
+            if let Some(call) = background.calls.borrow().get(&task.id) {
+                call.refused.set(true);
+            }
             background.finish(task.id);
         }
     }

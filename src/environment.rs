@@ -8,18 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use inplace_exchange_host::{Entry, Library, Session, locate};
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
 use crate::background::{self, Background};
 use crate::ended_flag::EndedFlag;
 use crate::error::Error;
-use crate::library::{Entry, Library};
-use crate::locate;
 use crate::memory::Intrinsics;
 use crate::own_loop::OwnLoop;
 use crate::signal::Signals;
-use crate::task::Session;
 use crate::{exchange, exchange_async};
 
 /// What an environment holds. It is dropped when the environment has ended and no other thread works for it.
@@ -78,7 +76,7 @@ impl Environment {
     /// What is to be done from time to time while calls wait or were asked to stop.
     pub(crate) fn remind_libraries(&self) {
         for session in self.sessions.all.borrow().iter() {
-            session.library().turns().remind();
+            session.library().remind();
         }
     }
 }
@@ -168,7 +166,7 @@ impl Binding {
         } else {
             self.entry.set(Some(library.entry()));
         }
-        outcome
+        Ok(outcome?)
     }
 
     /// The library in this environment: loaded, and not necessarily open.

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::path::PathBuf;
 use std::ptr;
 
+use inplace_exchange_host as host;
 use napi::sys;
 
 /// The longest text an error carries, in bytes.
@@ -26,49 +26,12 @@ pub(crate) enum Error {
     BufferImmovable,
     /// The second argument, or its signal, is not what it should be.
     InvalidOptions { given: &'static str },
-    /// The call was asked to stop.
-    Aborted,
     /// The environment's event loop is another's, or nobody's.
     ForeignEventLoop,
-    /// The message needs `required` bytes, more than the buffer has.
-    BufferTooSmall { required: u32 },
     /// Not a string.
     LibraryPathKind,
-    /// Not an absolute path.
-    LibraryPath { path: PathBuf },
-    /// No file at that path, or none that can be reached. `unpacked` says that it was named inside an archive, and
-    /// looked for beside it.
-    LibraryNotFound {
-        path: PathBuf,
-        source: std::io::Error,
-        unpacked: bool,
-    },
-    /// The system's loader refuses the file.
-    LibraryLoad { path: PathBuf, source: libloading::Error },
-    /// A directory, a pipe or a device. To open a pipe would wait for somebody to write into it.
-    LibraryNotFile { path: PathBuf },
-    /// The file ends before what its headers describe. Some systems' loaders end the process over that.
-    LibraryCutShort { path: PathBuf, len: u64, needed: u64 },
-    /// The file is as long as its headers say, and parts of it are zeros: it is still being written.
-    LibraryHole { path: PathBuf, what: &'static str },
-    /// Another copy of the addon in this process, `owner`, uses the library.
-    LibraryClaimed { path: PathBuf, owner: PathBuf },
-    /// The file is not the one that was loaded from this path.
-    LibraryChanged { path: PathBuf },
-    /// A required function is missing.
-    LibrarySymbol { path: PathBuf, symbol: &'static str },
-    /// The library speaks another version of the C ABI.
-    LibraryAbi { path: PathBuf, library: u32, host: u32 },
-    /// The library's count is beyond what any message can have.
-    LibraryCount { path: PathBuf, count: i64 },
-    /// The library answered with a negative status.
-    LibraryFailed {
-        path: PathBuf,
-        status: i64,
-        message: Option<String>,
-    },
-    /// The library takes one call at a time, and one is running.
-    LibraryBusy { path: PathBuf },
+    /// What the host says.
+    Host(Box<host::Error>),
 }
 
 /// The JavaScript class of an error.
@@ -81,58 +44,37 @@ enum Class {
 }
 
 impl Error {
+    /// The call was asked to stop.
+    pub(crate) fn aborted() -> Box<Self> {
+        Box::<host::Error>::new(host::Error::Aborted).into()
+    }
+
     fn code(&self) -> (&'static str, Class) {
         match self {
             Self::InvalidBuffer { .. } | Self::BufferInPart { .. } | Self::BufferResizable | Self::BufferImmovable => {
                 ("ERR_INVALID_BUFFER", Class::TypeError)
             }
             Self::InvalidOptions { .. } => ("ERR_INVALID_ARG_TYPE", Class::TypeError),
-            Self::Aborted => ("ABORT_ERR", Class::AbortError),
             Self::ForeignEventLoop => ("ERR_EVENT_LOOP", Class::Error),
             Self::BufferDetached => ("ERR_BUFFER_DETACHED", Class::TypeError),
-            Self::BufferTooSmall { .. } => ("ERR_BUFFER_TOO_SMALL", Class::RangeError),
-            Self::LibraryPathKind | Self::LibraryPath { .. } => ("ERR_LIBRARY_PATH", Class::TypeError),
-            Self::LibraryNotFound { .. } => ("ERR_LIBRARY_NOT_FOUND", Class::Error),
-            Self::LibraryLoad { .. }
-            | Self::LibraryNotFile { .. }
-            | Self::LibraryCutShort { .. }
-            | Self::LibraryHole { .. }
-            | Self::LibraryChanged { .. } => ("ERR_LIBRARY_LOAD", Class::Error),
-            Self::LibraryClaimed { .. } => ("ERR_LIBRARY_CLAIMED", Class::Error),
-            Self::LibrarySymbol { .. } => ("ERR_LIBRARY_SYMBOL", Class::Error),
-            Self::LibraryAbi { .. } => ("ERR_LIBRARY_ABI", Class::Error),
-            Self::LibraryCount { .. } => ("ERR_LIBRARY_COUNT", Class::RangeError),
-            Self::LibraryFailed { .. } => ("ERR_LIBRARY_FAILED", Class::Error),
-            Self::LibraryBusy { .. } => ("ERR_LIBRARY_BUSY", Class::Error),
+            Self::LibraryPathKind => ("ERR_LIBRARY_PATH", Class::TypeError),
+            Self::Host(error) => (error.code(), class_of(error)),
         }
     }
+}
 
-    fn path(&self) -> Option<&PathBuf> {
-        match self {
-            Self::InvalidBuffer { .. }
-            | Self::BufferDetached
-            | Self::BufferInPart { .. }
-            | Self::BufferResizable
-            | Self::BufferImmovable
-            | Self::InvalidOptions { .. }
-            | Self::Aborted
-            | Self::ForeignEventLoop
-            | Self::BufferTooSmall { .. }
-            | Self::LibraryPathKind => None,
-            Self::LibraryPath { path }
-            | Self::LibraryNotFound { path, .. }
-            | Self::LibraryLoad { path, .. }
-            | Self::LibraryNotFile { path }
-            | Self::LibraryCutShort { path, .. }
-            | Self::LibraryHole { path, .. }
-            | Self::LibraryClaimed { path, .. }
-            | Self::LibraryChanged { path }
-            | Self::LibrarySymbol { path, .. }
-            | Self::LibraryAbi { path, .. }
-            | Self::LibraryCount { path, .. }
-            | Self::LibraryFailed { path, .. }
-            | Self::LibraryBusy { path } => Some(path),
-        }
+fn class_of(error: &host::Error) -> Class {
+    match error {
+        host::Error::Aborted => Class::AbortError,
+        host::Error::BufferTooSmall { .. } | host::Error::LibraryCount { .. } => Class::RangeError,
+        host::Error::LibraryPath { .. } => Class::TypeError,
+        _ => Class::Error,
+    }
+}
+
+impl From<Box<host::Error>> for Box<Error> {
+    fn from(error: Box<host::Error>) -> Self {
+        Box::new(Error::Host(error))
     }
 }
 
@@ -170,126 +112,14 @@ impl fmt::Display for Error {
                 f,
                 "The options are an object, {{ signal: an AbortSignal }}, or left out, and {given} was given.",
             ),
-            Self::Aborted => f.write_str("The exchange was aborted."),
             Self::ForeignEventLoop => f.write_str(
                 "This page shares its process, and Node.js's one event loop there, with the page that opened it or that it \
                  is a frame of, so no call on another thread could come back to it. Open it with 'noopener', as in \
                  window.open(url, '', 'noopener'), which gives it a process of its own; or use Electron 44 or later, \
                  where each page has its own event loop. Exchanges on the main thread work here.",
             ),
-            Self::BufferTooSmall { required } => {
-                write!(
-                    f,
-                    "The message needs {required} bytes, more than the buffer has. Call again with a buffer of that size."
-                )
-            }
             Self::LibraryPathKind => f.write_str("A library is named by its absolute path, a string."),
-            Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
-                write!(
-                    f,
-                    "The path {path:?} has a NUL in it, where the system would take it to end. Take the NUL out."
-                )
-            }
-            Self::LibraryPath { path } => write!(
-                f,
-                "A library is named by its absolute path, and {path:?} is none. A relative one would be looked for in \
-                 places where somebody else may put a file of that name (search-order hijacking). Join it to a folder \
-                 you trust, as in path.join(__dirname, ...).",
-            ),
-            Self::LibraryNotFound { path, source, unpacked } => {
-                write!(f, "There is no library at {}: {source}. ", path.display())?;
-                f.write_str(if *unpacked {
-                    "It was named inside app.asar and looked for beside it, because the system cannot load a library \
-                     out of an archive: have your packager unpack it (asarUnpack)."
-                } else {
-                    "Build it, or correct the path."
-                })
-            }
-            // libloading says only that it failed; the system's own words are its source.
-            Self::LibraryLoad { path, source } => {
-                write!(f, "The system could not load {}: {source}", path.display())?;
-                let mut cause = std::error::Error::source(source);
-                while let Some(reason) = cause {
-                    write!(f, ": {reason}")?;
-                    cause = reason.source();
-                }
-                f.write_str(
-                    ". Check that it is a dynamic library, built for this system and complete, that it was linked \
-                     with the libraries it calls, and that those are installed or stand beside it.",
-                )
-            }
-            Self::LibraryNotFile { path } => write!(
-                f,
-                "The system could not load {}: it is a directory, a pipe or a device. Name the library's file.",
-                path.display(),
-            ),
-            Self::LibraryCutShort { path, len, needed } => write!(
-                f,
-                "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
-                 Build or copy it again.",
-                path.display(),
-            ),
-            Self::LibraryHole { path, what } => write!(
-                f,
-                "The system could not load {}: file incomplete: {what}, as in one that is still being written. Wait until \
-                 it is all there, or build or copy it again.",
-                path.display(),
-            ),
-            Self::LibraryClaimed { path, owner } => write!(
-                f,
-                "{} is in use by another copy of this addon in the same process, {}. Neither copy knows of the other's \
-                 calls, which the library may count on coming one at a time. Use one copy: npm ls inplace-exchange lists \
-                 them, npm dedupe may leave one.",
-                path.display(),
-                owner.display(),
-            ),
-            Self::LibraryChanged { path } => write!(
-                f,
-                "{} has changed since it was loaded, and a library stays loaded for the life of the process. Restart \
-                 the app to run the new build.",
-                path.display(),
-            ),
-            Self::LibrarySymbol { path, symbol } => write!(
-                f,
-                "{} does not export {symbol}, so it is no library for this addon. If it is meant to be one, export the \
-                 function with C linkage, as exchange.h declares it.",
-                path.display(),
-            ),
-            Self::LibraryAbi { path, library, host } => write!(
-                f,
-                "{} was built for version {library} of the C ABI in exchange.h, and this addon speaks version {host}. \
-                 Build it against this addon's header.",
-                path.display(),
-            ),
-            Self::LibraryCount { path, count } => write!(
-                f,
-                "{} answered with {count} bytes, beyond the limit of 2147483647. A function that returns a 32-bit int \
-                 does this with a negative status: exchange_inplace returns int64_t.",
-                path.display(),
-            ),
-            Self::LibraryFailed {
-                path,
-                status,
-                message: Some(message),
-            } => {
-                write!(f, "{} failed with status {status}: {message}", path.display())
-            }
-            Self::LibraryFailed {
-                path,
-                status,
-                message: None,
-            } => {
-                write!(
-                    f,
-                    "{} failed with status {status}, and gives no reason.",
-                    path.display()
-                )
-            }
-            Self::LibraryBusy { path } => write!(
-                f,
-                "{} takes one call at a time, and one is running on another thread. Call again when that has ended.",
-                path.display(),
-            ),
+            Self::Host(error) => error.fmt(f),
         }
     }
 }
@@ -297,8 +127,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::LibraryNotFound { source, .. } => Some(source),
-            Self::LibraryLoad { source, .. } => Some(source),
+            Self::Host(error) => error.source(),
             _ => None,
         }
     }
@@ -386,17 +215,18 @@ impl Error {
             if let Class::AbortError = class {
                 define(env, error, c"name", string(env, "AbortError"));
             }
-            if let Some(path) = self.path() {
+            let Self::Host(host) = self else { return error };
+            if let Some(path) = host.path() {
                 define(env, error, c"path", string(env, &path.to_string_lossy()));
             }
-            match self {
-                Self::BufferTooSmall { required } => {
+            match &**host {
+                host::Error::BufferTooSmall { required } => {
                     define(env, error, c"required", number(env, i64::from(*required)));
                 }
-                Self::LibraryCount { count, .. } => define(env, error, c"count", bigint(env, *count)),
-                Self::LibraryFailed { status, .. } => define(env, error, c"status", number(env, *status)),
-                Self::LibrarySymbol { symbol, .. } => define(env, error, c"symbol", string(env, symbol)),
-                Self::LibraryAbi { library, host, .. } => {
+                host::Error::LibraryCount { count, .. } => define(env, error, c"count", bigint(env, *count)),
+                host::Error::LibraryFailed { status, .. } => define(env, error, c"status", number(env, *status)),
+                host::Error::LibrarySymbol { symbol, .. } => define(env, error, c"symbol", string(env, symbol)),
+                host::Error::LibraryAbi { library, host, .. } => {
                     define(env, error, c"libraryVersion", number(env, i64::from(*library)));
                     define(env, error, c"hostVersion", number(env, i64::from(*host)));
                 }

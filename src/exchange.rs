@@ -45,7 +45,7 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     unsafe {
         let (data, len) = match bytes(env, argument) {
             Ok(bytes) => bytes,
-            Err(error) => return answer(env, Err(error)),
+            Err(error) => return error.throw(env),
         };
         // V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this thread
         // can run to detach or resize them before the call returns. Where they are shared with other threads, those may
@@ -72,7 +72,10 @@ unsafe fn open_and_exchange(env: sys::napi_env, binding: &Binding, data: *mut u8
 /// # Safety
 /// `env` is live, and no exception is pending.
 #[inline(always)]
-unsafe fn answer(env: sys::napi_env, outcome: Result<u32, Box<Error>>) -> sys::napi_value {
+unsafe fn answer<E>(env: sys::napi_env, outcome: Result<u32, E>) -> sys::napi_value
+where
+    Box<Error>: From<E>,
+{
     // SAFETY: the caller's.
     unsafe {
         match outcome {
@@ -83,7 +86,7 @@ unsafe fn answer(env: sys::napi_env, outcome: Result<u32, Box<Error>>) -> sys::n
                 sys::napi_create_int32(env, count.cast_signed(), &mut result);
                 result
             }
-            Err(error) => error.throw(env),
+            Err(error) => Box::<Error>::from(error).throw(env),
         }
     }
 }

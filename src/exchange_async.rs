@@ -125,14 +125,14 @@ unsafe fn begin(
         }
         let background = match Background::of(env, environment) {
             Ok(background) => background,
-            Err(_) => return Err(Refusal::Error(Box::new(Error::Aborted))),
+            Err(_) => return Err(Refusal::Error(Error::aborted())),
         };
         let id = background.next_id();
         // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
         let signal = environment.signals.subscribe(env, options, id)?;
         let taken = View::of(env, buffer).and_then(|view| {
             if environment.is_leaving() {
-                return Err(Box::new(Error::Aborted));
+                return Err(Error::aborted());
             }
             let session = binding.session()?; // before the memory is taken: the library may not load
             Ok((

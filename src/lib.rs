@@ -4,33 +4,25 @@
 //! calls are made by way of [`exchange_async::callback`], [`background::Background`] and [`task::Task::run`].
 
 mod background;
-mod claim;
-mod elf;
 mod ended_flag;
 mod environment;
 mod error;
 mod exchange;
 mod exchange_async;
-mod file_identity;
-mod library;
-mod loader;
-mod locate;
 mod loop_handles;
 mod memory;
 mod own_loop;
 mod signal;
-mod task;
-mod turns;
 mod uv;
 
 use std::path::PathBuf;
 
+use inplace_exchange_host::Library;
 use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 
 use crate::environment::Source;
-use crate::library::Library;
 use crate::memory::View;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
@@ -133,7 +125,7 @@ pub struct ExchangeLibrary<'env> {
 #[napi(ts_args_type = "path: string", ts_return_type = "ExchangeLibrary")]
 pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<Object<'env>> {
     let library = path_of(&path)
-        .and_then(|path| Library::load(&path))
+        .and_then(|path| Ok(Library::load(&path)?))
         // SAFETY: env is live and on its own thread, and nothing so far has thrown.
         .map_err(|error| unsafe { error.throw_into_napi(env.raw()) })?;
     let functions = environment::functions(env, Source::Loaded(library))?;

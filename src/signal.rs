@@ -311,7 +311,7 @@ unsafe fn signal_of(
 pub(crate) unsafe fn abort_error(env: sys::napi_env, signal: Option<sys::napi_value>) -> sys::napi_value {
     // SAFETY: the caller's.
     unsafe {
-        let error = Error::Aborted.create(env);
+        let error = Error::aborted().create(env);
         if let Some(Ok(reason)) = signal.map(|signal| property(env, signal, c"reason")) {
             error::define_hidden(env, error, c"cause", reason);
         }

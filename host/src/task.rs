@@ -10,7 +10,7 @@ use crate::library::Library;
 use crate::turns::{Attempt, Stage, Turn};
 
 /// The environment that a task came from, for a thread that is not its own.
-pub(crate) trait Home: Send + Sync {
+pub trait Home: Send + Sync {
     /// Which environment it is: no other one of this process has or had the same number.
     fn number(&self) -> u64;
 
@@ -20,7 +20,7 @@ pub(crate) trait Home: Send + Sync {
 }
 
 /// A library in one environment, from the first exchange there to the end of the environment.
-pub(crate) struct Session {
+pub struct Session {
     library: &'static Library,
     usage: Mutex<Usage>,
     /// It is to be closed when the last call has left. Cleared by the next use, before that opens it.
@@ -35,7 +35,8 @@ struct Usage {
 }
 
 impl Session {
-    pub(crate) fn new(library: &'static Library) -> Self {
+    /// Not open yet.
+    pub fn new(library: &'static Library) -> Self {
         Self {
             library,
             usage: Mutex::default(),
@@ -43,12 +44,13 @@ impl Session {
         }
     }
 
-    pub(crate) fn library(&self) -> &'static Library {
+    /// The library.
+    pub fn library(&self) -> &'static Library {
         self.library
     }
 
     /// Opens the library, unless that has been done. Its caller is allowed inside it ([`Turns`](crate::turns::Turns)).
-    pub(crate) fn open(&self) -> Result<(), Box<Error>> {
+    pub fn open(&self) -> Result<(), Box<Error>> {
         self.opened().map(drop)
     }
 
@@ -77,7 +79,7 @@ impl Session {
 
     /// Closes the library, if it is open: now, or when the last asynchronous call of this environment has left it. After
     /// a deadline it may stay open: when a synchronous call of another environment does not leave it.
-    pub(crate) fn close(&self, deadline: Option<Instant>) {
+    pub fn close(&self, deadline: Option<Instant>) {
         self.closing.store(true, Ordering::SeqCst);
         let mut usage = loop {
             // The lock can be held for long: by a thread on which the library opens, and which then sees `closing`.
@@ -106,9 +108,9 @@ impl Drop for Session {
 }
 
 /// A call that is to be made on another thread.
-pub(crate) struct Task {
+pub struct Task {
     /// Its number in its environment.
-    pub(crate) id: u64,
+    pub id: u64,
     pub(crate) turn: Turn,
     session: Arc<Session>,
     home: Arc<dyn Home>,
@@ -126,7 +128,8 @@ unsafe impl Send for Task {}
 unsafe impl Sync for Task {}
 
 impl Task {
-    pub(crate) fn new(id: u64, session: Arc<Session>, home: Arc<dyn Home>, data: NonNull<u8>, len: usize) -> Arc<Self> {
+    /// A call that has not entered. What is lent is said at [`run`](Self::run).
+    pub fn new(id: u64, session: Arc<Session>, home: Arc<dyn Home>, data: NonNull<u8>, len: usize) -> Arc<Self> {
         Arc::new(Self {
             id,
             turn: Turn::default(),
@@ -141,17 +144,17 @@ impl Task {
 
     /// Takes a place among the calls of the library. If it is the first (the answer), it can be brought to the pool; else
     /// its [`Home`] will be told. In the end [`run`](Self::run) or [`forgo`](Self::forgo) is called.
-    pub(crate) fn enter(self: &Arc<Self>) -> bool {
+    pub fn enter(self: &Arc<Self>) -> bool {
         self.session.library.turns().enter(self)
     }
 
     /// As [`enter`](Self::enter), for a call that was sent back.
-    pub(crate) fn enter_again(self: &Arc<Self>) -> bool {
+    pub fn enter_again(self: &Arc<Self>) -> bool {
         self.session.library.turns().enter_again(self)
     }
 
     /// Says that the pool has been given the call.
-    pub(crate) fn brought(&self) {
+    pub fn brought(&self) {
         self.session.library.turns().brought(self);
     }
 
@@ -161,7 +164,7 @@ impl Task {
     /// - This is called after [`enter`](Self::enter), and again only after it was sent back.
     /// - `data` points at `len` bytes that may be read and written until this returns, and that no other code relies on
     ///   staying unchanged. When `len` is 0 it is only passed on.
-    pub(crate) unsafe fn run(&self) {
+    pub unsafe fn run(&self) {
         let library = self.session.library;
         let attempt = library.turns().run(self, || {
             if self.turn.asked() {
@@ -184,36 +187,37 @@ impl Task {
     }
 
     /// Whether the call has to be brought to the pool again. Asked for once, when the pool has done with it.
-    pub(crate) fn was_sent_back(&self) -> bool {
+    pub fn was_sent_back(&self) -> bool {
         self.sent_back.swap(false, Ordering::Relaxed)
     }
 
     /// In place of [`run`](Self::run): the call will not be made.
-    pub(crate) fn forgo(&self) {
+    pub fn forgo(&self) {
         self.session.library.turns().forgo(self);
     }
 
     /// Asks the call to stop: if it has not begun it will not, and if it is running, the library is asked.
-    pub(crate) fn ask_to_stop(&self) {
+    pub fn ask_to_stop(&self) {
         self.session.library.turns().ask_to_stop(self);
     }
 
+    /// Whether it was asked to stop.
+    pub fn was_asked_to_stop(&self) -> bool {
+        self.turn.asked()
+    }
+
     /// Whether the call has been made, or will not be.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.turn.is(Stage::Ended)
     }
 
-    pub(crate) fn is_running(&self) -> bool {
+    /// Whether it is inside the library.
+    pub fn is_running(&self) -> bool {
         self.turn.is(Stage::Running)
     }
 
-    /// In place of [`enter`](Self::enter): the call is over before it began.
-    pub(crate) fn refuse(&self, error: Error) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(Err(Box::new(error)));
-    }
-
     /// What came of the call. Nothing, if it was not made.
-    pub(crate) fn outcome(&self) -> Result<u32, Box<Error>> {
+    pub fn outcome(&self) -> Result<u32, Box<Error>> {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         match outcome {
             Some(outcome) if !self.turn.asked() => outcome,

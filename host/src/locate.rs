@@ -6,14 +6,14 @@ use std::path::{Component, Path, PathBuf};
 use percent_encoding::percent_decode_str;
 
 /// Names another default library by its absolute path, for development.
-pub(crate) const LIBRARY_VARIABLE: &str = "INPLACE_EXCHANGE_LIBRARY";
+pub const LIBRARY_VARIABLE: &str = "INPLACE_EXCHANGE_LIBRARY";
 
 /// The default library of an addon in folder `addon`.
 ///
 /// - `named` is the value of [`LIBRARY_VARIABLE`].
 /// - `resources` is where the app's files are if it is packaged (`process.resourcesPath`). An addon in there ignores
 ///   `named`: whoever can set a variable must not be able to choose what a shipped app runs.
-pub(crate) fn default_library(addon: &Path, named: Option<OsString>, resources: Option<&Path>) -> PathBuf {
+pub fn default_library(addon: &Path, named: Option<OsString>, resources: Option<&Path>) -> PathBuf {
     match named {
         Some(named) if !named.is_empty() && !resources.is_some_and(|resources| may_be_inside(addon, resources)) => {
             named.into()
@@ -37,7 +37,7 @@ fn may_be_inside(folder: &Path, outer: &Path) -> bool {
 
 /// The same path outside the archive that Electron packs an app into: the system's loader cannot look inside it, so
 /// libraries are left beside it, in `app.asar.unpacked`.
-pub(crate) fn unpacked(path: &Path) -> PathBuf {
+pub fn unpacked(path: &Path) -> PathBuf {
     let outside = |part: Component<'_>| match part.as_os_str() {
         name if name == "app.asar" => OsString::from("app.asar.unpacked"),
         name => name.to_owned(),
@@ -46,7 +46,7 @@ pub(crate) fn unpacked(path: &Path) -> PathBuf {
 }
 
 /// The path that a `file:` URL names, as Node writes it for a module.
-pub(crate) fn path_of(url: &str) -> Option<PathBuf> {
+pub fn path_of(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("file://")?;
     #[cfg(unix)]
     {

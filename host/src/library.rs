@@ -20,12 +20,12 @@ type Name = unsafe extern "C" fn() -> *const c_char;
 type Exchange = unsafe extern "C" fn(*mut u8, usize) -> i64;
 type ErrorMessage = unsafe extern "C" fn(i64) -> *const c_char;
 type Open = unsafe extern "C" fn() -> i64;
-pub(crate) type Close = unsafe extern "C" fn();
-pub(crate) type Cancel = unsafe extern "C" fn();
+pub type Close = unsafe extern "C" fn();
+pub type Cancel = unsafe extern "C" fn();
 
 /// A library that stays loaded for the life of the process. Its function pointers are valid for as long as it exists,
 /// and it is only ever handed out as `&'static`.
-pub(crate) struct Library {
+pub struct Library {
     exchange: Exchange,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
@@ -47,7 +47,7 @@ impl Eq for Library {}
 
 impl Library {
     /// The library at an absolute path: always the same one for a file, however often it is asked for.
-    pub(crate) fn load(path: &Path) -> Result<&'static Self, Box<Error>> {
+    pub fn load(path: &Path) -> Result<&'static Self, Box<Error>> {
         static LIBRARIES: Loader<Library> = Loader::new();
 
         LIBRARIES.load(path, Self::resolve_symbols)
@@ -106,7 +106,7 @@ impl Library {
     }
 
     /// What a call of this library needs.
-    pub(crate) fn entry(&'static self) -> Entry {
+    pub fn entry(&'static self) -> Entry {
         Entry {
             exchange: self.exchange,
             serial: self.turns.serial(),
@@ -119,8 +119,13 @@ impl Library {
         &self.turns
     }
 
+    /// To be called from time to time while calls of it wait or were asked to stop.
+    pub fn remind(&self) {
+        self.turns.remind();
+    }
+
     /// Makes a call on this thread: if the library takes one at a time, only when nobody else is in it.
-    pub(crate) fn call<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
+    pub fn call<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
         if self.turns.serial() {
             self.turns.alone(call).unwrap_or_else(|| Err(self.busy()))
         } else {
@@ -129,7 +134,7 @@ impl Library {
     }
 
     /// Tells the library that a JavaScript environment is about to use it. The caller is allowed inside it.
-    pub(crate) fn open(&self) -> Result<(), Box<Error>> {
+    pub fn open(&self) -> Result<(), Box<Error>> {
         let Some(open) = self.open else { return Ok(()) };
         // SAFETY: the library is loaded, and the header allows this call from any thread before an exchange.
         match unsafe { open() } {
@@ -146,7 +151,7 @@ impl Library {
     ///   passed on.
     /// - Nothing else in this process relies on those bytes staying unchanged meanwhile.
     #[inline]
-    pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
+    pub unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
         // SAFETY: the library is loaded, and lent memory as its header says: the caller's obligation.
         self.outcome(unsafe { (self.exchange)(data, len) }, len)
     }
@@ -160,17 +165,17 @@ impl Library {
     }
 
     /// The real path of the library's file.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// What the library calls itself, or the name of its file.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The version of the C ABI that it was built for.
-    pub(crate) fn abi_version(&self) -> u32 {
+    pub fn abi_version(&self) -> u32 {
         self.abi_version
     }
 
@@ -208,7 +213,7 @@ impl Library {
 /// What a call needs, in one place: whoever holds this reaches the library's code in one step. The way through the
 /// [`Library`] is a load more, and costs a nanosecond.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry {
+pub struct Entry {
     exchange: Exchange,
     serial: bool,
     library: &'static Library,
@@ -221,7 +226,7 @@ impl Entry {
     /// # Safety
     /// As there.
     #[inline]
-    pub(crate) unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
+    pub unsafe fn exchange(&self, data: *mut u8, len: usize) -> Result<u32, Box<Error>> {
         let call = || {
             // SAFETY: the library is loaded, and lent memory as its header says: the caller's obligation.
             unsafe { (self.exchange)(data, len) }
@@ -289,7 +294,7 @@ fn fault(answer: i64) -> Answer {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub mod tests {
     use std::cell::Cell;
     use std::sync::{Mutex, PoisonError};
 
@@ -340,15 +345,15 @@ pub(crate) mod tests {
     }
 
     /// What a library of a test exports.
-    pub(crate) struct Functions {
-        pub(crate) exchange: Exchange,
-        pub(crate) open: Option<Open>,
-        pub(crate) close: Option<Close>,
-        pub(crate) cancel: Option<Cancel>,
-        pub(crate) serial: bool,
+    pub struct Functions {
+        pub exchange: Exchange,
+        pub open: Option<Open>,
+        pub close: Option<Close>,
+        pub cancel: Option<Cancel>,
+        pub serial: bool,
     }
 
-    pub(crate) fn library(functions: Functions) -> &'static Library {
+    pub fn library(functions: Functions) -> &'static Library {
         /// As those that are loaded, they live as long as the process. What is not held somewhere is a leak.
         static KEPT: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
 
@@ -471,7 +476,7 @@ pub(crate) mod tests {
 
     /// A library that `npm test` and `npm run sanitize` have built.
     fn fixture(name: &str) -> &'static Library {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        let folder = crate::fixtures();
         let file = folder.join(name).with_extension(std::env::consts::DLL_EXTENSION);
         Library::load(&file).unwrap_or_else(|error| panic!("{error} Type: npm test -- fixtures"))
     }

@@ -189,7 +189,7 @@ mod tests {
 
     /// A copy of a library that `npm test` has built, in a folder of its own.
     fn copy_of(fixture: &str, folder: &str) -> PathBuf {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        let fixtures = crate::fixtures();
         let folder = std::env::temp_dir().join(format!("{folder}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let name = Path::new(fixture).with_extension(std::env::consts::DLL_EXTENSION);

@@ -112,7 +112,7 @@ mod tests {
 
     /// A library that `npm test` has built, by a linker of C or one of Rust.
     fn libraries() -> [Vec<u8>; 2] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("fixtures");
+        let folder = crate::fixtures();
         ["zero.so", "uppercase-rs.so"].map(|name| fs::read(folder.join(name)).unwrap())
     }
 

@@ -1,0 +1,282 @@
+//! Everything that can go wrong between the host and a library.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// An exchange that did not happen, or a library that was not opened. Each variant has a stable [`code`](Self::code).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The call was asked to stop.
+    Aborted,
+    /// The message needs `required` bytes, more than the buffer has.
+    BufferTooSmall {
+        /// So many bytes.
+        required: u32,
+    },
+    /// Not an absolute path.
+    LibraryPath {
+        /// The library's file.
+        path: PathBuf,
+    },
+    /// No file at that path, or none that can be reached. `unpacked` says that it was named inside an archive, and
+    /// looked for beside it.
+    LibraryNotFound {
+        /// The library's file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+        /// It was named inside an archive.
+        unpacked: bool,
+    },
+    /// The system's loader refuses the file.
+    LibraryLoad {
+        /// The library's file.
+        path: PathBuf,
+        /// The system's reason.
+        source: libloading::Error,
+    },
+    /// A directory, a pipe or a device. To open a pipe would wait for somebody to write into it.
+    LibraryNotFile {
+        /// The library's file.
+        path: PathBuf,
+    },
+    /// The file ends before what its headers describe. Some systems' loaders end the process over that.
+    LibraryCutShort {
+        /// The library's file.
+        path: PathBuf,
+        /// How many bytes the file has.
+        len: u64,
+        /// How many it should have.
+        needed: u64,
+    },
+    /// The file is as long as its headers say, and parts of it are zeros: it is still being written.
+    LibraryHole {
+        /// The library's file.
+        path: PathBuf,
+        /// What is damaged.
+        what: &'static str,
+    },
+    /// Another copy of the addon in this process, `owner`, uses the library.
+    LibraryClaimed {
+        /// The library's file.
+        path: PathBuf,
+        /// The other copy's file.
+        owner: PathBuf,
+    },
+    /// The file is not the one that was loaded from this path.
+    LibraryChanged {
+        /// The library's file.
+        path: PathBuf,
+    },
+    /// A required function is missing.
+    LibrarySymbol {
+        /// The library's file.
+        path: PathBuf,
+        /// The function's name.
+        symbol: &'static str,
+    },
+    /// The library speaks another version of the C ABI.
+    LibraryAbi {
+        /// The library's file.
+        path: PathBuf,
+        /// The library's version.
+        library: u32,
+        /// This host's version.
+        host: u32,
+    },
+    /// The library's count is beyond what any message can have.
+    LibraryCount {
+        /// The library's file.
+        path: PathBuf,
+        /// The count, in bytes.
+        count: i64,
+    },
+    /// The library answered with a negative status.
+    LibraryFailed {
+        /// The library's file.
+        path: PathBuf,
+        /// The status.
+        status: i64,
+        /// The library's words.
+        message: Option<String>,
+    },
+    /// The library takes one call at a time, and one is running.
+    LibraryBusy {
+        /// The library's file.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// The code that JavaScript sees: stable, and meant for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Aborted => "ABORT_ERR",
+            Self::BufferTooSmall { .. } => "ERR_BUFFER_TOO_SMALL",
+            Self::LibraryPath { .. } => "ERR_LIBRARY_PATH",
+            Self::LibraryNotFound { .. } => "ERR_LIBRARY_NOT_FOUND",
+            Self::LibraryLoad { .. }
+            | Self::LibraryNotFile { .. }
+            | Self::LibraryCutShort { .. }
+            | Self::LibraryHole { .. }
+            | Self::LibraryChanged { .. } => "ERR_LIBRARY_LOAD",
+            Self::LibraryClaimed { .. } => "ERR_LIBRARY_CLAIMED",
+            Self::LibrarySymbol { .. } => "ERR_LIBRARY_SYMBOL",
+            Self::LibraryAbi { .. } => "ERR_LIBRARY_ABI",
+            Self::LibraryCount { .. } => "ERR_LIBRARY_COUNT",
+            Self::LibraryFailed { .. } => "ERR_LIBRARY_FAILED",
+            Self::LibraryBusy { .. } => "ERR_LIBRARY_BUSY",
+        }
+    }
+
+    /// The file of the library that this is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Aborted | Self::BufferTooSmall { .. } => None,
+            Self::LibraryPath { path }
+            | Self::LibraryNotFound { path, .. }
+            | Self::LibraryLoad { path, .. }
+            | Self::LibraryNotFile { path }
+            | Self::LibraryCutShort { path, .. }
+            | Self::LibraryHole { path, .. }
+            | Self::LibraryClaimed { path, .. }
+            | Self::LibraryChanged { path }
+            | Self::LibrarySymbol { path, .. }
+            | Self::LibraryAbi { path, .. }
+            | Self::LibraryCount { path, .. }
+            | Self::LibraryFailed { path, .. }
+            | Self::LibraryBusy { path } => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted => f.write_str("The exchange was aborted."),
+            Self::BufferTooSmall { required } => {
+                write!(
+                    f,
+                    "The message needs {required} bytes, more than the buffer has. Call again with a buffer of that size."
+                )
+            }
+            Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
+                write!(
+                    f,
+                    "The path {path:?} has a NUL in it, where the system would take it to end. Take the NUL out."
+                )
+            }
+            Self::LibraryPath { path } => write!(
+                f,
+                "A library is named by its absolute path, and {path:?} is none. A relative one would be looked for in \
+                 places where somebody else may put a file of that name (search-order hijacking). Join it to a folder \
+                 you trust, as in path.join(__dirname, ...).",
+            ),
+            Self::LibraryNotFound { path, source, unpacked } => {
+                write!(f, "There is no library at {}: {source}. ", path.display())?;
+                f.write_str(if *unpacked {
+                    "It was named inside app.asar and looked for beside it, because the system cannot load a library \
+                     out of an archive: have your packager unpack it (asarUnpack)."
+                } else {
+                    "Build it, or correct the path."
+                })
+            }
+            // libloading says only that it failed; the system's own words are its source.
+            Self::LibraryLoad { path, source } => {
+                write!(f, "The system could not load {}: {source}", path.display())?;
+                let mut cause = std::error::Error::source(source);
+                while let Some(reason) = cause {
+                    write!(f, ": {reason}")?;
+                    cause = reason.source();
+                }
+                f.write_str(
+                    ". Check that it is a dynamic library, built for this system and complete, that it was linked \
+                     with the libraries it calls, and that those are installed or stand beside it.",
+                )
+            }
+            Self::LibraryNotFile { path } => write!(
+                f,
+                "The system could not load {}: it is a directory, a pipe or a device. Name the library's file.",
+                path.display(),
+            ),
+            Self::LibraryCutShort { path, len, needed } => write!(
+                f,
+                "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
+                 Build or copy it again.",
+                path.display(),
+            ),
+            Self::LibraryHole { path, what } => write!(
+                f,
+                "The system could not load {}: file incomplete: {what}, as in one that is still being written. Wait until \
+                 it is all there, or build or copy it again.",
+                path.display(),
+            ),
+            Self::LibraryClaimed { path, owner } => write!(
+                f,
+                "{} is in use by another copy of this addon in the same process, {}. Neither copy knows of the other's \
+                 calls, which the library may count on coming one at a time. Use one copy: npm ls inplace-exchange lists \
+                 them, npm dedupe may leave one.",
+                path.display(),
+                owner.display(),
+            ),
+            Self::LibraryChanged { path } => write!(
+                f,
+                "{} has changed since it was loaded, and a library stays loaded for the life of the process. Restart \
+                 the app to run the new build.",
+                path.display(),
+            ),
+            Self::LibrarySymbol { path, symbol } => write!(
+                f,
+                "{} does not export {symbol}, so it is no library for this addon. If it is meant to be one, export the \
+                 function with C linkage, as exchange.h declares it.",
+                path.display(),
+            ),
+            Self::LibraryAbi { path, library, host } => write!(
+                f,
+                "{} was built for version {library} of the C ABI in exchange.h, and this addon speaks version {host}. \
+                 Build it against this addon's header.",
+                path.display(),
+            ),
+            Self::LibraryCount { path, count } => write!(
+                f,
+                "{} answered with {count} bytes, beyond the limit of 2147483647. A function that returns a 32-bit int \
+                 does this with a negative status: exchange_inplace returns int64_t.",
+                path.display(),
+            ),
+            Self::LibraryFailed {
+                path,
+                status,
+                message: Some(message),
+            } => {
+                write!(f, "{} failed with status {status}: {message}", path.display())
+            }
+            Self::LibraryFailed {
+                path,
+                status,
+                message: None,
+            } => {
+                write!(
+                    f,
+                    "{} failed with status {status}, and gives no reason.",
+                    path.display()
+                )
+            }
+            Self::LibraryBusy { path } => write!(
+                f,
+                "{} takes one call at a time, and one is running on another thread. Call again when that has ended.",
+                path.display(),
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::LibraryNotFound { source, .. } => Some(source),
+            Self::LibraryLoad { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

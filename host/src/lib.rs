@@ -1,0 +1,22 @@
+//! The host side of the C ABI in `exchange.h`: finds a library, loads it, and calls it, in order and on the right threads.
+//! Nothing in here knows of JavaScript.
+
+mod claim;
+mod elf;
+mod error;
+mod file_identity;
+mod library;
+mod loader;
+pub mod locate;
+mod task;
+mod turns;
+
+pub use error::Error;
+pub use library::{Entry, Library};
+pub use task::{Home, Session, Task};
+
+/// The folder of the libraries that `npm test` and `npm run sanitize` have built.
+#[cfg(test)]
+fn fixtures() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures")
+}
