@@ -89,7 +89,7 @@ export interface ExchangeLibrary {
 export declare function externalBuffersAllowed(): boolean
 
 /**
- * Loads a dynamic library that keeps the contract in `native-lib/include/exchange.h`. Any number of them can be open.
+ * Loads a dynamic library that keeps the contract in `include/exchange.h`. Any number of them can be open.
  *
  * `path` is absolute. In a packaged app, a path inside `app.asar` is looked up in `app.asar.unpacked`. A file is
  * loaded once in a process, however often and from however many windows and workers it is opened, and stays loaded

@@ -4,7 +4,7 @@
 // Node.js has then freed the environment, and a call of a native function jumps through freed memory. V8 does not know.
 // So a function that reaches native code asks first, without native code, whether its environment has ended.
 
-/** @import { whileAlive as WhileAlive } from '../renderer/types/preload.js' */
+/** @import { whileAlive as WhileAlive } from './types/preload.js' */
 
 /** @type {typeof import('./addon.js') | undefined} */
 let addon;

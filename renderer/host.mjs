@@ -1,6 +1,6 @@
 // What the panels share: the connection to the libraries, which a page has once, and what the preload of this app adds.
 
-import { connect } from './connect.mjs';
+import { connect } from '../lib/page.mjs';
 
 export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
 export const { exchange, allocate, frames } = connect();
@@ -9,7 +9,7 @@ export const { exchange, allocate, frames } = connect();
 const { trustedTypes } = /** @type {any} */ (globalThis);
 /** The script of that worker. */
 export const drawScript = trustedTypes
-  .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/draw.mjs' })
+  .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/live/draw.mjs' })
   .createScriptURL('');
 
 /** @param {string} id */

@@ -1,15 +1,15 @@
 // The page: three panels, one at a time. It has no Node and no native code, only what the preload exposes.
 
-import { start } from './exchange.mjs';
 import { byId, host } from './host.mjs';
+import { start } from './panels/exchange.mjs';
 
 /** @typedef {{ enter(): void, leave(): void }} Panel */
 
 /** @type {Record<string, () => Promise<Panel>>} what else is loaded when it is first looked at */
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
-  live: async () => (await import('./live.mjs')).panel(notices.live, !quarantined.includes('live')),
-  about: async () => (await import('./about.mjs')).panel(),
+  live: async () => (await import('./live/live.mjs')).panel(notices.live, !quarantined.includes('live')),
+  about: async () => (await import('./panels/about.mjs')).panel(),
 };
 /** @type {Map<string, Promise<Panel>>} */
 const loaded = new Map();

@@ -4,7 +4,7 @@
 const path = require('node:path');
 const { contextBridge, ipcRenderer } = require('electron');
 const { isPackaged } = require('../lib/packaged.js');
-const { expose, whileAlive } = require('./expose.js');
+const { expose, whileAlive } = require('../lib/preload.js');
 
 const root = path.dirname(__dirname);
 const addon = () => require('../index.js');

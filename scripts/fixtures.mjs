@@ -103,7 +103,7 @@ function compiler(source, output, flags) {
   if (source.endsWith('.rs')) return ['rustc', ['--edition=2024', '--crate-type=cdylib', '-O', '-o', output, source]];
   const [program, standard] = source.endsWith('.cc') ? ['c++', '-std=c++17'] : ['cc', '-std=c11'];
   const warnings = ['-Wall', '-Wextra', '-Werror'];
-  const include = ['-I', 'native-lib/include'];
+  const include = ['-I', 'include'];
   // A dependant looks for this name, and not for the path at which it was linked.
   const name = process.platform === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : [];
   return [

@@ -121,7 +121,8 @@ const STEPS = [
   [FIXTURES_STEP, () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
   [
     'rust tests',
-    () => suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'], CARGO),
+    () =>
+      suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'], CARGO),
   ],
   ['documents', mocha(['tests/docs.test.mjs'])],
   ['set-up', mocha(['tests/setup.test.mjs'])],

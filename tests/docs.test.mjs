@@ -56,10 +56,10 @@ describe('the documents', () => {
   });
 
   it('every code of the page API is on the page of errors, and in the types', () => {
-    const halves = read('renderer/connect.mjs') + read('renderer/expose.js') + read('lib/while-alive.js');
+    const halves = read('lib/page.mjs') + read('lib/preload.js') + read('lib/while-alive.js');
     const codes = new Set(halves.match(/'(ERR_[A-Z_]+|ABORT_ERR)'/g));
     assert.equal(codes.size, 12);
-    const types = read('renderer/types/page.d.mts') + read('index.d.ts');
+    const types = read('lib/types/page.d.mts') + read('index.d.ts');
     for (const quoted of codes) {
       const code = quoted.replaceAll("'", '`');
       assert.ok(read('docs/errors.md').includes(`| ${code} |`), code);

@@ -1,7 +1,7 @@
 /* Compiled as C11 and as C++17, with every warning an error: the header stands alone, may be included twice, and its
  * declarations are what a library defines. */
-#include "../native-lib/include/exchange.h"
-#include "../native-lib/include/exchange.h"
+#include "../include/exchange.h"
+#include "../include/exchange.h"
 
 int64_t exchange_inplace(uint8_t *data, size_t len)
 {

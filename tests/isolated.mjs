@@ -7,7 +7,7 @@ import { electronFlags } from '../scripts/electron.mjs';
 
 const APP = path.join(import.meta.dirname, 'fixtures', 'isolated');
 
-/** What stands in the page, for the functions that are evaluated there. @type {{ loaded: Promise<typeof import('../renderer/connect.mjs')>, facts(error: unknown): any }} */
+/** What stands in the page, for the functions that are evaluated there. @type {{ loaded: Promise<typeof import('../lib/page.mjs')>, facts(error: unknown): any }} */
 const { loaded, facts } = /** @type {any} */ (globalThis);
 
 /** @param {Record<string, string>} [environment] */

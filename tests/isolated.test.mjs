@@ -19,8 +19,8 @@ const SHARED_FROM = 64 * MiB;
  * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/isolated/page.html. The functions
  * that are evaluated there find them there.
  * @type {{
- *   link: import('../renderer/types/page.mjs').Exchange,
- *   loaded: Promise<typeof import('../renderer/connect.mjs')>,
+ *   link: import('../lib/types/page.mjs').Exchange,
+ *   loaded: Promise<typeof import('../lib/page.mjs')>,
  *   facts(error: unknown): any,
  *   outcome(call: () => unknown): Promise<any>,
  *   whereIs(memory: ArrayBufferLike): Promise<[bigint, ArrayBufferLike]>,
@@ -1171,7 +1171,7 @@ describe('a page from a dev server', () => {
   it('that sends the two headers is isolated, and shares memory', async () => {
     const files = new Map([
       ['/', ['tests/fixtures/isolated/page.html', 'text/html']],
-      ['/connect.mjs', ['renderer/connect.mjs', 'text/javascript']],
+      ['/connect.mjs', ['lib/page.mjs', 'text/javascript']],
     ]);
     const server = http.createServer(({ url = '' }, response) => {
       const [file = 'package.json', type = 'text/plain'] = files.get(url) ?? [];

@@ -9,7 +9,7 @@ const MiB = 1024 * 1024;
 
 /**
  * @type {{
- *   link: import('../renderer/types/page.mjs').Exchange,
+ *   link: import('../lib/types/page.mjs').Exchange,
  * }}
  */
 const { link } = /** @type {any} */ (globalThis);

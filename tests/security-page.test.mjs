@@ -13,7 +13,7 @@ const { FOR_EVER, cameraLog } = require('./fixtures.js');
 /**
  * What stands in a page, and in the window that it opens: held is what the latter keeps of the former.
  * @type {{
- *   link: import('../renderer/types/page.mjs').Exchange,
+ *   link: import('../lib/types/page.mjs').Exchange,
  *   held: any,
  *   outcome(call: () => unknown): Promise<any>,
  * }}

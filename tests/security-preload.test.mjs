@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { connect, connectOutcome, launch, openPage } from './isolated.mjs';
 
-/** What stands in the page. @type {{ link: import('../renderer/types/page.mjs').Exchange, outcome(call: () => unknown): Promise<any> }} */
+/** What stands in the page. @type {{ link: import('../lib/types/page.mjs').Exchange, outcome(call: () => unknown): Promise<any> }} */
 const { link, outcome } = /** @type {any} */ (globalThis);
 
 /** @type {[unknown, string, RegExp?][]} what is given as `origins`, what comes of it, and what is said */

@@ -11,7 +11,7 @@ const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
   ['/draw.mjs', { file: 'draw.mjs', type: 'text/javascript' }],
-  ['/renderer/connect.mjs', { file: '../../renderer/connect.mjs', type: 'text/javascript' }],
+  ['/lib/page.mjs', { file: '../../lib/page.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;
 const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', 'frames', 'drawn'].concat(

@@ -1,7 +1,7 @@
 // The measurement, in a page under context isolation. Rows take turns inside a round, so that what the machine does
 // meanwhile falls on all alike; a ratio is taken inside a round, and medians over rounds.
 
-import { connect } from '../../renderer/connect.mjs';
+import { connect } from '../../lib/page.mjs';
 
 const { bench } = /** @type {any} */ (globalThis);
 const { exchange, allocate, shared, frames } = connect();

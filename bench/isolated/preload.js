@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const { contextBridge, ipcRenderer } = require('electron');
 const { openLibrary } = require('../../index.js');
-const { expose } = require('../../renderer/expose.js');
+const { expose } = require('../../lib/preload.js');
 
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_ADDRESS_LIBRARY = '', BENCH_PROBE = '' } = process.env;
 

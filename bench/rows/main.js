@@ -9,7 +9,7 @@ const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
-  ['/renderer/connect.mjs', { file: '../../renderer/connect.mjs', type: 'text/javascript' }],
+  ['/lib/page.mjs', { file: '../../lib/page.mjs', type: 'text/javascript' }],
 ]);
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);

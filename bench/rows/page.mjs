@@ -1,7 +1,7 @@
 // The rows that a page has, and the order of them all: sizes one after another, and in each of them rounds in which every
 // row has its turn, in an order that rotates, so that what the machine does meanwhile falls on all rows alike.
 
-import { connect } from '../../renderer/connect.mjs';
+import { connect } from '../../lib/page.mjs';
 
 const { bench } = /** @type {any} */ (globalThis);
 const { exchange, allocate, shared, frames } = connect();

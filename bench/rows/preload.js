@@ -5,7 +5,7 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
-const { expose } = require('../../renderer/expose.js');
+const { expose } = require('../../lib/preload.js');
 
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_NATIVE = '', BENCH_PLAN = '{}' } = process.env;
 const FILL = 0xa5;

@@ -1,4 +1,4 @@
-//! A loaded library: the C ABI of `native-lib/include/exchange.h` behind a safe type.
+//! A loaded library: the C ABI of `include/exchange.h` behind a safe type.
 
 use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 // The page's one connection, which its loads share.
 
-import { connect } from '../../renderer/connect.mjs';
+import { connect } from '../../lib/page.mjs';
 
 export const page = connect();

@@ -17,10 +17,10 @@ const add = (/** @type {Record<string, number>} */ to, /** @type {string} */ key
   to[key] = (to[key] ?? 0) + 1;
 };
 
-/** @type {import('../../renderer/types/page.mjs').Exchange | undefined} */
+/** @type {import('../../lib/types/page.mjs').Exchange | undefined} */
 let page;
 try {
-  const { connect } = await import('../../renderer/connect.mjs');
+  const { connect } = await import('../../lib/page.mjs');
   page = connect();
 } catch (error) {
   const { code } = /** @type {any} */ (error);

@@ -3,7 +3,7 @@
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
 const { fixtureLibrary } = require('../fixtures.js');
-const preload = require('../../renderer/expose.js');
+const preload = require('../../lib/preload.js');
 
 /** A hand-written bridge function must not reach native code after its page has gone. @type {<T>(fn: T) => T} */
 const whileAlive = /** @type {any} */ (preload).whileAlive ?? ((/** @type {any} */ fn) => fn);

@@ -1,6 +1,5 @@
 // The first panel: a button, and what came of it. The page owns the memory and lends it to the library.
 
-import { HexView } from './hex.mjs';
 import {
   allocate,
   byId,
@@ -13,7 +12,8 @@ import {
   open,
   showError,
   whole,
-} from './host.mjs';
+} from '../host.mjs';
+import { HexView } from './hex.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -160,7 +160,7 @@ async function press(signal) {
 
 /**
  * With memory of the right size: a library that asks for more is given it, once.
- * @param {import('./types/page.mjs').ExchangeOptions} options @param {boolean} [fill] @returns {Promise<Exchanged>}
+ * @param {import('../../lib/types/page.mjs').ExchangeOptions} options @param {boolean} [fill] @returns {Promise<Exchanged>}
  */
 async function fitting(options, fill) {
   try {
@@ -182,7 +182,7 @@ async function fitting(options, fill) {
 }
 
 /**
- * @param {import('./types/page.mjs').ExchangeOptions} options
+ * @param {import('../../lib/types/page.mjs').ExchangeOptions} options
  * @param {boolean} [fill] whether the library is asked to fill all of it
  * @returns {Promise<Exchanged>}
  */

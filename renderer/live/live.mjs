@@ -16,7 +16,7 @@ import {
   open,
   short,
   showError,
-} from './host.mjs';
+} from '../host.mjs';
 import { Plot } from './plot.mjs';
 
 /** One is computed while another waits to be drawn. More would be pictures of where the pointer was. */

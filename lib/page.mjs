@@ -1,8 +1,8 @@
-// The page half. It runs in the main world, without Node and without native code; renderer/expose.js is its other half,
+// The page half. It runs in the main world, without Node and without native code; lib/preload.js is its other half,
 // in the preload. The page owns the memory. It is lent over a private MessagePort, which moves it and never copies it,
 // and comes back filled.
 
-/** What the halves call each other by. renderer/expose.js says the same. */
+/** What the halves call each other by. lib/preload.js says the same. */
 const NAME = 'inplaceExchange';
 const HELLO = 'inplace-exchange:connect';
 const SHARE = 'inplace-exchange:share';

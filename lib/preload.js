@@ -1,15 +1,15 @@
-// The preload half. It runs in the isolated world, beside the addon and out of the page's reach; renderer/connect.mjs is
+// The preload half. It runs in the isolated world, beside the addon and out of the page's reach; lib/page.mjs is
 // its other half, in the page. Memory crosses between the two worlds over a private MessagePort, which moves an
 // ArrayBuffer and never copies it. What comes from the page is checked here: nothing that it says is believed.
 
 const { contextBridge } = require('electron');
-const { loadAddon, preloadAddon, whileAlive } = require('../lib/while-alive.js');
-const { checkedOrigins } = require('../lib/origins.js');
+const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
+const { checkedOrigins } = require('./origins.js');
 
 /** @import { ExposeOptions } from './types/preload.js' */
 /** @typedef {Exclude<NonNullable<ExposeOptions['libraries']>[string], string>} Library */
 
-/** What the halves call each other by. renderer/connect.mjs says the same. */
+/** What the halves call each other by. lib/page.mjs says the same. */
 const NAME = 'inplaceExchange';
 const HELLO = 'inplace-exchange:connect';
 const SHARE = 'inplace-exchange:share';

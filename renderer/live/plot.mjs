@@ -1,7 +1,7 @@
 // The plot beside the moving picture: how long a frame takes, and how many bytes come in.
 
 // @ts-expect-error: the package has types, but not under the name of this file
-import uPlot from '../node_modules/uplot/dist/uPlot.esm.js';
+import uPlot from '../../node_modules/uplot/dist/uPlot.esm.js';
 
 /** Four readings a second, for twenty seconds. */
 const READINGS = 80;

@@ -1,6 +1,6 @@
 // The third panel: what this window runs on, each fact with what it means, and all of it as text for a bug report.
 
-import { byId, host, isOpen, notOpened } from './host.mjs';
+import { byId, host, isOpen, notOpened } from '../host.mjs';
 
 /**
  * @typedef {object} Fact
