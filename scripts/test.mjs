@@ -94,56 +94,76 @@ const header = (/** @type {string[]} */ ...args) => [
   '-Wextra',
   '-Werror',
   '-fsyntax-only',
-  'tests/header.c',
+  'tests/addon/header.c',
 ];
 
 const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'security-libraries', 'async', 'security-addon'].map(
-  (name) => `tests/${name}.test.js`,
+  (name) => `tests/addon/${name}.test.js`,
 );
+const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
-const FIXTURES_STEP = 'fixtures';
-const NEEDS_FIXTURES = /^(addon|identity),|^life|^page|^security|^window|^rust tests/;
+/**
+ * @typedef {object} Step
+ * @property {string} name what `npm test -- NAME` finds it by
+ * @property {(alone: boolean) => Promise<Count>} run
+ * @property {string[]} [needs] steps that are made before it, even when they were not asked for
+ * @property {string} [beside] the step that it may be made at the same time as: both wait for most of their time
+ */
 
-/** @typedef {(alone: boolean) => Promise<Count>} Step */
+const needs = ['fixtures'];
 
-// In their order. One whose name begins with that of the step before, and a colon, is made beside it: both wait for most
-// of their time.
-/** @type {[string, Step][]} */
+/** In their order. @type {Step[]} */
 const STEPS = [
-  ['rustfmt', check('cargo', ['fmt', '--all', '--check'])],
-  ['clippy', check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings'])],
-  ['biome', check(packaged('.bin', 'biome'), ['ci', '--error-on-warnings', '.'])],
-  ['types', check(packaged('.bin', 'tsc'), ['--project', '.'])],
-  ['generated files', async () => generatedAreCurrent()],
-  ['header as C11', check('cc', header('-std=c11'))],
-  ['header as C++17', check('c++', header('-x', 'c++', '-std=c++17'))],
-  [FIXTURES_STEP, () => buildFixtures().then(() => ({ passed: 1, failed: 0 }))],
-  [
-    'rust tests',
-    () =>
-      suite('cargo', ['test', '--quiet', '-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'], CARGO),
-  ],
-  ['documents', mocha(['tests/docs.test.mjs'])],
-  ['set-up', mocha(['tests/setup.test.mjs'])],
-  ['addon, main process', electronMocha('main', [...ADDON_TESTS, 'tests/workers.test.js'])],
-  ['addon, renderer process', electronMocha('renderer', ADDON_TESTS)],
-  ['addon, plain Node.js', mocha(['--expose-gc', 'tests/async.test.js', 'tests/security-addon.test.js'])],
-  ['identity, main process', electronMocha('main', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
-  ['identity, renderer process', electronMocha('renderer', ['tests/identity.test.js'], ADDRESS_AS_DEFAULT)],
-  ['page API', mocha(['tests/isolated.test.mjs'])],
-  ['security', mocha(['tests/security-page.test.mjs', 'tests/security-preload.test.mjs'])],
-  ['security: memory', mocha(['tests/security-memory.test.mjs'])],
-  ['window', mocha(['tests/window.test.mjs', 'tests/looks.test.mjs'])],
-  ['window: panels', mocha(['tests/panels.test.mjs'])],
-  ['security, app', mocha(['tests/security-app.test.mjs'])],
-  ['window, figures', mocha(['tests/figures.test.mjs'])],
-  ['life of a page', mocha(['tests/lifecycle.test.mjs'])],
-  ['fuzz', () => fuzz()],
-  ['soak', mocha(['tests/soak.test.mjs'])],
-  ['packaged', mocha(['tests/packaged.test.mjs'])],
-  ['start', mocha(['tests/start.test.mjs'])],
+  { name: 'rustfmt', run: check('cargo', ['fmt', '--all', '--check']) },
+  {
+    name: 'clippy',
+    run: check('cargo', ['clippy', '--quiet', '--workspace', '--all-targets', '--', '-D', 'warnings']),
+  },
+  { name: 'biome', run: check(packaged('.bin', 'biome'), ['ci', '--error-on-warnings', '.']) },
+  { name: 'types', run: check(packaged('.bin', 'tsc'), ['--project', '.']) },
+  { name: 'generated files', run: async () => generatedAreCurrent() },
+  { name: 'header as C11', run: check('cc', header('-std=c11')) },
+  { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },
+  { name: 'fixtures', run: () => buildFixtures().then(() => ({ passed: 1, failed: 0 })) },
+  { name: 'rust tests', needs, run: rustTests },
+  { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
+  { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs']) },
+  {
+    name: 'addon, main process',
+    needs,
+    run: electronMocha('main', [...ADDON_TESTS, 'tests/addon/workers.test.js']),
+  },
+  { name: 'addon, renderer process', needs, run: electronMocha('renderer', ADDON_TESTS) },
+  {
+    name: 'addon, plain Node.js',
+    needs,
+    run: mocha(['--expose-gc', 'tests/addon/async.test.js', 'tests/addon/security-addon.test.js']),
+  },
+  { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
+  { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
+  { name: 'page API', needs, run: mocha(['tests/page/isolated.test.mjs']) },
+  {
+    name: 'security, page',
+    needs,
+    run: mocha(['tests/page/security-page.test.mjs', 'tests/page/security-preload.test.mjs']),
+  },
+  { name: 'security, memory', needs, beside: 'security, page', run: mocha(['tests/page/security-memory.test.mjs']) },
+  { name: 'window', needs, run: mocha(['tests/app/window.test.mjs', 'tests/app/looks.test.mjs']) },
+  { name: 'window, panels', needs, beside: 'window', run: mocha(['tests/app/panels.test.mjs']) },
+  { name: 'security, app', needs, run: mocha(['tests/app/security-app.test.mjs']) },
+  { name: 'window, figures', needs, run: mocha(['tests/app/figures.test.mjs']) },
+  { name: 'life of a page', needs, run: mocha(['tests/app/lifecycle.test.mjs']) },
+  { name: 'fuzz', run: fuzz },
+  { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
+  { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
+  { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
 ];
+
+function rustTests() {
+  const packages = ['inplace-exchange-host', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
+  return suite('cargo', ['test', '--quiet', ...packages], CARGO);
+}
 
 /** The same calls each time; npm run fuzz draws others. */
 async function fuzz() {
@@ -163,14 +183,13 @@ await command(async () => {
   const { values, positionals } = parseArgs({ options: { electron: { type: 'string' } }, allowPositionals: true });
   const electron = values.electron ? await namedElectron(values.electron) : installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm test');
-  const chosen = STEPS.filter(([name]) => positionals.every((word) => name.includes(word)));
-  const steps = chosen.some(([name]) => NEEDS_FIXTURES.test(name))
-    ? STEPS.filter((step) => step[0] === FIXTURES_STEP || chosen.includes(step))
-    : chosen;
-  if (steps.length === 0)
+  const chosen = STEPS.filter(({ name }) => positionals.every((word) => name.includes(word)));
+  if (chosen.length === 0)
     throw new Failure(
-      `no step is called ${positionals.join(' ')}. There are:\n${STEPS.map(([name]) => `  ${name}`).join('\n')}`,
+      `no step is called ${positionals.join(' ')}. There are:\n${STEPS.map(({ name }) => `  ${name}`).join('\n')}`,
     );
+  const needed = new Set(chosen.flatMap(({ needs = [] }) => needs));
+  const steps = STEPS.filter((step) => chosen.includes(step) || needed.has(step.name));
   useElectron(electron);
   const display = await openDisplay();
   environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
@@ -178,21 +197,21 @@ await command(async () => {
   /** @type {string[]} */
   const failures = [];
   try {
-    /** @param {[string, Step]} step @param {boolean} alone */
-    const carryOut = async ([name, step], alone) => {
+    /** @param {Step} step @param {boolean} alone */
+    const carryOut = async ({ name, run }, alone) => {
       const started = Date.now();
       say(`${name} ...`);
-      const { passed, failed } = await step(alone).catch(brokenStep);
+      const { passed, failed } = await run(alone).catch(brokenStep);
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
       say(`${name}: ${passed} passed, ${failed} failed, ${((Date.now() - started) / 1000).toFixed(1)} s`);
     };
-    const left = [...steps];
-    for (let next = left.shift(); next; next = left.shift()) {
-      const goesBeside = left[0]?.[0].startsWith(`${next[0]}: `);
-      const together = goesBeside ? [next, ...left.splice(0, 1)] : [next];
-      await Promise.all(together.map((step) => carryOut(step, together.length === 1)));
+    const names = steps.map(({ name }) => name);
+    for (const step of steps) {
+      if (step.beside && names.includes(step.beside)) continue; // it was made then
+      const together = [step, ...steps.filter(({ beside }) => beside === step.name)];
+      await Promise.all(together.map((each) => carryOut(each, together.length === 1)));
     }
   } finally {
     await display.close();

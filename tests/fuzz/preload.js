@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { ipcRenderer } = require('electron');
 const addon = require('../../index.js');
-const { FOR_EVER, cameraRequest, fixtureLibrary, loadProbe } = require('../fixtures.js');
+const { FOR_EVER, cameraRequest, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
 
 const { addressOf } = loadProbe();
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);

@@ -2,7 +2,7 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
-const { fixtureLibrary } = require('../fixtures.js');
+const { fixtureLibrary } = require('../support/fixtures.js');
 const preload = require('../../lib/preload.js');
 
 /** A hand-written bridge function must not reach native code after its page has gone. @type {<T>(fn: T) => T} */

@@ -1,0 +1,18 @@
+/* Compiled as C11 and as C++17, with every warning an error: the header stands alone, may be included twice, and its
+ * declarations are what a library defines. */
+#include "../../include/exchange.h"
+#include "../../include/exchange.h"
+
+int64_t exchange_inplace(uint8_t *data, size_t len)
+{
+    if (len > 0) data[0] = 0;
+    return len > 0;
+}
+
+uint32_t exchange_abi_version(void) { return EXCHANGE_ABI_VERSION; }
+uint32_t exchange_flags(void) { return EXCHANGE_CONCURRENT; }
+const char *exchange_library_name(void) { return "header"; }
+const char *exchange_error_message(int64_t status) { return status == -1 ? "failed" : NULL; }
+int64_t exchange_open(void) { return 0; }
+void exchange_close(void) {}
+void exchange_cancel(void) {}

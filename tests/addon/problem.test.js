@@ -1,0 +1,24 @@
+// Why this project exists: what Electron answers to the two usual ways of getting native memory into JavaScript.
+
+const assert = require('node:assert/strict');
+const { externalBuffersAllowed } = require('../../index.js');
+const { addressOf, copyNativeMemory, wrapNativeMemory } = require('../support/fixtures.js').loadProbe();
+
+const NAPI_NO_EXTERNAL_BUFFERS_ALLOWED = 22;
+
+describe(`the problem, in the ${process.type} process`, () => {
+  it('wrapping native memory in a Buffer is refused', () => {
+    const { status, message } = wrapNativeMemory();
+    assert.equal(status, NAPI_NO_EXTERNAL_BUFFERS_ALLOWED);
+    assert.equal(message, 'External buffers are not allowed');
+  });
+
+  it('copying native memory works, and the copy is somewhere else', () => {
+    const { nativeAddress, buffer } = copyNativeMemory();
+    assert.equal(buffer.length, 64);
+    assert.ok(buffer.every((byte) => byte === 0x5a));
+    assert.notEqual(addressOf(buffer), nativeAddress);
+  });
+
+  it('the addon detects it', () => assert.equal(externalBuffersAllowed(), false));
+});

@@ -1,0 +1,174 @@
+// What a page leaves behind when it is reloaded or closed in the middle of its calls: nothing. In real windows, with
+// context isolation on.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { _electron } from 'playwright-core';
+import { own } from '../../scripts/children.mjs';
+import { electronFlags } from '../../scripts/electron.mjs';
+
+const { FOR_EVER, cameraLog } = createRequire(import.meta.url)('../support/fixtures.js');
+
+const APP = path.join(import.meta.dirname, '..', 'fixtures', 'app');
+const RUNNING_AND_TEN_QUEUED = 11;
+const POOL_THREADS = 4;
+
+/** The app with one window, and what its cameras write down. */
+async function open() {
+  const log = cameraLog();
+  const app = await _electron.launch({
+    args: [...electronFlags(), APP],
+    env: /** @type {Record<string, string>} */ ({ ...process.env }),
+  });
+  own(app.process());
+  return { app, log, page: await app.firstWindow() };
+}
+
+/** @typedef {Awaited<ReturnType<typeof open>>} Opened */
+
+/** @param {import('playwright-core').Page} page @param {[name: string, calls: number, milliseconds: number]} what */
+const start = (page, ...what) => page.evaluate((what) => /** @type {any} */ (globalThis).cameras.start(...what), what);
+
+/** @param {import('playwright-core').Page} page */
+const outcomes = (page) => page.evaluate(() => /** @type {any} */ (globalThis).cameras.outcomes());
+
+/** @param {Opened} opened */
+const crashes = ({ app }) => app.evaluate(() => /** @type {any} */ (globalThis).gone);
+
+/** @param {Opened} opened */
+const close = ({ app }) => app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
+
+/** Nothing is on, nothing runs, and all that ran was let in after it was switched on. @param {Opened['log']} log */
+function everythingIsOff(log) {
+  assert.ok(log.count('on') > 0);
+  assert.equal(log.count('off'), log.count('on'));
+  assert.equal(log.count('end'), log.count('begin'));
+  assert.equal(log.lines().at(-1), 'off', 'it was switched off when the last call had ended');
+}
+
+for (const [library, running] of /** @type {[string, number][]} */ ([
+  ['camera', 1],
+  ['camera-concurrent', POOL_THREADS],
+])) {
+  describe(`a page with calls of ${library} in flight`, () => {
+    /** @type {Opened} */
+    let opened;
+    beforeEach(async () => {
+      opened = await open();
+      await start(opened.page, library, RUNNING_AND_TEN_QUEUED, FOR_EVER);
+      await opened.log.until('begin', running);
+    });
+    afterEach(() => opened.app.close());
+
+    it('is reloaded: what runs is asked to stop, what is queued is not made', async () => {
+      const { log, page } = opened;
+      await page.reload();
+      everythingIsOff(log);
+      assert.equal(log.count('begin'), running);
+      await start(page, library, 1, 0);
+      await log.until('end', running + 1);
+      assert.deepEqual(await crashes(opened), []);
+    });
+
+    it('is reloaded ten times', async () => {
+      const { log, page } = opened;
+      for (let time = 0; time < 10; time += 1) {
+        const before = log.count('begin');
+        await page.reload();
+        everythingIsOff(log);
+        await start(page, library, RUNNING_AND_TEN_QUEUED, FOR_EVER);
+        await log.until('begin', before + running);
+      }
+      assert.deepEqual(await crashes(opened), []);
+    });
+
+    it('is closed', async () => {
+      await close(opened);
+      await opened.log.until('off');
+      everythingIsOff(opened.log);
+      assert.equal(opened.log.count('begin'), running);
+    });
+
+    it('is closed by quitting the app', async () => {
+      await opened.app.close();
+      everythingIsOff(opened.log);
+    });
+  });
+}
+
+describe('a page with calls in flight of a library that ignores being asked', () => {
+  it('is reloaded when the one that runs has returned; those queued are not made', async () => {
+    const opened = await open();
+    try {
+      await start(opened.page, 'camera-deaf', RUNNING_AND_TEN_QUEUED, 700);
+      await opened.log.until('begin');
+      await opened.page.reload();
+      everythingIsOff(opened.log);
+      assert.equal(opened.log.count('begin'), 1);
+      assert.deepEqual(await crashes(opened), []);
+    } finally {
+      await opened.app.close();
+    }
+  });
+});
+
+describe('a page whose calls are over', () => {
+  /** @type {Opened} */
+  let opened;
+  beforeEach(async () => {
+    opened = await open();
+    await start(opened.page, 'camera', 2, 1);
+    await opened.log.until('end', 2);
+    assert.equal(opened.log.count('off'), 0);
+  });
+  afterEach(() => opened.app.close());
+
+  it('is reloaded: the camera goes off, and on again when the next page uses it', async () => {
+    const { log, page } = opened;
+    await page.reload();
+    everythingIsOff(log);
+    await start(page, 'camera', 1, 1);
+    await log.until('end', 3);
+    assert.deepEqual([log.count('on'), log.count('off')], [2, 1]);
+  });
+
+  it('is closed: the camera goes off', async () => {
+    await close(opened);
+    await opened.log.until('off');
+    everythingIsOff(opened.log);
+  });
+
+  it('is not taken in by an event that the page makes up', async () => {
+    const { log, page } = opened;
+    await page.evaluate(() => globalThis.dispatchEvent(new Event('pagehide')));
+    await start(page, 'camera', 1, 1);
+    await log.until('end', 3);
+    assert.deepEqual([log.count('on'), log.count('off')], [1, 0]);
+  });
+});
+
+describe('two windows on one library', () => {
+  it('do not disturb each other', async () => {
+    const opened = await open();
+    const { app, log, page } = opened;
+    try {
+      const opening = app.waitForEvent('window');
+      await app.evaluate(() => /** @type {any} */ (globalThis).openWindow());
+      const other = await opening;
+      await start(page, 'camera', 1, FOR_EVER);
+      await start(other, 'camera', 2, 300);
+      await log.until('begin', 2); // each window has a process of its own, and the library is there once in each
+      await page.reload();
+      await log.until('off');
+      assert.deepEqual(await outcomes(other), [], 'the calls of the other window go on');
+      await log.until('end', 3);
+      await other.waitForFunction(() => /** @type {any} */ (globalThis).cameras.outcomes().length === 2);
+      assert.deepEqual(await outcomes(other), ['64', '64']);
+      await app.close();
+      everythingIsOff(log);
+    } finally {
+      await app.close();
+    }
+  });
+});

@@ -1,0 +1,377 @@
+// What a page's script can do to the process that it shares with the native code, in real isolated windows.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { connect, launch } from '../support/isolated.mjs';
+
+const require = createRequire(import.meta.url);
+const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
+
+/** @typedef {import('../support/isolated.mjs').Opened} Opened */
+/** @typedef {import('playwright-core').Page} Page */
+
+/**
+ * What stands in a page, and in the window that it opens: held is what the latter keeps of the former.
+ * @type {{
+ *   link: import('../../lib/types/page.mjs').Exchange,
+ *   held: any,
+ *   outcome(call: () => unknown): Promise<any>,
+ * }}
+ */
+const { link, held, outcome } = /** @type {any} */ (globalThis);
+
+/** No renderer has ended. @param {Opened} opened */
+const assertAlive = async ({ app }) =>
+  assert.deepEqual(await app.evaluate(() => /** @type {any} */ (globalThis).gone), []);
+
+/** Opens a window of the page's own, in the same process. @param {Opened} opened @param {Page} page @param {string} [search] */
+async function openPopup({ app }, page, search = '') {
+  const opening = app.waitForEvent('window');
+  await page.evaluate((search) => {
+    Object.assign(globalThis, { popup: open(`app://isolated/${search}`, '', 'popup') });
+  }, search);
+  const popup = await opening;
+  await popup.waitForLoadState();
+  return popup;
+}
+
+/** Gives the popup all that the page has of its preload. @param {Page} page */
+const handOver = (page) =>
+  page.evaluate(async () => {
+    const { inplaceExchange: bridge, popup } = /** @type {any} */ (globalThis);
+    const memory = link.shared(64, { library: 'address' });
+    bridge.listen();
+    dispatchEvent(new CustomEvent('inplace-exchange:share', { detail: new SharedArrayBuffer(64) }));
+    const rawCall = bridge.shared('address');
+    if (memory.exchange() !== 64 || rawCall() !== 64) throw new Error('the page itself cannot exchange');
+    popup.held = { link, memory, bridge, rawCall, guarded: /** @type {any} */ (globalThis).fixture, Uint8Array };
+  });
+
+/** What the popup gets for so many calls of each kind: how often, and what. @param {Page} popup */
+const callAll = (popup) =>
+  popup.evaluate(async () => {
+    const { link, memory, bridge, rawCall, guarded, Uint8Array: Bytes } = held;
+    /** @type {Record<string, () => unknown>} */
+    const calls = {
+      'a shared exchange': () => memory.exchange(),
+      shared: () => link.shared(64, { library: 'address' }),
+      'exchange on a worker thread': () => link.exchange(new Bytes(64), { library: 'address' }),
+      'exchange on the main thread': () => link.exchange(new Bytes(64), { library: 'address', thread: 'main' }),
+      allocate: () => link.allocate(64),
+      frames: () => link.frames({ byteLength: 64, library: 'address' }).next(),
+      'bridge.connect': () => bridge.connect(),
+      'bridge.listen': () => bridge.listen(),
+      'bridge.shared': () => bridge.shared('address'),
+      'bridge.problem': () => bridge.problem(),
+      "a memory's function": () => rawCall(),
+      'a bridge of the app': () => guarded.addressOf(),
+    };
+    const settle = async (/** @type {() => any} */ call) => {
+      try {
+        const value = await call();
+        return `gave ${value?.length ?? typeof value}`;
+      } catch (error) {
+        const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+        return code ?? message;
+      }
+    };
+    /** @type {Record<string, string>} */
+    const seen = {};
+    for (const [name, call] of Object.entries(calls)) {
+      const outcomes = new Set();
+      for (let each = 0; each < 200; each += 1) {
+        const settled = settle(call);
+        const late = new Promise((resolve) => setTimeout(resolve, 2000, 'unsettled'));
+        outcomes.add(await Promise.race([settled, late]));
+        if (outcomes.has('unsettled')) break;
+      }
+      seen[name] = [...outcomes].join();
+    }
+    return seen;
+  });
+
+const GONE = 'The page that exposed this function has gone, and its native code with it.';
+const REFUSED = {
+  'a shared exchange': 'ABORT_ERR',
+  shared: 'ABORT_ERR',
+  'exchange on a worker thread': 'ABORT_ERR',
+  'exchange on the main thread': 'ABORT_ERR',
+  allocate: 'ABORT_ERR',
+  frames: 'ABORT_ERR',
+  'bridge.connect': GONE,
+  'bridge.listen': GONE,
+  'bridge.shared': GONE,
+  'bridge.problem': GONE,
+  "a memory's function": GONE,
+  'a bridge of the app': GONE,
+};
+
+describe('a window that holds what another page was exposed', () => {
+  /** @type {[string, (opened: Opened, page: Page) => Promise<unknown>][]} */
+  const ends = [
+    ['was reloaded', (_, page) => page.reload()],
+    [
+      'was opened anew, and then reloaded',
+      async (_, page) => {
+        await page.evaluate(() => {
+          document.open();
+          document.write('<p>anew');
+          document.close();
+        });
+        await page.reload();
+      },
+    ],
+    ['has gone to another origin', (_, page) => page.goto('app://plain/')],
+    ['has gone to a page that is exposed nothing', (_, page) => page.goto('app://stranger/')],
+    ['was closed', (_, page) => page.close({ runBeforeUnload: true })],
+    [
+      'had its window destroyed',
+      ({ app }, page) =>
+        Promise.all([
+          page.waitForEvent('close'),
+          app.evaluate(({ BrowserWindow }) => BrowserWindow.fromId(1)?.destroy()),
+        ]),
+    ],
+  ];
+  for (const [end, bring] of ends) {
+    it(`cannot reach native code when that page ${end}, and nothing stays unsettled`, async () => {
+      const log = cameraLog();
+      const opened = await launch();
+      try {
+        const { page } = opened;
+        await connect(page);
+        const popup = await openPopup(opened, page);
+        await handOver(page);
+        // Calls of the page that are under way, and awaited by the other window.
+        await popup.evaluate((forEver) => {
+          const { link, Uint8Array: Bytes } = held;
+          const request = () => {
+            const bytes = new Bytes(64);
+            new DataView(bytes.buffer).setUint32(0, forEver, true);
+            return bytes;
+          };
+          const frames = () =>
+            link.frames({ byteLength: 64, library: 'camera', request: (/** @type {any} */ b) => b.set(request()) });
+          Object.assign(globalThis, {
+            waiting: [
+              outcome(() => link.exchange(request(), { library: 'camera' })),
+              outcome(() => link.exchange(request(), { library: 'camera' })),
+              outcome(() => frames().next()),
+            ],
+          });
+        }, FOR_EVER);
+        await log.until('begin');
+        const gone = page.isClosed() ? undefined : page.waitForEvent('close').catch(() => {});
+        await bring(opened, page);
+        if (end === 'was closed') await gone;
+        const waiting = await popup.evaluate(async () => {
+          const late = new Promise((resolve) => setTimeout(resolve, 5000, { code: 'unsettled' }));
+          const outcomes = await Promise.all(
+            /** @type {any} */ (globalThis).waiting.map((/** @type {any} */ one) => Promise.race([one, late])),
+          );
+          return outcomes.map(({ name, code, memory }) => [name, code, memory]);
+        });
+        assert.deepEqual(waiting, Array(3).fill(['AbortError', 'ABORT_ERR', undefined]));
+        assert.deepEqual(await callAll(popup), REFUSED);
+        await assertAlive(opened);
+        // The popup has native code of its own, and goes on.
+        await connect(popup);
+        assert.equal(
+          await popup.evaluate(async () => {
+            const { length } = await link.exchange(new Uint8Array(64), { library: 'address', thread: 'main' });
+            return length + link.shared(64, { library: 'address' }).exchange();
+          }),
+          128,
+        );
+      } finally {
+        await opened.app.close();
+      }
+    });
+  }
+
+  it('cannot reach native code over a port of that page that it was handed', async () => {
+    const opened = await launch();
+    try {
+      const { page } = opened;
+      const popup = await openPopup(opened, page);
+      await page.evaluate(async () => {
+        const { inplaceExchange: bridge, popup } = /** @type {any} */ (globalThis);
+        bridge.connect();
+        const { port1, port2 } = new MessageChannel();
+        postMessage('inplace-exchange:connect', '/', [port2]);
+        port1.postMessage([1, 'address', new ArrayBuffer(64), 'main']);
+        const [, , count] = await new Promise((resolve) => {
+          port1.onmessage = ({ data }) => resolve(data);
+        });
+        if (count !== 64) throw new Error('the page itself cannot exchange');
+        popup.handed = popup.structuredClone(port1, { transfer: [port1] });
+      });
+      await page.reload();
+      await popup.evaluate(async () => {
+        const { handed } = /** @type {any} */ (globalThis);
+        for (let each = 0; each < 200; each += 1)
+          for (const thread of ['main', 'worker']) handed.postMessage([each, 'address', new ArrayBuffer(64), thread]);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      });
+      await assertAlive(opened);
+    } finally {
+      await opened.app.close();
+    }
+  });
+
+  it('is told nothing by a page that goes on: events that a script has made up end nothing', async () => {
+    const opened = await launch();
+    try {
+      const { page } = opened;
+      await connect(page);
+      const popup = await openPopup(opened, page);
+      await handOver(page);
+      await page.evaluate(() => {
+        dispatchEvent(new PageTransitionEvent('pagehide', { persisted: false }));
+        /** @type {any} */ (globalThis).fixture.emitExit();
+      });
+      const seen = await callAll(popup);
+      for (const call of ['exchange on the main thread', 'exchange on a worker thread', 'allocate'])
+        assert.equal(seen[call], 'gave 64', call);
+      for (const call of ['a shared exchange', "a memory's function", 'a bridge of the app'])
+        assert.equal(seen[call], 'gave number', call);
+      await assertAlive(opened);
+    } finally {
+      await opened.app.close();
+    }
+  });
+});
+
+describe('a window that shares the event loop of another', () => {
+  /** @param {Page} page @param {'main' | 'worker'} thread */
+  const exchangeOn = (page, thread) =>
+    page.evaluate(async (thread) => {
+      const late = new Promise((resolve) => setTimeout(resolve, 10_000, 'unsettled'));
+      const call = outcome(() => link.exchange(new Uint8Array(64), { library: 'address', thread }));
+      const seen = await Promise.race([call, late]);
+      return seen.code ? `${seen.code} with ${seen.memory}` : seen;
+    }, thread);
+
+  /** @param {(opened: Opened, page: Page) => Promise<void>} test */
+  const inApp = (test) => async () => {
+    const opened = await launch();
+    try {
+      await connect(opened.page);
+      await test(opened, opened.page);
+      await assertAlive(opened);
+    } finally {
+      await opened.app.close();
+    }
+  };
+
+  const REFUSED_THERE = 'ERR_EVENT_LOOP with 64';
+
+  it(
+    'is refused asynchronous calls, with the memory and what to do; the first window goes on',
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      await connect(popup);
+      assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+      assert.equal(await exchangeOn(popup, 'main'), 64);
+      const { message } = await popup.evaluate(() => outcome(() => link.exchange(new Uint8Array(64))));
+      assert.match(message, /'noopener'.*Electron 44/);
+      assert.equal(await exchangeOn(page, 'worker'), 64);
+    }),
+  );
+
+  it(
+    'is refused them when it has set opener to null and reloaded, again and again',
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      for (let each = 0; each < 5; each += 1) {
+        await popup.evaluate(() => {
+          globalThis.opener = null;
+        });
+        await popup.reload();
+        assert.equal(await popup.evaluate(() => globalThis.opener), null);
+        await connect(popup);
+        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        assert.equal(await exchangeOn(page, 'worker'), 64);
+      }
+    }),
+  );
+
+  it(
+    'is refused them when the preload itself calls, before anything is known',
+    inApp(async (opened, page) => {
+      await page.goto('app://isolated/?early');
+      const early = (/** @type {Page} */ of) => of.evaluate(() => /** @type {any} */ (globalThis).fixture.early());
+      const first = await early(page);
+      assert.ok(first > 64, String(first));
+      const popup = await openPopup(opened, page, '?early');
+      assert.equal(await early(popup), 'ERR_EVENT_LOOP with 256');
+      await popup.reload();
+      assert.equal(await early(popup), 'ERR_EVENT_LOOP with 256');
+    }),
+  );
+
+  it(
+    'lets the first window reload, and be called meanwhile',
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      await connect(popup);
+      for (let each = 0; each < 5; each += 1) {
+        await page.reload();
+        await connect(page);
+        assert.equal(await exchangeOn(page, 'worker'), 64);
+        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        assert.equal(await exchangeOn(popup, 'main'), 64);
+      }
+    }),
+  );
+
+  it(
+    'takes the event loop over when the first window has gone and it begins anew; until then it is told',
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      await connect(popup);
+      await page.close({ runBeforeUnload: true });
+      let seen = await exchangeOn(popup, 'worker');
+      assert.equal(seen, REFUSED_THERE);
+      // The first page may still be on its way out when this one begins anew.
+      for (let each = 0; each < 10 && seen === REFUSED_THERE; each += 1) {
+        await popup.reload();
+        await connect(popup);
+        seen = await exchangeOn(popup, 'worker');
+      }
+      assert.equal(seen, 64);
+    }),
+  );
+
+  it(
+    'comes and goes while the first window is busy',
+    inApp(async (opened, page) => {
+      await page.evaluate(() => {
+        const state = { done: 0, failed: 0, stop: false };
+        Object.assign(globalThis, { state });
+        const chain = async () => {
+          while (!state.stop) {
+            const { length } = await link.exchange(new Uint8Array(4096), { library: 'address' }).catch(() => []);
+            if (length === 4096) state.done += 1;
+            else state.failed += 1;
+          }
+        };
+        for (let each = 0; each < 8; each += 1) chain();
+      });
+      for (let each = 0; each < 10; each += 1) {
+        const popup = await openPopup(opened, page);
+        await connect(popup);
+        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        await popup.reload();
+        await popup.close({ runBeforeUnload: each % 2 === 0 });
+      }
+      const { done, failed } = await page.evaluate(() => {
+        const { state } = /** @type {any} */ (globalThis);
+        state.stop = true;
+        return state;
+      });
+      assert.equal(failed, 0);
+      assert.ok(done > 100, String(done));
+    }),
+  );
+});

@@ -1,0 +1,93 @@
+// Where the test run has built the fixtures, and what the tests of both processes share.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const folder = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
+const EXTENSION = { darwin: '.dylib', win32: '.dll' }[/** @type {string} */ (process.platform)] ?? '.so';
+
+/**
+ * The path of a fixture library (scripts/fixtures.mjs names them).
+ * @param {string} name
+ */
+const fixtureLibrary = (name) => path.join(folder, `${name}${EXTENSION}`);
+
+/**
+ * The fixture addon that shows addresses and what this runtime refuses.
+ * @returns {{
+ *   addressOf(view: ArrayBufferView): bigint,
+ *   wrapNativeMemory(): { status: number, message: string },
+ *   copyNativeMemory(): { nativeAddress: bigint, buffer: Buffer },
+ * }}
+ */
+function loadProbe() {
+  const module = { exports: {} };
+  process.dlopen(module, fixtureLibrary('probe'));
+  return /** @type {any} */ (module.exports);
+}
+
+/** A folder that is removed after the tests of this block. */
+function temporaryFolder() {
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
+  after(() => fs.rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+/** @param {() => boolean | Promise<boolean>} condition */
+async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** What the camera fixtures write down, in this process and in those that it starts, from now on. */
+function cameraLog() {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-camera-')), 'log');
+  fs.writeFileSync(file, '');
+  process.env.CAMERA_LOG = file;
+  const lines = () => fs.readFileSync(file, 'utf8').trim().split('\n');
+  const count = (/** @type {string} */ line) => lines().filter((other) => other === line).length;
+  return { file, lines, count, until: (/** @type {string} */ line, times = 1) => until(() => count(line) >= times) };
+}
+
+const FOR_EVER = 2 ** 32 - 1;
+
+/**
+ * A buffer that tells a camera fixture how long to take.
+ * @param {number} milliseconds @param {ArrayBufferLike} [memory]
+ */
+function cameraRequest(milliseconds, memory = new ArrayBuffer(64)) {
+  const bytes = new Uint8Array(memory);
+  new DataView(memory).setUint32(0, milliseconds, true);
+  return bytes;
+}
+
+/**
+ * Checks that a table of a document is the one that the tests have gone through.
+ * @param {string[]} head @param {string[][]} rows
+ */
+function assertDocumented(head, rows, document = 'docs/errors.md') {
+  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`;
+  const table = [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const page = fs.readFileSync(path.join(__dirname, '..', '..', document), 'utf8');
+  if (!page.includes(table)) throw new Error(`${document} lacks this table:\n\n${table}\n`);
+}
+
+/**
+ * @template T
+ * @param {T[]} values @param {(value: T) => unknown} test
+ */
+function each(values, test) {
+  for (const value of values) test(value);
+}
+
+module.exports = {
+  FOR_EVER,
+  assertDocumented,
+  cameraLog,
+  cameraRequest,
+  each,
+  fixtureLibrary,
+  loadProbe,
+  temporaryFolder,
+  until,
+};

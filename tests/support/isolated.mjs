@@ -1,0 +1,52 @@
+// The fixture app of isolated windows, and what the tests do in its pages.
+
+import path from 'node:path';
+import { _electron } from 'playwright-core';
+import { own } from '../../scripts/children.mjs';
+import { electronFlags } from '../../scripts/electron.mjs';
+
+const APP = path.join(import.meta.dirname, '..', 'fixtures', 'isolated');
+
+/** What stands in the page, for the functions that are evaluated there. @type {{ loaded: Promise<typeof import('../../lib/page.mjs')>, facts(error: unknown): any }} */
+const { loaded, facts } = /** @type {any} */ (globalThis);
+
+/** @param {Record<string, string>} [environment] */
+export async function launch(environment = {}) {
+  const app = await _electron.launch({
+    args: [...electronFlags(), '--js-flags=--expose-gc', APP],
+    env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
+  });
+  own(app.process());
+  const page = await app.firstWindow();
+  await page.waitForURL((url) => url.protocol !== 'about:'); // a page that is still on its way there cannot be reloaded
+  return { app, page };
+}
+
+/** @typedef {Awaited<ReturnType<typeof launch>>} Opened */
+
+/** @param {Opened} opened @param {string} url @param {{ preload?: string, frames?: boolean }} [options] */
+export async function openPage({ app }, url, options) {
+  const opening = app.waitForEvent('window');
+  await app.evaluate(
+    (_, [url, options]) => /** @type {any} */ (globalThis).openWindow(url, options),
+    /** @type {const} */ ([url, options]),
+  );
+  return opening;
+}
+
+/** @param {import('playwright-core').Page} page */
+export const connect = (page) =>
+  page.evaluate(async () => {
+    Object.assign(globalThis, { link: (await loaded).connect() });
+  });
+
+/** @param {import('playwright-core').Page} page */
+export const connectOutcome = (page) =>
+  page.evaluate(async () => {
+    const { connect } = await loaded;
+    try {
+      return Object.keys(connect());
+    } catch (error) {
+      return facts(error).code;
+    }
+  });

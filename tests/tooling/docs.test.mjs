@@ -1,0 +1,122 @@
+// What the documents say that a test can hold them to.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const { temporaryFolder } = createRequire(import.meta.url)('../support/fixtures.js');
+
+const root = path.join(import.meta.dirname, '..', '..');
+const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
+
+/** The app's own scripts: of its main process, its preload and its page. */
+const sourcesOfTheApp = () => [
+  'main.js',
+  ...['main', 'renderer'].flatMap((folder) =>
+    (fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder), { recursive: true }) : [])
+      .map((file) => path.posix.join(folder, String(file).replaceAll(path.sep, '/')))
+      .filter((file) => /\.m?js$/.test(file)),
+  ),
+];
+
+describe('the documents', () => {
+  const folder = temporaryFolder();
+
+  for (const [language, file] of [
+    ['c', 'uppercase.c'],
+    ['cpp', 'uppercase.cc'],
+    ['rust', 'uppercase.rs'],
+    ['c', 'smooth.c'],
+  ]) {
+    it(`the guide shows ${file} as it is built and run, in under 25 lines`, () => {
+      const source = read(`docs/examples/${file}`);
+      assert.ok(read('docs/write-a-library.md').includes(`\`\`\`${language}\n${source}\`\`\``));
+      assert.ok(source.trimEnd().split('\n').length < 25);
+    });
+  }
+
+  it('the library of the README compiles, and no example makes a slice of memory that may be shared', () => {
+    const [, source] = /** @type {RegExpMatchArray} */ (read('README.md').match(/```rust\n(.*?)```/s));
+    // Into a folder of its own: rustc puts its output in place by renaming, and would replace a device that is named.
+    const args = ['--edition=2024', '--crate-type=cdylib', '--emit=metadata', '-Dwarnings', '--out-dir', folder, '-'];
+    const { status, stderr } = spawnSync('rustc', args, { cwd: root, input: source, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    for (const text of [source, read('docs/write-a-library.md')]) assert.doesNotMatch(text, /from_raw_parts/);
+  });
+
+  it('every code of the addon is on the page of errors, and in the types', () => {
+    const codes = new Set((read('src/error.rs') + read('host/src/error.rs')).match(/\b(ERR_[A-Z_]+|ABORT_ERR)\b/g));
+    assert.equal(codes.size, 15);
+    for (const code of codes) {
+      assert.ok(read('docs/errors.md').includes(`| \`${code}\` |`), code);
+      assert.ok(read('index.d.ts').includes(`\`${code}\``), code);
+    }
+  });
+
+  it('every code of the page API is on the page of errors, and in the types', () => {
+    const halves = read('lib/page.mjs') + read('lib/preload.js') + read('lib/while-alive.js');
+    const codes = new Set(halves.match(/'(ERR_[A-Z_]+|ABORT_ERR)'/g));
+    assert.equal(codes.size, 12);
+    const types = read('lib/types/page.d.mts') + read('index.d.ts');
+    for (const quoted of codes) {
+      const code = quoted.replaceAll("'", '`');
+      assert.ok(read('docs/errors.md').includes(`| ${code} |`), code);
+      assert.ok(types.includes(code), code);
+    }
+  });
+
+  it('every row of the benchmark is explained', () => {
+    const ids = new Set(read('bench/run.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
+    assert.equal(ids.size, 22);
+    for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
+  });
+
+  it('SECURITY.md names files that are there, and every marker in the code and none other', () => {
+    const page = read('SECURITY.md');
+    const named = [...page.matchAll(/`([\w./-]+\.(?:js|mjs|rs|json))`/g)].map(([, file]) => file);
+    assert.ok(named.length > 0);
+    for (const file of named) assert.ok(fs.existsSync(path.join(root, file)), file);
+
+    const rows = [...page.matchAll(/^\| (\d+) \| (.*) \|$/gm)];
+    const numbers = rows.map(([, number]) => Number(number));
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    const written = rows.flatMap(([, row, text]) =>
+      [...text.matchAll(/`([\w./-]+)`, SECURITY \((\d+)\)/g)].map(([, file, number]) => {
+        assert.equal(number, row, text);
+        return `${file} (${number})`;
+      }),
+    );
+    const marked = sourcesOfTheApp().flatMap((file) =>
+      [...read(file).matchAll(/SECURITY \(([\d, ]+)\)/g)].flatMap(([, list]) =>
+        list.split(', ').map((number) => `${file} (${number})`),
+      ),
+    );
+    assert.deepEqual([...new Set(written)].sort(), [...new Set(marked)].sort());
+  });
+
+  it('what SECURITY.md says is set nowhere is set nowhere', () => {
+    for (const name of ['allowRunningInsecureContent', 'enableBlinkFeatures', 'experimentalFeatures', 'openExternal']) {
+      for (const file of sourcesOfTheApp()) assert.ok(!read(file).includes(name), `${file}: ${name}`);
+    }
+  });
+
+  it('no link leads nowhere', () => {
+    for (const page of [
+      'README.md',
+      'SECURITY.md',
+      ...fs
+        .readdirSync(path.join(root, 'docs'))
+        .filter((file) => file.endsWith('.md'))
+        .map((file) => `docs/${file}`),
+    ]) {
+      for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        assert.ok(fs.existsSync(path.join(root, path.dirname(page), target)), `${page}: ${target}`);
+      }
+    }
+  });
+});

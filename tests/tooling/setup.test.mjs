@@ -1,0 +1,96 @@
+// The set-up: what it does when something is missing, damaged or too old.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { npm, run } from '../../scripts/console.mjs';
+import { fetchPackage } from '../../scripts/electron.mjs';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const setup = path.join(root, 'scripts', 'setup.js');
+
+describe('the set-up', () => {
+  /** @type {string} */
+  let folder;
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
+  });
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+  it('refuses a Node that is too old, in one sentence', async () => {
+    const old = path.join(folder, 'old.js');
+    fs.writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '18.20.4' });");
+    const { status, output } = await run(process.execPath, ['-r', old, setup]);
+    assert.equal(status, 1);
+    assert.equal(output.trim(), 'inplace-exchange: Node 18.20.4 is too old; install Node 20.19 or later.');
+  });
+
+  it('asks for Rust where there is none, in one sentence', async () => {
+    const { status, output } = await run(process.execPath, [setup], { env: { PATH: folder } });
+    assert.equal(status, 1);
+    assert.match(output.trim(), /^inplace-exchange: there is no working Rust compiler .*Install Rust 1\.\d+ or later/);
+    assert.equal(output.trim().split('\n').length, 1);
+  });
+
+  it('asks for an Electron where ELECTRON_OVERRIDE_DIST_PATH has none', async () => {
+    const { status, output } = await run(process.execPath, [setup], {
+      env: { ...process.env, ELECTRON_OVERRIDE_DIST_PATH: folder },
+    });
+    assert.equal(status, 1);
+    assert.match(output, /ELECTRON_OVERRIDE_DIST_PATH is set to .* there is no Electron in it/);
+  });
+
+  it('takes under two seconds when all is there', async () => {
+    const started = Date.now();
+    const { status, output } = await run(process.execPath, [setup, '--test']);
+    const took = Date.now() - started;
+    assert.equal(status, 0, output);
+    assert.ok(took < 2000, `took ${took} ms`);
+  });
+
+  describe('fetching a package', () => {
+    /** @type {import('../../scripts/electron.mjs').Package} */
+    let build;
+    beforeEach(async () => {
+      // A package of our own, through npm as any other: npm packs a folder as it packs what a registry holds.
+      const source = path.join(folder, 'source');
+      fs.mkdirSync(source);
+      fs.writeFileSync(path.join(source, 'package.json'), JSON.stringify({ name: 'fixture', version: '1.0.0' }));
+      const { output } = await npm(['pack', source, '--pack-destination', folder, '--loglevel=error'], { cwd: folder });
+      const spec = path.join(folder, output.trim().split('\n').pop() ?? '');
+      const bytes = fs.readFileSync(spec);
+      build = { spec, bytes: bytes.length, sha512: createHash('sha512').update(bytes).digest('base64') };
+    });
+
+    it('keeps what is whole, and fetches again what is cut short or damaged', async () => {
+      const into = path.join(folder, 'into');
+      const tarball = await fetchPackage(build, into);
+      const whole = fs.readFileSync(tarball);
+      assert.ok(whole.equals(fs.readFileSync(build.spec)));
+
+      const kept = fs.statSync(tarball).ino;
+      assert.equal(await fetchPackage(build, into), tarball);
+      assert.equal(fs.statSync(tarball).ino, kept, 'a whole one is not fetched again');
+
+      fs.writeFileSync(tarball, whole.subarray(0, whole.length / 2));
+      await fetchPackage(build, into);
+      assert.ok(whole.equals(fs.readFileSync(tarball)), 'half of it');
+
+      const damaged = Buffer.from(whole);
+      damaged[100] ^= 1;
+      fs.writeFileSync(tarball, damaged);
+      await fetchPackage(build, into);
+      assert.ok(whole.equals(fs.readFileSync(tarball)), 'one bit of it');
+      assert.deepEqual(fs.readdirSync(into), [path.basename(tarball)], 'nothing is left behind');
+    });
+
+    it('refuses another package of that name', async () => {
+      const into = path.join(folder, 'into');
+      const other = { ...build, sha512: createHash('sha512').update('other').digest('base64') };
+      await assert.rejects(fetchPackage(other, into), /is not the package this project was tested with/);
+      assert.deepEqual(fs.readdirSync(into), [], 'nothing is left behind');
+    });
+  });
+});

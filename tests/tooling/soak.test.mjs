@@ -1,0 +1,130 @@
+// The soak itself: that it tells growth from what comes and goes, and that a short one passes, and can fail.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { own } from '../../scripts/children.mjs';
+import { growth, Series } from '../../scripts/soak-verdict.mjs';
+import { KINDS, windowsOf } from '../soak/kinds.mjs';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const MiB = 2 ** 20;
+
+/**
+ * @param {string[]} args
+ * @returns {Promise<{ status: number | null, output: string, complaint: string }>}
+ */
+function soak(...args) {
+  const child = own(spawn(process.execPath, ['scripts/soak.mjs', ...args], { cwd: root }));
+  let [output, complaint] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    complaint += chunk;
+  });
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, output, complaint })));
+}
+
+/** What a process held in each second. @param {number} seconds @param {(second: number) => number} value */
+function series(seconds, value) {
+  const made = new Series();
+  for (let second = 0; second < seconds; second += 1) made.add(second, value(second));
+  return made;
+}
+
+/** @param {'memory' | 'descriptors' | 'threads' | 'running'} quantity @param {Series} of @param {number} seconds */
+const judge = (quantity, of, seconds) => growth(new Map([['a process', { [quantity]: of }]]), seconds);
+
+describe('the soak', function () {
+  this.timeout(120_000);
+
+  for (const [quantity, little, much, said] of /** @type {const} */ ([
+    [
+      'memory',
+      40 * MiB,
+      300 * MiB,
+      'from 200 MiB of memory to 500 MiB of memory, by more than 15 % and 48 MiB of memory',
+    ],
+    ['descriptors', 16, 17, 'from 40 descriptors to 57 descriptors, by more than 16 descriptors'],
+    ['threads', 8, 9, 'from 40 threads to 49 threads, by more than 8 threads'],
+    ['running', 2, 3, 'from 40 processes to 43 processes, by more than 2 processes'],
+  ])) {
+    it(`tells growth from what is allowed: ${quantity}`, () => {
+      const start = quantity === 'memory' ? 200 * MiB : 40;
+      const stepped = (/** @type {number} */ by) => series(300, (second) => start + (second < 200 ? 0 : by));
+      assert.deepEqual(judge(quantity, stepped(little), 300), { grown: [], judged: 1 });
+      assert.deepEqual(judge(quantity, stepped(much), 300), { grown: [`a process has grown ${said}`], judged: 1 });
+    });
+  }
+
+  it('does not take warm-up, or what comes and goes, for growth', () => {
+    const warming = series(300, (second) => (second < 60 ? second : 60) * 10 * MiB);
+    const sawtooth = series(300, (second) => (100 + (second % 20) * 50) * MiB);
+    for (const of of [warming, sawtooth]) assert.deepEqual(judge('memory', of, 300), { grown: [], judged: 1 });
+  });
+
+  it('does not judge what it has seen too little of', () => {
+    assert.deepEqual(
+      judge(
+        'threads',
+        series(10, (second) => second * 100),
+        10,
+      ),
+      { grown: [], judged: 0 },
+    );
+  });
+
+  it('keeps a bounded number of points, over all of the time, and still finds a slow leak in them', () => {
+    const seconds = 24 * 3600;
+    const slow = series(seconds, (second) => 200 * MiB + second * 2048);
+    const [first, last] = /** @type {number[]} */ (slow.thirds(seconds));
+    assert.ok(last - first > 100 * MiB, `${first} to ${last}`);
+    assert.equal(judge('memory', slow, seconds).grown.length, 1);
+    assert.ok(slow.length <= 720, `${slow.length} points`);
+  });
+
+  it('has a window for each kind, and a page in it that makes it', () => {
+    assert.deepEqual(windowsOf(['main', 'abort', 'crash']), {
+      calls: { kinds: ['main', 'abort'], loads: ['main', 'abort'] },
+      crashing: { kinds: ['crash'], loads: ['crash'] },
+    });
+  });
+
+  it('says what it takes, and refuses what it does not know', async () => {
+    const help = await soak('--help');
+    assert.equal(help.status, 0);
+    for (const kind of Object.keys(KINDS)) assert.match(help.output, new RegExp(`^ +${kind} `, 'm'));
+    for (const [args, said] of /** @type {[string[], RegExp][]} */ ([
+      [['--only', 'main,nothing'], /no load called nothing/],
+      [['--plant', 'tree'], /--plant takes leak/],
+      [['--minutes', '0'], /--minutes takes a number above 0/],
+    ])) {
+      const { status, complaint } = await soak(...args);
+      assert.equal(status, 1);
+      assert.match(complaint, said);
+    }
+  });
+
+  it('passes a short run', async () => {
+    const { status, output, complaint } = await soak(
+      '--minutes',
+      '0.2',
+      '--only',
+      'main,shared,abort,recycle,reload,crash',
+    );
+    assert.equal(status, 0, output + complaint);
+    assert.match(output, /^passed, 1\d s: no unexpected end, no wrong byte, nothing hung/m);
+  });
+
+  it('fails when a byte is wrong, and when a process ends that should not', async () => {
+    for (const [plant, said] of /** @type {const} */ ([
+      ['wrong', /main: wrong byte \d+ at \d+/],
+      ['crash', /calls: the page's process has ended \(crashed\)/],
+    ])) {
+      const { status, complaint } = await soak('--minutes', '0.5', '--only', 'main', '--plant', plant);
+      assert.equal(status, 1);
+      assert.match(complaint, said);
+    }
+  });
+});
