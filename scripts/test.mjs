@@ -100,6 +100,9 @@ const header = (/** @type {string[]} */ ...args) => [
 const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'security-libraries', 'async', 'security-addon'].map(
   (name) => `tests/addon/${name}.test.js`,
 );
+const PAGE_TESTS = ['connect', 'exchange', 'memory', 'frames', 'port', 'isolation'].map(
+  (name) => `tests/page/${name}.test.mjs`,
+);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
@@ -142,7 +145,7 @@ const STEPS = [
   },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
-  { name: 'page API', needs, run: mocha(['tests/page/isolated.test.mjs']) },
+  { name: 'page API', needs, run: mocha(PAGE_TESTS) },
   {
     name: 'security, page',
     needs,

@@ -1,5 +1,6 @@
 // The fixture app of isolated windows, and what the tests do in its pages.
 
+import assert from 'node:assert/strict';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
 import { own } from '../../scripts/children.mjs';
@@ -7,8 +8,20 @@ import { electronFlags } from '../../scripts/electron.mjs';
 
 const APP = path.join(import.meta.dirname, '..', 'fixtures', 'isolated');
 
-/** What stands in the page, for the functions that are evaluated there. @type {{ loaded: Promise<typeof import('../../lib/page.mjs')>, facts(error: unknown): any }} */
-const { loaded, facts } = /** @type {any} */ (globalThis);
+/**
+ * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/isolated/page.html. The functions
+ * that are evaluated there find it there, by these names.
+ * @type {{
+ *   link: import('../../lib/types/page.mjs').Exchange,
+ *   loaded: Promise<typeof import('../../lib/page.mjs')>,
+ *   facts(error: unknown): any,
+ *   outcome(call: () => unknown): Promise<any>,
+ *   whereIs(memory: ArrayBufferLike): Promise<[bigint, ArrayBufferLike]>,
+ *   rawPort(): { say(message: unknown, transfer?: Transferable[]): void, next(): Promise<any> },
+ *   heard: unknown[],
+ * }}
+ */
+export const { link, loaded, facts, outcome, whereIs, rawPort, heard } = /** @type {any} */ (globalThis);
 
 /** @param {Record<string, string>} [environment] */
 export async function launch(environment = {}) {
@@ -50,3 +63,27 @@ export const connectOutcome = (page) =>
       return facts(error).code;
     }
   });
+
+/**
+ * Launches the app for the tests of this block, and reloads its page before each.
+ * @param {(opened: Opened) => void} use
+ */
+export function appForAll(use) {
+  /** @type {Opened} */
+  let opened;
+  before(async () => {
+    opened = await launch();
+    use(opened);
+  });
+  after(() => opened?.app.close());
+  beforeEach(async () => {
+    await opened.page.reload();
+  });
+  afterEach(async () => {
+    assert.deepEqual(
+      await opened.app.evaluate(() => /** @type {any} */ (globalThis).gone),
+      [],
+      'no renderer has ended',
+    );
+  });
+}

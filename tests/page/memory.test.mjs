@@ -1,0 +1,244 @@
+// allocate() and shared() in real isolated windows.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { appForAll, connect, link, outcome, whereIs } from '../support/isolated.mjs';
+
+const require = createRequire(import.meta.url);
+const { assertDocumented } = require('../support/fixtures.js');
+
+const MiB = 1024 * 1024;
+const SHARED_FROM = 64 * MiB;
+
+/** @type {[string, string, boolean][]} what is asked of a view of shared memory, in JavaScript, and whether it is done */
+const SHARED_LIMITS = [
+  ['`TextDecoder`', 'new TextDecoder().decode(bytes)', false],
+  ['`ImageData`', 'new ImageData(new Uint8ClampedArray(bytes.buffer), 4, 4)', false],
+  ['`Blob`', 'new Blob([bytes])', false],
+  ['`crypto.getRandomValues`', 'crypto.getRandomValues(bytes)', false],
+  ['`TextEncoder.encodeInto`', "new TextEncoder().encodeInto('x', bytes)", false],
+  [
+    '`VideoFrame`',
+    "new VideoFrame(bytes, { format: 'RGBA', codedWidth: 4, codedHeight: 4, timestamp: 0 }).close()",
+    true,
+  ],
+  [
+    '`texImage2D` of WebGL 2',
+    "const gl = new OffscreenCanvas(4, 4).getContext('webgl2'); " +
+      'gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 4, 4, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes)',
+    true,
+  ],
+  ['`bytes.slice()`, a copy that can do all of this', 'new TextDecoder().decode(bytes.slice())', true],
+];
+
+describe('allocate', () => {
+  /** @type {import('playwright-core').Page} */
+  let page;
+  appForAll((app) => {
+    page = app.page;
+  });
+
+  beforeEach(() => connect(page));
+
+  it('is an ordinary ArrayBuffer below 64 MiB, and shared from there', async () => {
+    const classes = await page.evaluate(
+      (sizes) => sizes.map((size) => [link.allocate(size).length, link.allocate(size).buffer.constructor.name]),
+      [0, 64, SHARED_FROM - 1, SHARED_FROM, 100 * MiB],
+    );
+    assert.deepEqual(classes, [
+      [0, 'ArrayBuffer'],
+      [64, 'ArrayBuffer'],
+      [SHARED_FROM - 1, 'ArrayBuffer'],
+      [SHARED_FROM, 'SharedArrayBuffer'],
+      [100 * MiB, 'SharedArrayBuffer'],
+    ]);
+  });
+
+  for (const thread of /** @type {const} */ (['main', 'worker'])) {
+    it(`is lent at one address from 64 MiB on, on the ${thread} thread; both sides see one memory`, async () => {
+      const seen = await page.evaluate(
+        async ({ size, thread }) => {
+          const bytes = link.allocate(size);
+          const [before] = await whereIs(bytes.buffer);
+          const addresses = new Set([before]);
+          let last = 0;
+          for (let trip = 0; trip < 20; trip += 1) {
+            const answer = await link.exchange(bytes, { library: 'address', thread });
+            addresses.add(new DataView(answer.buffer).getBigUint64(0, true));
+            if (answer.buffer !== bytes.buffer || answer.length !== size) throw new Error('other memory');
+            last = bytes[size - 1];
+          }
+          return { addresses: addresses.size, last };
+        },
+        { size: SHARED_FROM, thread },
+      );
+      assert.deepEqual(seen, { addresses: 1, last: 0xa5 });
+    });
+  }
+
+  it('that is lent cannot be lent meanwhile, as memory that was moved', async () => {
+    const outcomes = await page.evaluate((size) => {
+      const bytes = link.allocate(size);
+      const lend = () => outcome(() => link.exchange(bytes, { library: 'zero' }));
+      return Promise.all([lend(), lend()]).then(async (both) => [...both, await lend()]);
+    }, SHARED_FROM);
+    assert.deepEqual([outcomes[0], outcomes[1].code, outcomes[2]], [0, 'ERR_BUFFER_DETACHED', 0]);
+  });
+
+  it('comes back with an error, and can be lent again', async () => {
+    const outcomes = await page.evaluate(async (size) => {
+      const bytes = link.allocate(size);
+      const failed = await outcome(() => link.exchange(bytes, { library: 'negative-message' }));
+      return [failed, await outcome(() => link.exchange(bytes, { library: 'zero' }))];
+    }, SHARED_FROM);
+    assert.deepEqual([outcomes[0].code, outcomes[0].memory, outcomes[1]], ['ERR_LIBRARY_FAILED', SHARED_FROM, 0]);
+  });
+
+  it('is held on to no longer than the page does: 100 GiB, one after the other, and nobody asks for a collection', async () => {
+    const lengths = await page.evaluate(async () => {
+      let total = 0;
+      for (let each = 0; each < 100; each += 1) {
+        const bytes = link.allocate(2 ** 30);
+        await link.exchange(bytes, { library: 'zero' });
+        total += bytes.length;
+      }
+      for (let each = 0; each < 50; each += 1) {
+        link.shared(2 ** 30, { library: 'zero' }).exchange();
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      return total;
+    });
+    assert.equal(lengths, 100 * 2 ** 30);
+  });
+
+  for (const size of [
+    '-1',
+    '1.5',
+    'NaN',
+    'Infinity',
+    '2 ** 31',
+    '"64"',
+    'undefined',
+    'null',
+    '64n',
+    'Symbol()',
+    'Object.create(null)',
+  ])
+    it(`(${size}) gives ERR_OUT_OF_RANGE, and so does shared`, async () => {
+      for (const call of ['allocate', 'shared']) {
+        const error = await page.evaluate(`outcome(() => link.${call}(${size}))`);
+        assert.deepEqual([error.class, error.code], ['RangeError', 'ERR_OUT_OF_RANGE']);
+      }
+    });
+
+  it('says so when there is no memory', async () => {
+    const error = await page.evaluate(() =>
+      outcome(() => Array.from({ length: 1000 }, () => link.allocate(2 ** 31 - 1))),
+    );
+    assert.deepEqual([error.class, error.code], ['RangeError', 'ERR_MEMORY_ALLOCATION_FAILED']);
+  });
+});
+
+describe('shared', () => {
+  /** @type {import('playwright-core').Page} */
+  let page;
+  appForAll((app) => {
+    page = app.page;
+  });
+
+  beforeEach(() => connect(page));
+
+  it('exchanges at once, over one memory', async () => {
+    const seen = await page.evaluate(async () => {
+      const { bytes, exchange } = link.shared(64, { library: 'address' });
+      const counts = [exchange(), exchange()];
+      const [address] = await whereIs(bytes.buffer);
+      return { counts, same: address === new DataView(bytes.buffer).getBigUint64(0, true), fill: bytes[63] };
+    });
+    assert.deepEqual(seen, { counts: [64, 64], same: true, fill: 0xa5 });
+  });
+
+  it('takes the request that stands in the memory, for each of many', async () => {
+    const texts = await page.evaluate(() => {
+      const all = Array.from({ length: 50 }, (_, index) => ({
+        index,
+        ...link.shared(16, { library: 'uppercase-c' }),
+      }));
+      return all.map(({ index, bytes, exchange }) => {
+        new TextEncoder().encode(`n ${index}`).forEach((byte, at) => {
+          bytes[at] = byte;
+        });
+        return new TextDecoder().decode(bytes.slice(0, exchange())).replaceAll('\0', '');
+      });
+    });
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 50 }, (_, index) => `N ${index}`),
+    );
+  });
+
+  it('throws the errors of the library with their class, code and fields', async () => {
+    const errors = await page.evaluate(() =>
+      Promise.all(
+        ['too-small', 'negative-message', 'int64-min', 'nobody', 'missing'].map((library) =>
+          outcome(() => {
+            const { exchange } = link.shared(64, { library });
+            return { length: exchange() };
+          }),
+        ),
+      ),
+    );
+    assert.deepEqual(
+      errors.map(({ class: Class, code }) => [Class, code]),
+      [
+        ['RangeError', 'ERR_BUFFER_TOO_SMALL'],
+        ['Error', 'ERR_LIBRARY_FAILED'],
+        ['Error', 'ERR_LIBRARY_FAILED'],
+        ['Error', 'ERR_LIBRARY_UNKNOWN'],
+        ['Error', 'ERR_LIBRARY_NOT_FOUND'],
+      ],
+    );
+    assert.equal(errors[0].fields.required, 1064);
+    assert.equal(errors[1].fields.status, -9);
+    assert.equal(errors[2].fields.status, -(2n ** 63n));
+  });
+
+  for (const [what, source, done] of SHARED_LIMITS)
+    it(`${done ? 'serves' : 'is refused by'} ${what}`, async () => {
+      const outcome = await page.evaluate(`(() => {
+        const { bytes } = link.shared(64);
+        try {
+          ${source};
+          return 'done';
+        } catch (error) {
+          return error.name;
+        }
+      })()`);
+      assert.equal(outcome, done ? 'done' : 'TypeError');
+    });
+
+  it('its limits are on the page about isolation', () =>
+    assertDocumented(
+      ['a view of shared memory', 'is'],
+      SHARED_LIMITS.map(([what, , done]) => [what, done ? 'taken' : 'refused']),
+      'docs/isolation.md',
+    ));
+
+  it('is nothing to a caller of the bridge who has shared no memory', async () => {
+    const seen = await page.evaluate(() => {
+      const { inplaceExchange: bridge } = /** @type {any} */ (globalThis);
+      const without = bridge.shared('zero');
+      const offer = (/** @type {unknown} */ detail) => {
+        bridge.listen();
+        dispatchEvent(new CustomEvent('inplace-exchange:share', { detail }));
+        return bridge.shared('zero');
+      };
+      const ordinary = offer(new ArrayBuffer(64));
+      const number = offer(1e9);
+      const count = offer(new SharedArrayBuffer(64))();
+      return [without, ordinary, number, count, bridge.shared('zero'), bridge.problem().name];
+    });
+    assert.deepEqual(seen, [undefined, undefined, undefined, 0, undefined, 'TypeError']);
+    assert.equal(await page.evaluate(() => link.shared(64, { library: 'address' }).exchange()), 64);
+  });
+});

@@ -1,0 +1,69 @@
+// What a hostile script can say over the port, in real isolated windows.
+
+import assert from 'node:assert/strict';
+import { appForAll } from '../support/isolated.mjs';
+
+describe('the port, told by somebody else,', () => {
+  /** @type {import('playwright-core').Page} */
+  let page;
+  appForAll((app) => {
+    page = app.page;
+  });
+
+  for (const [message, expected] of /** @type {[string, 'error' | 'nothing'][]} */ ([
+    ['undefined', 'error'],
+    ['null', 'error'],
+    ['0', 'error'],
+    ['"exchange"', 'error'],
+    ['[]', 'error'],
+    ['{}', 'error'],
+    ['new Map()', 'error'],
+    ['new Uint8Array([1, 2, 3])', 'error'],
+    ['new ArrayBuffer(8)', 'error'],
+    ['["what"]', 'error'],
+    ['[{}]', 'error'],
+    ['[1]', 'error'],
+    ['[1, "address"]', 'error'],
+    ['[1, "address", 1e9, "main"]', 'error'],
+    ['[1, "address", 2 ** 30, "worker"]', 'error'],
+    ['[1, "address", -1, "main"]', 'error'],
+    ['[1, "address", "64", "main"]', 'error'],
+    ['[1, "address", { byteLength: 2 ** 30 }, "main"]', 'error'],
+    ['[1, "address", { length: 2 ** 30 }, "worker"]', 'error'],
+    ['[1, "address", [1, 2, 3], "main"]', 'error'],
+    ['[1, "address", new Uint8Array(8), "main"]', 'error'],
+    ['[1, "address", new DataView(new ArrayBuffer(8)), "worker"]', 'error'],
+    ['[1, "address", new SharedArrayBuffer(8), "main"]', 'error'],
+    ['[1, "nobody", new ArrayBuffer(64), "main"]', 'error'],
+    ['[1, {}, new ArrayBuffer(64), "main"]', 'error'],
+    ['[1, ["address"], new ArrayBuffer(64), "worker"]', 'error'],
+    ['[1, "constructor", new ArrayBuffer(64), "worker"]', 'error'],
+    ['[1, "__proto__", new ArrayBuffer(64), "main"]', 'error'],
+    ['[1, "address", new ArrayBuffer(3), "worker", {}]', 'error'],
+    ['[1, "address", new ArrayBuffer(8, { maxByteLength: 64 }), "worker"]', 'error'],
+    ['["share", 1, new ArrayBuffer(64)]', 'error'],
+    ['["share", 1, 1e9]', 'error'],
+    ['["share"]', 'error'],
+    ['["abort"]', 'nothing'],
+    ['["abort", 99]', 'nothing'],
+    ['["abort", {}]', 'nothing'],
+    ['["free", 99]', 'nothing'],
+    ['["share", {}, new SharedArrayBuffer(8)]', 'nothing'],
+  ])) {
+    it(`${message} gives ${expected === 'error' ? 'an error' : 'no answer'}, and it goes on`, async () => {
+      const [answer, next] = await page.evaluate(`(async () => {
+          const { say, next } = rawPort();
+          say(${message});
+          say([7, 'default', new ArrayBuffer(128), 'main']);
+          return [await next(), await Promise.race([next(), new Promise((resolve) => setTimeout(resolve, 50))])];
+        })()`);
+      const [good, bad] = answer[0] === 7 ? [answer, next] : [next, answer];
+      if (expected === 'error') {
+        assert.equal(bad[2], -1);
+        assert.ok(bad[3].message.length > 10);
+        assert.match(bad[3].fields.code, /^ERR_/);
+      } else assert.equal(bad, undefined);
+      assert.deepEqual([good[0], good[2] > 0, good[3]], [7, true, undefined]);
+    });
+  }
+});
