@@ -97,12 +97,21 @@ const header = (/** @type {string[]} */ ...args) => [
   'tests/addon/header.c',
 ];
 
-const ADDON_TESTS = ['addon', 'problem', 'inputs', 'libraries', 'security-libraries', 'async', 'security-addon'].map(
-  (name) => `tests/addon/${name}.test.js`,
-);
+const ADDON_TESTS = [
+  'addon',
+  'problem',
+  'inputs',
+  'libraries',
+  'security-libraries',
+  'async',
+  'async-order',
+  'security-addon',
+].map((name) => `tests/addon/${name}.test.js`);
 const PAGE_TESTS = ['connect', 'exchange', 'memory', 'frames', 'port', 'isolation'].map(
   (name) => `tests/page/${name}.test.mjs`,
 );
+const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
+const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
@@ -141,7 +150,7 @@ const STEPS = [
   {
     name: 'addon, plain Node.js',
     needs,
-    run: mocha(['--expose-gc', 'tests/addon/async.test.js', 'tests/addon/security-addon.test.js']),
+    run: mocha(['--expose-gc', ...ASYNC_TESTS]),
   },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
@@ -153,7 +162,7 @@ const STEPS = [
   },
   { name: 'security, memory', needs, beside: 'security, page', run: mocha(['tests/page/security-memory.test.mjs']) },
   { name: 'window', needs, run: mocha(['tests/app/window.test.mjs', 'tests/app/looks.test.mjs']) },
-  { name: 'window, panels', needs, beside: 'window', run: mocha(['tests/app/panels.test.mjs']) },
+  { name: 'window, panels', needs, beside: 'window', run: mocha(PANEL_TESTS) },
   { name: 'security, app', needs, run: mocha(['tests/app/security-app.test.mjs']) },
   { name: 'window, figures', needs, run: mocha(['tests/app/figures.test.mjs']) },
   { name: 'life of a page', needs, run: mocha(['tests/app/lifecycle.test.mjs']) },

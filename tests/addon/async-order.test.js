@@ -1,0 +1,302 @@
+// Exchanges on another thread: their order, and how they are stopped. Runs in Electron's main process, in its renderer
+// process and in plain Node.js.
+
+const assert = require('node:assert/strict');
+const events = require('node:events');
+const { openLibrary } = require('../../index.js');
+const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
+
+const { addressOf } = loadProbe();
+const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
+// It fills all it is lent, and starts with the address and the length that it was given.
+const library = open('address');
+const WHERE = process.type ?? 'Node.js';
+const POOL_THREADS = 4;
+const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
+/** @param {unknown} value @param {unknown} [options] @returns {Promise<Uint8Array>} */
+const exchange = (value, options) => /** @type {Function} */ (library.exchangeDataAsync)(value, options);
+/** The error that a promise is rejected with. @param {Promise<unknown>} promise @returns {Promise<any>} */
+const failure = (promise) =>
+  promise.then(
+    () => assert.fail('it was fulfilled'),
+    (error) => error,
+  );
+
+describe(`turns in the ${WHERE} process`, () => {
+  it('a library that takes one call at a time gets them in order', async () => {
+    const log = cameraLog();
+    const camera = open('camera');
+    /** @type {number[]} */
+    const ended = [];
+    const calls = Array.from({ length: 10 }, (_, index) =>
+      camera.exchangeDataAsync(cameraRequest(2)).then(() => ended.push(index)),
+    );
+    await Promise.all(calls);
+    assert.deepEqual(ended, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const seen = log.lines().filter((line) => line !== 'on');
+    assert.deepEqual(seen, Array.from({ length: 10 }, () => ['begin', 'end']).flat());
+  });
+
+  it('a synchronous call meanwhile is refused, and not after it', async () => {
+    const log = cameraLog();
+    const camera = open('camera');
+    const promise = camera.exchangeDataAsync(cameraRequest(50));
+    await log.until('begin');
+    const error = { name: 'Error', code: 'ERR_LIBRARY_BUSY', path: camera.path };
+    assert.throws(() => camera.exchangeDataInPlace(cameraRequest(0)), error);
+    await promise;
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64);
+  });
+
+  it('other libraries are not held up', async () => {
+    const log = cameraLog();
+    const stop = new AbortController();
+    const calls = Array.from({ length: 10 }, () =>
+      failure(open('camera').exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal })),
+    );
+    await log.until('begin');
+    assert.equal((await exchange(new Uint8Array(64))).byteLength, 64);
+    stop.abort();
+    for (const { code } of await Promise.all(calls)) assert.equal(code, 'ABORT_ERR');
+  });
+
+  it('a library that takes several runs on all threads of the pool', async () => {
+    const log = cameraLog();
+    const camera = open('camera-concurrent');
+    const stop = new AbortController();
+    const running = Array.from({ length: POOL_THREADS }, () =>
+      failure(camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal })),
+    );
+    await log.until('begin', POOL_THREADS);
+    const next = camera.exchangeDataAsync(cameraRequest(0));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(log.count('begin'), POOL_THREADS, 'the pool is exhausted');
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'a synchronous call needs no thread of it');
+    stop.abort();
+    await Promise.all(running);
+    assert.equal((await next).byteLength, 64, 'what was meant for the others did not hit it');
+  });
+});
+
+describe(`abort in the ${WHERE} process`, () => {
+  /** @param {any} error @param {bigint} address @param {unknown} reason */
+  function aborted(error, address, reason) {
+    assert.equal(error instanceof Error, true);
+    assert.deepEqual([error.name, error.code, error.cause], ['AbortError', 'ABORT_ERR', reason]);
+    assert.equal(addressOf(error.buffer), address, 'the error has the memory');
+    assert.equal(error.buffer.byteLength, 64);
+  }
+
+  /** @param {string} name @param {number} milliseconds */
+  function begin(name, milliseconds) {
+    const stop = new AbortController();
+    const view = cameraRequest(milliseconds);
+    const address = addressOf(view);
+    const outcome = failure(open(name).exchangeDataAsync(view, { signal: stop.signal }));
+    return { outcome, abort: (/** @type {unknown} */ reason) => stop.abort(reason), address };
+  }
+
+  it('a call that runs is cancelled', async () => {
+    const log = cameraLog();
+    const call = begin('camera', FOR_EVER);
+    await log.until('begin');
+    call.abort('enough');
+    aborted(await call.outcome, call.address, 'enough');
+    assert.deepEqual(log.lines().at(-1), 'end');
+    assert.ok(log.count('cancel') >= 1);
+  });
+
+  it("the guide's example stops when it is asked", async () => {
+    const stop = new AbortController();
+    const view = new Uint8Array(1024 * 1024);
+    const outcome = failure(open('smooth-c').exchangeDataAsync(view, { signal: stop.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const started = Date.now();
+    stop.abort('enough');
+    assert.equal((await outcome).code, 'ABORT_ERR');
+    assert.ok(Date.now() - started < 5000, 'it would take minutes');
+  });
+
+  it('a call that waits is dropped at once, and those behind it move up', async () => {
+    const log = cameraLog();
+    const [first, second] = [begin('camera', FOR_EVER), begin('camera', FOR_EVER)];
+    const third = open('camera').exchangeDataAsync(cameraRequest(0));
+    await log.until('begin');
+    second.abort('changed my mind');
+    aborted(await second.outcome, second.address, 'changed my mind');
+    assert.equal(log.count('end'), 0, 'the first one still runs');
+    assert.equal(log.count('cancel'), 0, 'and was not disturbed');
+    first.abort('enough');
+    await first.outcome;
+    assert.equal((await third).byteLength, 64);
+    assert.equal(log.count('begin'), 2);
+  });
+
+  it('a call that has not found a thread is dropped, while the pool is exhausted', async () => {
+    const log = cameraLog();
+    const running = Array.from({ length: POOL_THREADS }, () => begin('camera-concurrent', FOR_EVER));
+    await log.until('begin', POOL_THREADS);
+    const queued = begin('camera-concurrent', FOR_EVER);
+    queued.abort('too late');
+    aborted(await queued.outcome, queued.address, 'too late');
+    assert.equal(log.count('end'), 0);
+    for (const call of running) call.abort('enough');
+    for (const call of running) aborted(await call.outcome, call.address, 'enough');
+    assert.equal(log.count('begin'), POOL_THREADS);
+  });
+
+  it('a library that ignores it: the promise waits for its return', async () => {
+    const log = cameraLog();
+    const call = begin('camera-deaf', 80);
+    await log.until('begin');
+    call.abort('enough');
+    aborted(await call.outcome, call.address, 'enough');
+    assert.equal(log.count('end'), 1);
+  });
+
+  it('of several running calls, one that nobody aborts is not disturbed', async () => {
+    const log = cameraLog();
+    const kept = open('camera-concurrent').exchangeDataAsync(cameraRequest(120));
+    const call = begin('camera-concurrent', FOR_EVER);
+    await log.until('begin', 2);
+    call.abort('enough');
+    assert.equal((await kept).byteLength, 64);
+    aborted(await call.outcome, call.address, 'enough');
+    assert.ok(log.count('cancel') >= 1, 'it was cancelled when it was alone');
+  });
+
+  it('a call that is aborted as soon as it is made', async () => {
+    cameraLog();
+    for (let round = 0; round < 100; round += 1) {
+      const call = begin(round % 2 ? 'camera' : 'camera-concurrent', FOR_EVER);
+      if (round % 3) await null;
+      if (round % 5 === 0) await new Promise((resolve) => setTimeout(resolve));
+      call.abort(round);
+      aborted(await call.outcome, call.address, round);
+    }
+  });
+
+  it('a hundred calls on one signal', async () => {
+    cameraLog();
+    const stop = new AbortController();
+    if (process.type !== 'renderer') events.setMaxListeners(0, stop.signal); // Node.js warns of more than ten
+    const calls = Array.from({ length: 100 }, (_, index) =>
+      failure(
+        open(index % 2 ? 'camera' : 'camera-concurrent').exchangeDataAsync(cameraRequest(FOR_EVER), {
+          signal: stop.signal,
+        }),
+      ),
+    );
+    stop.abort();
+    for (const { code, buffer } of await Promise.all(calls)) {
+      assert.equal(code, 'ABORT_ERR');
+      assert.equal(buffer.byteLength, 64);
+    }
+  });
+
+  it('an abort after the end changes nothing', async () => {
+    const stop = new AbortController();
+    const result = await exchange(new Uint8Array(64), { signal: stop.signal });
+    stop.abort();
+    assert.equal(result.byteLength, 64);
+    assert.equal((await exchange(result)).byteLength, 64);
+  });
+
+  it('listens as long as the call lives', async () => {
+    class Counted extends EventTarget {
+      aborted = false;
+      /** @type {unknown[]} */
+      listeners = [];
+      addEventListener(/** @type {string} */ type, /** @type {any} */ listener) {
+        this.listeners.push(listener);
+        super.addEventListener(type, listener);
+      }
+      removeEventListener(/** @type {string} */ type, /** @type {any} */ listener) {
+        this.listeners.splice(this.listeners.indexOf(listener), 1);
+        super.removeEventListener(type, listener);
+      }
+    }
+    const signal = new Counted();
+    const promise = exchange(new Uint8Array(64), { signal });
+    assert.equal(signal.listeners.length, 1);
+    const listener = /** @type {() => void} */ (signal.listeners[0]);
+    await promise;
+    assert.equal(signal.listeners.length, 0);
+    listener(); // kept by somebody: it finds no call
+    await failure(exchange(new Uint8Array(63).subarray(1), { signal }));
+    assert.equal(signal.listeners.length, 0);
+  });
+
+  it('a signal whose second answer is an exception: that is what the promise is rejected with', async () => {
+    let asked = 0;
+    let left = 0;
+    const thrown = new Error('mine');
+    const signal = {
+      get aborted() {
+        if (asked++ > 0) throw thrown;
+        return false;
+      },
+      addEventListener() {},
+      removeEventListener() {
+        left += 1;
+      },
+    };
+    assert.equal(await failure(exchange(new Uint8Array(64), { signal })), thrown);
+    assert.equal(left, 1, 'it is not listened to any more');
+  });
+
+  it('at the end of the stack: every call is settled, and no memory is lost', async () => {
+    const log = cameraLog();
+    const camera = open('camera');
+    const first = begin('camera', FOR_EVER);
+    await log.until('begin');
+    /** @type {(() => void)[]} */
+    const listeners = [];
+    const calls = Array.from({ length: 100 }, (_, index) => {
+      const signal = /** @type {any} */ ({
+        aborted: false,
+        addEventListener: (/** @type {string} */ _type, /** @type {() => void} */ listener) => listeners.push(listener),
+        removeEventListener() {},
+      });
+      const memory = index % 2 ? new SharedArrayBuffer(64) : new ArrayBuffer(64);
+      return failure(camera.exchangeDataAsync(cameraRequest(FOR_EVER, memory), { signal }));
+    });
+    const deep = () => {
+      try {
+        deep();
+      } catch {} // the stack is used up
+      if (listeners.length % 30 !== 1) listeners.pop()?.();
+    };
+    while (listeners.length > 0) {
+      try {
+        deep();
+      } catch {} // so is what the listener would need
+      listeners.pop()?.();
+    }
+    for (const { code, buffer } of await Promise.all(calls)) {
+      assert.equal(code, 'ABORT_ERR');
+      assert.equal(buffer.byteLength, 64);
+    }
+    first.abort('enough');
+    await first.outcome;
+  });
+
+  it('a signal that is not what it says can do no harm', async () => {
+    const listens = { aborted: false, removeEventListener() {} };
+    const throws = () => {
+      throw new Error('mine');
+    };
+    const view = new Uint8Array(64);
+    for (const signal of [
+      { ...listens, addEventListener: throws },
+      { ...listens, addEventListener() {}, removeEventListener: throws },
+      { ...listens, addEventListener() {}, removeEventListener: 1 },
+      { ...listens, addEventListener: (/** @type {any} */ _type, /** @type {any} */ listener) => listener() },
+      { ...listens, addEventListener: () => structuredClone(view.buffer, { transfer: [view.buffer] }) },
+    ]) {
+      await Promise.allSettled([exchange(view.byteLength ? view : new Uint8Array(64), { signal })]);
+      collect();
+    }
+    assert.equal((await exchange(new Uint8Array(64))).byteLength, 64);
+  });
+});
