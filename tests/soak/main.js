@@ -20,7 +20,7 @@ const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 async function serve(url) {
   const { pathname } = new URL(url);
   const page = { '/': 'page.html', '/popup': 'popup.html' }[pathname];
-  const script = pathname.match(/^\/(renderer\/)?[\w-]+\.mjs$/);
+  const script = pathname.match(/^\/(lib\/)?[\w-]+\.mjs$/);
   const file = page ?? (script && path.join(script[1] ? '../..' : '.', pathname));
   const body = file ? await fs.readFile(path.join(__dirname, file)) : '';
   return new Response(body, { headers: { ...HEADERS, 'Content-Type': script ? 'text/javascript' : 'text/html' } });
