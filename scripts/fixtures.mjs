@@ -28,6 +28,7 @@ const NATIVE = {
   'life-late': { source: `${LIBRARIES}/life.c`, defines: { LATE: '1' } },
   'life-refused': { source: `${LIBRARIES}/life.c`, defines: { REFUSE: '1' } },
   slow: { source: `${LIBRARIES}/slow.c` },
+  'slow-close': { source: `${LIBRARIES}/slow-close.c` },
   'slow-late': { source: `${LIBRARIES}/slow.c`, defines: { LATE: '1' } },
   'slow-start': { source: `${LIBRARIES}/slow.c`, defines: { STARTS: '1500' } },
   thread: { source: `${LIBRARIES}/thread.c` },

@@ -21,6 +21,17 @@ use crate::signal::{Subscription, abort_error, property};
 use crate::uv::{Kind, Request, Uv};
 use inplace_exchange_host::{self as host, Home, Session, Task};
 
+/// Where a call is. Only from `Here` can it be started, settled or dropped.
+#[derive(Clone, Copy)]
+enum Place {
+    /// With its environment: held, or waiting for its turn.
+    Here,
+    /// The pool has it.
+    InPool(Request),
+    /// The pool has done with it, and the environment has not seen to it: the loop works for another one.
+    Back,
+}
+
 /// A call that has not been settled, as its environment sees it.
 struct Call {
     task: Arc<Task>,
@@ -28,8 +39,7 @@ struct Call {
     deferred: Cell<Option<sys::napi_deferred>>,
     memory: Memory,
     signal: Option<Subscription>,
-    /// What the pool was given, while it has it.
-    work: Cell<Option<Request>>,
+    place: Cell<Place>,
     /// It waits for its turn, and the event loop for it.
     waiting: Cell<bool>,
     /// The event loop was found to be another environment's.
@@ -128,7 +138,7 @@ impl Background {
             deferred: Cell::new(Some(deferred)),
             memory,
             signal,
-            work: Cell::new(None),
+            place: Cell::new(Place::Here),
             waiting: Cell::new(false),
             refused: Cell::new(false),
         };
@@ -160,8 +170,8 @@ impl Background {
     /// Hands a call to the pool.
     fn start(&self, task: Arc<Task>) {
         let calls = self.calls.borrow();
-        let is_to_start = |call: &&Call| call.work.get().is_none() && !task.is_over();
-        let Some(call) = calls.get(&task.id).filter(is_to_start) else {
+        let is_here = |call: &&Call| matches!(call.place.get(), Place::Here);
+        let Some(call) = calls.get(&task.id).filter(is_here) else {
             return; // it was told before
         };
         task.brought(); // before the pool has it, which may be done with it at once
@@ -175,7 +185,7 @@ impl Background {
             (uv.queue_work)(self.handles.event_loop(), request, execute, returned)
         };
         debug_assert_eq!(status, 0, "libuv refuses only work without a function");
-        call.work.set(Some(request));
+        call.place.set(Place::InPool(request));
         if call.waiting.take() {
             self.add_waiting(-1);
         }
@@ -187,7 +197,7 @@ impl Background {
     /// Called on the environment's thread, while it is live.
     unsafe fn take_back(&self, environment: &Environment, task: Arc<Task>) {
         if let Some(call) = self.calls.borrow().get(&task.id) {
-            call.work.set(None);
+            call.place.set(Place::Back);
         }
         // SAFETY: env is live and this is its thread.
         unsafe {
@@ -197,16 +207,20 @@ impl Background {
             if self.ending.get() {
                 self.conclude(task);
                 self.close_when_idle();
-            } else if environment.own_loop.is_current(self.env) {
-                self.in_callback_scope(|| self.conclude(task));
-            } else {
+            } else if !environment.own_loop.is_current(self.env)
+                || !self.in_callback_scope(|| self.conclude(Arc::clone(&task)))
+            {
                 self.returned.borrow_mut().push(task);
                 self.handles.bell().ring();
             }
         }
     }
 
+    /// Settles a call that is back from the pool, or puts it in its place again.
     fn conclude(&self, task: Arc<Task>) {
+        if let Some(call) = self.calls.borrow().get(&task.id) {
+            call.place.set(Place::Here);
+        }
         if task.was_sent_back() {
             self.bring_again(task);
         } else {
@@ -214,24 +228,25 @@ impl Background {
         }
     }
 
-    /// Goes back into JavaScript: promises that are settled meanwhile are seen to at the end.
+    /// Goes back into JavaScript: promises that are settled meanwhile are seen to at the end. False if that cannot be done.
     ///
     /// # Safety
     /// `env` is live, this is its thread, and its context is the current one.
-    unsafe fn in_callback_scope(&self, settle: impl FnOnce()) {
+    unsafe fn in_callback_scope(&self, settle: impl FnOnce()) -> bool {
         let (env, mut handles, mut callback) = (self.env, ptr::null_mut(), ptr::null_mut());
         // SAFETY: env is live and this is its thread, the context was made for it, and the out-pointers are places of their
         // types. What was opened is closed, in turn.
         unsafe {
             if sys::napi_open_handle_scope(env, &mut handles) != sys::Status::napi_ok {
-                return;
+                return false;
             }
-            if sys::napi_open_callback_scope(env, ptr::null_mut(), self.context, &mut callback) == sys::Status::napi_ok
-            {
+            let status = sys::napi_open_callback_scope(env, ptr::null_mut(), self.context, &mut callback);
+            if status == sys::Status::napi_ok {
                 settle();
                 sys::napi_close_callback_scope(env, callback);
             }
             sys::napi_close_handle_scope(env, handles);
+            status == sys::Status::napi_ok
         }
     }
 
@@ -297,17 +312,18 @@ impl Background {
 
     /// Asks a call to stop. One that the pool does not have is over at once, another when the pool says so.
     pub(crate) fn ask_to_stop(&self, id: u64) {
-        let look = |call: &Call| (Arc::clone(&call.task), call.work.get());
+        let look = |call: &Call| (Arc::clone(&call.task), call.place.get());
         let known = self.calls.borrow().get(&id).map(look);
-        let Some((task, work)) = known else { return };
+        let Some((task, place)) = known else { return };
         let asked_before = task.was_asked_to_stop();
         task.ask_to_stop();
-        match work {
-            Some(_) if asked_before => {} // libuv would return a request twice that is cancelled twice
+        match place {
+            Place::Back => {}                      // it is about to be settled
+            Place::InPool(_) if asked_before => {} // libuv would return a request twice that is cancelled twice
             // SAFETY: this is the loop's thread, and the pool has the request: it is not back yet. If it has begun,
             // nothing happens.
-            Some(request) => drop(unsafe { (self.handles.uv().cancel)(request) }),
-            None => {
+            Place::InPool(request) => drop(unsafe { (self.handles.uv().cancel)(request) }),
+            Place::Here => {
                 task.forgo();
                 self.finish(id);
             }

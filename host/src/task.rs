@@ -206,11 +206,6 @@ impl Task {
         self.turn.asked()
     }
 
-    /// Whether the call has been made, or will not be.
-    pub fn is_over(&self) -> bool {
-        self.turn.is(Stage::Ended)
-    }
-
     /// Whether it is inside the library.
     pub fn is_running(&self) -> bool {
         self.turn.is(Stage::Running)

@@ -344,6 +344,45 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
+    'goes while a call of the first window waits for a library that it closes: the call is made once',
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      await connect(popup);
+      for (const [user, thread] of /** @type {const} */ ([
+        [popup, 'main'],
+        [page, 'worker'],
+      ]))
+        await user.evaluate(async (thread) => {
+          await link.exchange(new Uint8Array(64), { library: 'slow-close', thread });
+        }, thread);
+      await page.evaluate(() => {
+        const request = (/** @type {number} */ milliseconds) => {
+          const bytes = new Uint8Array(64);
+          new DataView(bytes.buffer).setUint32(0, milliseconds, true);
+          return bytes;
+        };
+        const camera = (/** @type {number} */ ms) => link.exchange(request(ms), { library: 'camera-concurrent' });
+        // All threads of the pool are busy until the popup is closing the library; the call is then sent back.
+        const before = Array.from({ length: 4 }, () => camera(600));
+        const call = link.exchange(request(300), { library: 'slow-close' });
+        // And busy again when it may be made, so that all that has asked for it waits for a thread.
+        const after = [3000, 3000, 3000, 2000].map(camera);
+        Object.assign(globalThis, { call, cameras: [...before, ...after] });
+        /** @type {any} */ (globalThis).popup.location.reload();
+      });
+      const times = await page.evaluate(async () => {
+        const { call, cameras } = /** @type {any} */ (globalThis);
+        const bytes = await call;
+        const first = bytes[4];
+        await Promise.all(cameras);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return [first, bytes[4]];
+      });
+      assert.deepEqual(times, [1, 1]);
+    }),
+  );
+
+  it(
     'comes and goes while the first window is busy',
     inApp(async (opened, page) => {
       await page.evaluate(() => {
