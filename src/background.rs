@@ -90,7 +90,7 @@ impl Background {
                 return Ok(background);
             }
             let handles = LoopHandles::new(env, on_bell, on_timer).ok_or(sys::Status::napi_generic_failure)?;
-            // Should this fail, the handles stay open, and hold up nobody.
+            // It refuses null arguments, and nothing else.
             let status = sys::napi_add_async_cleanup_hook(env, Some(clean_up), env.cast(), ptr::null_mut());
             if status != sys::Status::napi_ok {
                 return Err(status);

@@ -10,8 +10,9 @@
 //! before it wait. A loop that does not go round, as its page has gone, is nobody's.
 //!
 //! One answer is enough for a loop that is the environment's own. It takes several for another's: Node.js may just have run
-//! the loop for a page that goes, which is a round or two. They follow each other at once. Later would not do: Electron 33
-//! never runs the loop again that was woken when the page which owned it had gone.
+//! the loop for a page that goes, which takes a round or two. (It takes more if that page has work of its own to wait for.
+//! This page could then be refused its own loop, until it is loaded again.) The answers follow each other at once. Later
+//! would not do: Electron 33 never runs the loop again that was woken when the page which owned it had gone.
 
 use std::cell::Cell;
 use std::ffi::c_void;
