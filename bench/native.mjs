@@ -8,7 +8,7 @@ import { Failure, npm, run, say } from '../scripts/console.mjs';
 const bench = import.meta.dirname;
 const root = path.dirname(bench);
 const packages = path.join(bench, 'node_modules');
-export const abi = ['-I', path.join(root, 'native-lib', 'include')];
+export const abi = ['-I', path.join(root, 'include')];
 const built = path.join(root, 'target', 'bench');
 
 /** Where a library or an addon stands when it is built. @param {string} name */

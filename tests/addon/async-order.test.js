@@ -2,7 +2,6 @@
 // process and in plain Node.js.
 
 const assert = require('node:assert/strict');
-const events = require('node:events');
 const { openLibrary } = require('../../index.js');
 const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
 
@@ -179,7 +178,6 @@ describe(`abort in the ${WHERE} process`, () => {
   it('a hundred calls on one signal', async () => {
     cameraLog();
     const stop = new AbortController();
-    if (process.type !== 'renderer') events.setMaxListeners(0, stop.signal); // Node.js warns of more than ten
     const calls = Array.from({ length: 100 }, (_, index) =>
       failure(
         open(index % 2 ? 'camera' : 'camera-concurrent').exchangeDataAsync(cameraRequest(FOR_EVER), {
