@@ -209,7 +209,9 @@ mod tests {
     #[test]
     fn a_file_that_was_refused_has_one_value_once_it_is_accepted() {
         let path = copy_of("zero", "loader-refused");
-        let loader = Loader::<u32>::new();
+        // Static, as in use: what it has loaded is held for the life of the process, and is no leak.
+        static LOADER: Loader<u32> = Loader::new();
+        let loader = &LOADER;
         let asked = Cell::new(0);
         let make = |_image: &'static libloading::Library, path: &Path| {
             asked.set(asked.get() + 1);
@@ -233,7 +235,8 @@ mod tests {
     fn a_file_that_could_not_be_loaded_may_be_replaced_and_leaves_nothing_behind() {
         let path = copy_of("zero", "loader-failed");
         let whole = fs::read(&path).unwrap();
-        let loader = Loader::<()>::new();
+        static LOADER: Loader<()> = Loader::new();
+        let loader = &LOADER;
         fs::write(&path, "no library").unwrap();
         for _again in 0..2 {
             assert!(matches!(
@@ -250,7 +253,8 @@ mod tests {
     #[test]
     fn an_entry_for_a_file_that_was_replaced_before_it_was_loaded_gives_way() {
         let path = copy_of("zero", "loader-replaced");
-        let loader = Loader::<()>::new();
+        static LOADER: Loader<()> = Loader::new();
+        let loader = &LOADER;
         let mut shorter = FileIdentity::at(&path).unwrap();
         shorter.len -= 1;
         let stale = loader.entry(&shorter);
