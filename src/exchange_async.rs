@@ -1,9 +1,9 @@
 //! The call that does not hold up JavaScript: takes the memory away from it, has a thread of the pool make the call, and
 //! gives the memory back with the outcome.
 //!
-//! No JavaScript can reach the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory
-//! now is known to this addon alone, by a strong reference that is kept until the native work has ended. What is and is
-//! not relied on for that is said at [`Memory::take`].
+//! No JavaScript touches the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory now
+//! is known to this addon alone; or the caller alone holds it, and leaves it be ([`Custody`]). A strong reference is kept
+//! until the native work has ended. What is and is not relied on for that is said at [`Memory::take`].
 
 use std::ptr;
 use std::sync::Arc;
