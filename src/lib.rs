@@ -1,19 +1,12 @@
 //! The addon: lends the memory of a JavaScript buffer to a native dynamic library, which fills it in place.
 //!
-//! The hot path is [`exchange::callback`]: it checks its argument and calls [`library::Entry::exchange`]. On other threads
-//! calls are made by way of [`exchange_async::callback`], [`background::Background`] and [`task::Task::run`].
+//! The hot path is [`api::exchange::callback`]: it checks its argument and calls the library. Calls on other threads
+//! are made by way of [`api::exchange_async::callback`].
 
-mod background;
-mod ended_flag;
-mod environment;
+mod api;
+mod env;
 mod error;
-mod exchange;
-mod exchange_async;
-mod loop_handles;
-mod memory;
-mod own_loop;
-mod signal;
-mod uv;
+mod js;
 
 use std::path::PathBuf;
 
@@ -22,8 +15,8 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 
-use crate::environment::Source;
-use crate::memory::View;
+use crate::env::instance::{self as environment, Source};
+use crate::js::lent_buffer::View;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
 ///

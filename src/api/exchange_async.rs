@@ -11,12 +11,12 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Env;
 use napi::sys;
 
-use crate::background::{self, Background};
-use crate::environment::{self, Binding, Environment};
+use crate::env::background::{self, Background};
+use crate::env::instance::{self as environment, Binding, Environment};
+use crate::env::own_loop::Ownership;
 use crate::error::{self, Error};
-use crate::memory::{Custody, Memory, View};
-use crate::own_loop::Ownership;
-use crate::signal::abort_error;
+use crate::js::abort_listener::abort_error;
+use crate::js::lent_buffer::{Custody, Memory, View};
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
 ///

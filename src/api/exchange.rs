@@ -5,9 +5,9 @@ use std::ptr::{self, NonNull};
 
 use napi::sys;
 
-use crate::environment::Binding;
+use crate::env::instance::Binding;
 use crate::error::Error;
-use crate::memory::nothing;
+use crate::js::lent_buffer::nothing;
 
 /// The native side of `exchangeDataInPlace`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -17,7 +17,7 @@ use crate::memory::nothing;
 ///
 /// A live environment cannot be checked in here. A page's functions outlive it where another page of its origin holds
 /// them, and Node-API passes such a call through the freed environment before any code of this crate runs. JavaScript
-/// that another page can reach therefore asks first ([`EndedFlag`](crate::ended_flag::EndedFlag)).
+/// that another page can reach therefore asks first ([`EndedFlag`](crate::env::ended_flag::EndedFlag)).
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut argc = 1;
     let (mut argument, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());

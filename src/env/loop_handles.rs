@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use napi::sys;
 
-use crate::uv::{Handle, Kind, Loop, Uv};
+use crate::env::uv::{Handle, Kind, Loop, Uv};
 
 /// How often a library is asked again.
 const REMIND_MS: u64 = 25;

@@ -10,7 +10,7 @@ use std::ptr;
 use napi::bindgen_prelude::{Env, Result, Unknown};
 use napi::{check_status, sys};
 
-use crate::memory::Reference;
+use crate::js::lent_buffer::Reference;
 
 /// One 32-bit word in an ArrayBuffer: 0, and 1 from the end of the environment on.
 pub(crate) struct EndedFlag(Reference);

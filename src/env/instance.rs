@@ -12,13 +12,13 @@ use inplace_exchange_host::{Entry, Library, Session, locate};
 use napi::bindgen_prelude::*;
 use napi::{check_status, sys};
 
-use crate::background::{self, Background};
-use crate::ended_flag::EndedFlag;
+use crate::api::{exchange, exchange_async};
+use crate::env::background::{self, Background};
+use crate::env::ended_flag::EndedFlag;
+use crate::env::own_loop::OwnLoop;
 use crate::error::Error;
-use crate::memory::Intrinsics;
-use crate::own_loop::OwnLoop;
-use crate::signal::Signals;
-use crate::{exchange, exchange_async};
+use crate::js::abort_listener::Signals;
+use crate::js::lent_buffer::Intrinsics;
 
 /// What an environment holds. It is dropped when the environment has ended and no other thread works for it.
 pub(crate) struct Environment {

@@ -9,10 +9,10 @@ use std::rc::Rc;
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, Unknown};
 use napi::{check_status, sys};
 
-use crate::environment;
+use crate::api::exchange_async::Refusal;
+use crate::env::instance as environment;
 use crate::error::{self, Error};
-use crate::exchange_async::Refusal;
-use crate::memory::{Reference, call as call_function, take_exception};
+use crate::js::lent_buffer::{Reference, call as call_function, take_exception};
 
 /// A property of the caller's object, whose code may run, and throw.
 ///

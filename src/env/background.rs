@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object};
 use napi::sys;
 
-use crate::environment::{self, Callback, Environment};
+use crate::env::instance::{self as environment, Callback, Environment};
+use crate::env::loop_handles::{Bell, LoopHandles};
+use crate::env::uv::{Kind, Request, Uv};
 use crate::error::{self, Error};
-use crate::loop_handles::{Bell, LoopHandles};
-use crate::memory::{Intrinsics, Memory, call, take_exception};
-use crate::signal::{Subscription, abort_error, property};
-use crate::uv::{Kind, Request, Uv};
+use crate::js::abort_listener::{Subscription, abort_error, property};
+use crate::js::lent_buffer::{Intrinsics, Memory, call, take_exception};
 use inplace_exchange_host::{self as host, Home, Session, Task};
 
 /// Where a call is. Only from `Here` can it be started, settled or dropped.

@@ -4,7 +4,7 @@
 //! current context is the environment's. In a renderer of Electron before 44 it may not be: all its pages share one event
 //! loop, and Node.js runs that, in the context of the page that goes, whenever one of them goes. What comes back for
 //! another page meanwhile ends the process. libuv's callbacks assert nothing, so that it can be asked first
-//! ([`OwnLoop`](crate::own_loop::OwnLoop)).
+//! ([`OwnLoop`](crate::env::own_loop::OwnLoop)).
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ffi::{c_int, c_uint, c_void};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use napi::bindgen_prelude::{Env, FnArgs, Function, JsObjectValue, JsValue, Object, Result, Unknown, ValueType};
 use napi::sys;
 
-use crate::environment;
+use crate::api::exchange::is_bytes;
+use crate::env::instance as environment;
 use crate::error::{self, Error};
-use crate::exchange::is_bytes;
 
 /// The bytes that JavaScript has passed.
 #[derive(Clone, Copy)]

@@ -21,10 +21,10 @@ use std::ptr;
 use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Result, Unknown};
 use napi::sys;
 
-use crate::background::{self, is_ending};
-use crate::environment::{self, Environment};
-use crate::memory::{Reference, call};
-use crate::uv::{Handle, Kind, Uv};
+use crate::env::background::{self, is_ending};
+use crate::env::instance::{self as environment, Environment};
+use crate::env::uv::{Handle, Kind, Uv};
+use crate::js::lent_buffer::{Reference, call};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
