@@ -15,8 +15,12 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 
-use crate::env::instance::{self as environment, Source};
-use crate::js::lent_buffer::View;
+use crate::env::binding::Source;
+use crate::env::instance;
+use crate::js::byte_view::ByteView;
+use crate::js::scope::Scope;
+use crate::js::throw::invalid_buffer;
+use crate::js::value::Value;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
 ///
@@ -95,6 +99,10 @@ pub struct ExchangeLibrary<'env> {
         ts_type = "(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>"
     )]
     pub exchange_data_async: Unknown<'env>,
+    /// For the modules of this package alone (lib/addon.js): the asynchronous call for memory that its caller alone holds.
+    #[doc(hidden)]
+    #[napi(skip_typescript)]
+    pub exchange_owned_async: Unknown<'env>,
 }
 
 /// Loads a dynamic library that keeps the contract in `include/exchange.h`. Any number of them can be open.
@@ -115,44 +123,36 @@ pub struct ExchangeLibrary<'env> {
 ///   apart; the message says which file that copy is
 /// - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
 /// - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
-#[napi(ts_args_type = "path: string", ts_return_type = "ExchangeLibrary")]
-pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<Object<'env>> {
-    let library = path_of(&path)
+#[napi(ts_args_type = "path: string")]
+pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<ExchangeLibrary<'env>> {
+    let library = path_of(path)
         .and_then(|path| Ok(Library::load(&path)?))
-        // SAFETY: env is live and on its own thread, and nothing so far has thrown.
-        .map_err(|error| unsafe { error.throw_into_napi(env.raw()) })?;
-    let functions = environment::functions(env, Source::Loaded(library))?;
-    let described = ExchangeLibrary {
+        .map_err(|error| error.throw_into_napi(Scope::of(env)))?;
+    let functions = api::functions(env, Source::Loaded(library))?;
+    Ok(ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
         name: library.name().to_owned(),
         abi_version: library.abi_version(),
         exchange_data_in_place: functions.in_place,
         exchange_data_async: functions.asynchronous,
-    };
-    // SAFETY: env is live and on its own thread; what the struct becomes is an object of it.
-    let object = unsafe { ExchangeLibrary::to_napi_value(env.raw(), described) }?;
-    let mut object = Object::from_raw(env.raw(), object);
-    object.set_named_property(OWNED, functions.owned_asynchronous)?;
-    Ok(object)
+        exchange_owned_async: functions.owned_asynchronous,
+    })
 }
 
-/// What lib/addon.js keeps from the public: the asynchronous call for memory that its caller alone holds.
-const OWNED: &str = "exchangeOwnedAsync";
-
-fn path_of(value: &Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
-    // SAFETY: the value is one of this call's.
-    let path = (value.get_type().ok() == Some(ValueType::String)).then(|| unsafe { value.cast::<String>() });
-    match path {
-        Some(Ok(path)) => Ok(path.into()),
-        _ => Err(Box::new(error::Error::LibraryPathKind)),
-    }
+fn path_of(value: Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
+    let path = match value.get_type() {
+        Ok(ValueType::String) => String::from_unknown(value),
+        _ => return Err(Box::new(error::Error::LibraryPathKind)),
+    };
+    path.map(PathBuf::from)
+        .map_err(|_| Box::new(error::Error::LibraryPathKind))
 }
 
 /// Whether this runtime lets native code wrap its own memory in a Buffer. It is tried, not guessed: `false` inside
 /// V8's memory cage (Electron 20 and later), `true` in Node.js.
 #[napi]
 pub fn external_buffers_allowed(env: Env) -> Result<bool> {
-    environment::external_buffers_allowed(&env)
+    Scope::of(&env).external_buffers_allowed()
 }
 
 /// Where native code sees the bytes of a buffer: to prove that nothing was copied, or to compare with what a debugger shows.
@@ -163,13 +163,14 @@ pub fn external_buffers_allowed(env: Env) -> Result<bool> {
 /// (TypeError).
 #[napi(ts_args_type = "buf: Uint8Array | Uint8ClampedArray")]
 pub fn address_of(env: &Env, buf: Unknown) -> Result<BigInt> {
-    // SAFETY: env is live and on its own thread, the value is one of this call's, and nothing so far has thrown.
-    let address = unsafe {
-        View::of(env.raw(), buf.raw())
-            .map(|view| view.address())
-            .map_err(|error| error.throw_into_napi(env.raw()))
-    }?;
-    Ok(BigInt::from(address as u64))
+    let scope = Scope::of(env);
+    let view =
+        argument(scope, &buf).and_then(|value| ByteView::of(value).map_err(|error| error.throw_into_napi(scope)))?;
+    Ok(BigInt::from(view.data.addr() as u64))
+}
+
+fn argument<'env>(scope: Scope<'env>, argument: &Unknown<'env>) -> Result<Value<'env>> {
+    Value::of(scope, argument).ok_or_else(|| Error::from_reason("this environment has ended"))
 }
 
 /// Tells V8 how much memory a SharedArrayBuffer holds, until it is collected, so that garbage is collected in time: V8 does
@@ -183,24 +184,18 @@ pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
         upper: 0x8f2b_6e0d_31c7_a954,
     };
 
-    let environment = environment::current(env)?;
-    let mut counted = false;
-    // SAFETY: env is live and on its own thread, nothing so far has thrown, the value is one of this call's, and counted
-    // is a place for the answer.
-    let len = unsafe {
-        let Some(len) = environment.intrinsics.shared_len(env.raw(), memory.raw()) else {
-            let error = error::Error::invalid_buffer(env.raw(), memory.raw());
-            return Err(error.throw_into_napi(env.raw()));
-        };
-        sys::napi_check_object_type_tag(env.raw(), memory.raw(), &COUNTED, &mut counted);
-        if counted || sys::napi_type_tag_object(env.raw(), memory.raw(), &COUNTED) != sys::Status::napi_ok {
-            return Ok(());
-        }
-        i64::try_from(len).unwrap_or(0)
+    let scope = Scope::of(env);
+    let value = argument(scope, &memory)?;
+    let Some(len) = instance::current(env)?.intrinsics.shared_len(value) else {
+        return Err(invalid_buffer(value).throw_into_napi(scope));
     };
+    if !value.mark_once(&COUNTED) {
+        return Ok(());
+    }
+    let len = i64::try_from(len).unwrap_or(0);
     let mut memory = Object::from_raw(env.raw(), memory.raw());
     memory.add_finalizer((), len, |ended| {
-        // Nothing can be done about a failure here, and nobody is there to be told.
+        // Nothing can be done about a failure here, and no caller is there to be told.
         let _ = ended.env.adjust_external_memory(-ended.hint);
     })?;
     env.adjust_external_memory(len).map(drop)
@@ -209,11 +204,12 @@ pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
 #[napi(module_exports)]
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {
-    environment::start(&env)?;
-    let functions = environment::functions(&env, Source::default(&env)?)?;
+    env::start(&env)?;
+    let functions = api::functions(&env, instance::default_library(&env)?)?;
     exports.set_named_property("exchangeDataInPlace", functions.in_place)?;
     exports.set_named_property("exchangeDataAsync", functions.asynchronous)?;
     // For the modules of this package alone (lib/addon.js).
-    exports.set_named_property(OWNED, functions.owned_asynchronous)?;
-    exports.set_named_property("environmentEnded", environment::ended_word(&env)?)
+    exports.set_named_property("exchangeOwnedAsync", functions.owned_asynchronous)?;
+    let ended = instance::current(&env)?.ended.word(Scope::of(&env));
+    exports.set_named_property("environmentEnded", ended.map(Value::to_unknown))
 }

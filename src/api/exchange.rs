@@ -5,9 +5,13 @@ use std::ptr::{self, NonNull};
 
 use napi::sys;
 
-use crate::env::instance::Binding;
+use crate::env::binding::Binding;
 use crate::error::Error;
-use crate::js::lent_buffer::nothing;
+use crate::js::byte_view::{ByteView, is_bytes};
+use crate::js::lent_buffer::empty_ptr;
+use crate::js::scope::Scope;
+use crate::js::throw::invalid_buffer;
+use crate::js::value::Value;
 
 /// The native side of `exchangeDataInPlace`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -21,8 +25,8 @@ use crate::js::lent_buffer::nothing;
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut argc = 1;
     let (mut argument, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: env and info are live. There is room for the one argument that argc allows; Node-API fills it with
-    // undefined when the caller gave none.
+    // SAFETY: env and info are live (this function's contract). There is room for the one argument that argc allows;
+    // Node-API fills it with undefined when the caller gave none.
     let status = unsafe {
         sys::napi_get_cb_info(
             env,
@@ -36,67 +40,68 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     if status != sys::Status::napi_ok {
         return ptr::null_mut();
     }
-    // SAFETY: Node-API has answered, and so written both.
-    let (argument, data) = unsafe { (argument.assume_init(), data.assume_init()) };
-    // SAFETY: data is the Binding this function was created with, which lives as long as the environment, and that is
-    // live. Only this thread uses it, and only by shared reference.
+    // SAFETY: Node-API has answered, and so written the argument.
+    let argument = unsafe { argument.assume_init() };
+    // SAFETY: Node-API has answered, and so written the data pointer.
+    let data: *mut std::ffi::c_void = unsafe { data.assume_init() };
+    // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as the
+    // environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
-    // SAFETY: env is live and argument is a value of this call.
-    unsafe {
-        let (data, len) = match bytes(env, argument) {
-            Ok(bytes) => bytes,
-            Err(error) => return error.throw(env),
-        };
-        // V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this thread
-        // can run to detach or resize them before the call returns. Where they are shared with other threads, those may
-        // write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
-        match binding.entry() {
-            Some(entry) => answer(env, entry.exchange(data, len)),
-            None => open_and_exchange(env, binding, data, len),
-        }
+    // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around this
+    // call.
+    let scope = unsafe { Scope::from_raw(env) };
+    // SAFETY: the argument is a value of this call.
+    let (data, len) = match unsafe { bytes(scope, argument) } {
+        Ok(bytes) => bytes,
+        Err(error) => return error.throw(scope),
+    };
+    match binding.entry() {
+        // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
+        // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
+        // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
+        Some(entry) => return_or_throw(scope, unsafe { entry.exchange(data, len) }),
+        // SAFETY: as above.
+        None => unsafe { open_and_exchange(scope, binding, data, len) },
     }
 }
 
-/// Apart from the hot path, so that what that has to say stays in registers.
+/// Out of line, to keep the hot path's values in registers.
 ///
 /// # Safety
-/// As in [`callback`].
+/// - `data` points at `len` bytes that may be read and written until this returns.
+/// - Nothing else in this process relies on those bytes staying unchanged meanwhile, unless they are shared.
 #[cold]
-unsafe fn open_and_exchange(env: sys::napi_env, binding: &Binding, data: *mut u8, len: usize) -> sys::napi_value {
-    // SAFETY: the caller's.
-    unsafe { answer(env, binding.open_and_exchange(data, len)) }
+unsafe fn open_and_exchange(scope: Scope<'_>, binding: &Binding, data: *mut u8, len: usize) -> sys::napi_value {
+    // SAFETY: the bytes may be read and written until the call returns (this function's contract).
+    let outcome = binding.open_and_call(|entry| unsafe { entry.exchange(data, len) });
+    return_or_throw(scope, outcome)
 }
 
 /// What the function returns, or throws.
-///
-/// # Safety
-/// `env` is live, and no exception is pending.
 #[inline(always)]
-unsafe fn answer<E>(env: sys::napi_env, outcome: Result<u32, E>) -> sys::napi_value
+fn return_or_throw<E>(scope: Scope<'_>, outcome: Result<u32, E>) -> sys::napi_value
 where
     Box<Error>: From<E>,
 {
-    // SAFETY: the caller's.
-    unsafe {
-        match outcome {
-            Ok(count) => {
-                let mut result = ptr::null_mut();
-                // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner. The
-                // result is a place for one value; it stays null if that fails.
-                sys::napi_create_int32(env, count.cast_signed(), &mut result);
-                result
-            }
-            Err(error) => Box::<Error>::from(error).throw(env),
+    match outcome {
+        Ok(count) => {
+            let mut result = ptr::null_mut();
+            // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner.
+            // SAFETY: env is live, as the scope proves, and the result is a place for one value; it stays null if that
+            // fails.
+            unsafe { sys::napi_create_int32(scope.raw(), count.cast_signed(), &mut result) };
+            result
         }
+        Err(error) => Box::<Error>::from(error).throw(scope),
     }
 }
 
 /// The bytes that JavaScript has passed.
 ///
 /// # Safety
-/// `env` is live and `value` is one of its values.
+/// `value` is a value of the scope's environment.
 #[inline(always)]
-unsafe fn bytes(env: sys::napi_env, value: sys::napi_value) -> Result<(*mut u8, usize), Box<Error>> {
+unsafe fn bytes(scope: Scope<'_>, value: sys::napi_value) -> Result<(*mut u8, usize), Box<Error>> {
     // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
     let mut kind = sys::TypedarrayType::int8_array;
     let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -104,7 +109,7 @@ unsafe fn bytes(env: sys::napi_env, value: sys::napi_value) -> Result<(*mut u8, 
     // array is answered with a status.
     let status = unsafe {
         sys::napi_get_typedarray_info(
-            env,
+            scope.raw(),
             value,
             &mut kind,
             len.as_mut_ptr(),
@@ -114,58 +119,46 @@ unsafe fn bytes(env: sys::napi_env, value: sys::napi_value) -> Result<(*mut u8, 
         )
     };
     if status != sys::Status::napi_ok {
-        // SAFETY: env and value are live.
-        return Err(unsafe { Error::invalid_buffer(env, value) });
+        // SAFETY: value is one of the scope's environment (this function's contract).
+        return Err(unsafe { not_bytes(scope, value) });
     }
-    // SAFETY: Node-API has answered, and so written both.
-    let (mut len, data) = unsafe { (len.assume_init(), data.assume_init()) };
+    // SAFETY: Node-API has answered, and so written the length.
+    let mut len = unsafe { len.assume_init() };
+    // SAFETY: Node-API has answered, and so written the address.
+    let data = unsafe { data.assume_init() };
     if !is_bytes(kind) {
-        // SAFETY: env and value are live.
-        return Err(unsafe { Error::invalid_buffer(env, value) });
+        // SAFETY: value is one of the scope's environment (this function's contract).
+        return Err(unsafe { not_bytes(scope, value) });
     }
     let mut data = data.cast::<u8>();
     if len == 0 || data.is_null() {
         // An empty view's pointer may be null or stale. The contract gives the library one that is not null.
         len = 0;
-        // SAFETY: env and value are live, and value is a typed array.
-        data = unsafe { empty_view(env, value)? }.as_ptr();
+        // SAFETY: value is one of the scope's environment (this function's contract).
+        data = unsafe { empty_view(scope, value) }?.as_ptr();
     }
     Ok((data, len))
 }
 
-/// For these kinds the length of a view, which counts elements, counts bytes.
-#[inline]
-pub(crate) fn is_bytes(kind: sys::napi_typedarray_type) -> bool {
-    kind == sys::TypedarrayType::uint8_array || kind == sys::TypedarrayType::uint8_clamped_array
+/// # Safety
+/// `value` is a value of the scope's environment.
+#[cold]
+unsafe fn not_bytes(scope: Scope<'_>, value: sys::napi_value) -> Box<Error> {
+    // SAFETY: value is one of the scope's environment (this function's contract).
+    let value = unsafe { Value::from_raw(scope, value) };
+    value.map_or_else(Error::aborted, invalid_buffer)
 }
 
 /// The pointer for a view without bytes, unless that is because its memory has gone.
 ///
 /// # Safety
-/// `env` is live and `value` is one of its typed arrays.
+/// `value` is a value of the scope's environment.
 #[cold]
-unsafe fn empty_view(env: sys::napi_env, value: sys::napi_value) -> Result<NonNull<u8>, Box<Error>> {
-    let mut buffer = ptr::null_mut();
-    let mut detached = false;
-    // SAFETY: env and value are live, the out-pointers are null or places of their type, and buffer is read only after
-    // the call that set it succeeded.
-    unsafe {
-        let status = sys::napi_get_typedarray_info(
-            env,
-            value,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &mut buffer,
-            ptr::null_mut(),
-        );
-        if status == sys::Status::napi_ok {
-            sys::napi_is_detached_arraybuffer(env, buffer, &mut detached);
-        }
-    }
-    if detached {
-        Err(Box::new(Error::BufferDetached))
-    } else {
-        Ok(nothing())
+unsafe fn empty_view(scope: Scope<'_>, value: sys::napi_value) -> Result<NonNull<u8>, Box<Error>> {
+    // SAFETY: value is one of the scope's environment (this function's contract).
+    let view = unsafe { Value::from_raw(scope, value) }.map(ByteView::of);
+    match view {
+        Some(Err(error)) => Err(error),
+        _ => Ok(empty_ptr()),
     }
 }

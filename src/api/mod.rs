@@ -1,4 +1,39 @@
-//! The two functions that exchange data, by hand over Node-API.
+//! The functions that exchange data with a library: what JavaScript calls, by hand over Node-API.
 
 pub(crate) mod exchange;
 pub(crate) mod exchange_async;
+
+use std::rc::Rc;
+
+use napi::bindgen_prelude::{Env, Result, Unknown};
+
+use crate::env::binding::Source;
+use crate::env::instance;
+use crate::js::callback::RawCallback;
+use crate::js::scope::Scope;
+use crate::js::value::Value;
+
+/// What JavaScript calls to exchange data with one library.
+pub(crate) struct Functions<'env> {
+    pub(crate) in_place: Unknown<'env>,
+    pub(crate) asynchronous: Unknown<'env>,
+    /// Not public: for memory that its caller alone holds.
+    pub(crate) owned_asynchronous: Unknown<'env>,
+}
+
+/// The functions of this environment over a library. They may outlive the environment, and must not be called then.
+pub(crate) fn functions(env: &Env, source: Source) -> Result<Functions<'_>> {
+    let scope = Scope::of(env);
+    let binding = Rc::as_ptr(&instance::current(env)?.libraries.binding(source));
+    let create = |name, callback: RawCallback| {
+        // SAFETY: the callbacks ask for a Binding of this environment, which keeps it until it ends.
+        let function = unsafe { scope.create_raw_function(name, callback, binding.cast()) };
+        let refused = || napi::Error::from_reason("the environment makes no functions any more");
+        function.map(Value::to_unknown).ok_or_else(refused)
+    };
+    Ok(Functions {
+        in_place: create(c"exchangeDataInPlace", exchange::callback)?,
+        asynchronous: create(c"exchangeDataAsync", exchange_async::callback)?,
+        owned_asynchronous: create(c"exchangeOwnedAsync", exchange_async::owned_callback)?,
+    })
+}

@@ -3,22 +3,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object};
+use napi::bindgen_prelude::Env;
 use napi::sys;
 
-use crate::env::instance::{self as environment, Callback, Environment};
+use crate::env::instance::{self, Environment};
 use crate::env::loop_handles::{Bell, LoopHandles};
 use crate::env::uv::{Kind, Request, Uv};
-use crate::error::{self, Error};
-use crate::js::abort_listener::{Subscription, abort_error, property};
-use crate::js::lent_buffer::{Intrinsics, Memory, call, take_exception};
+use crate::error::Error;
+use crate::js::abort_listener::Subscription;
+use crate::js::callback::Callback;
+use crate::js::intrinsics::Intrinsics;
+use crate::js::lent_buffer::LentBuffer;
+use crate::js::scope::{Deferred, Scope};
+use crate::js::throw::abort_error;
+use crate::js::value::{Value, raw_of};
 use inplace_exchange_host::{self as host, Home, Session, Task};
 
 /// Where a call is. Only from `Here` can it be started, settled or dropped.
@@ -36,8 +41,8 @@ enum Place {
 struct Call {
     task: Arc<Task>,
     /// The promise, until it is settled.
-    deferred: Cell<Option<sys::napi_deferred>>,
-    memory: Memory,
+    deferred: Cell<Option<Deferred>>,
+    memory: LentBuffer,
     signal: Option<Subscription>,
     place: Cell<Place>,
     /// It waits for its turn, and the event loop for it.
@@ -70,17 +75,14 @@ pub(crate) struct Background {
 
 impl Background {
     /// That of an environment, made at its first asynchronous call.
-    ///
-    /// # Safety
-    /// `env` is live, and `environment` is that of it.
-    pub(crate) unsafe fn of(env: sys::napi_env, environment: &Environment) -> Result<&Self, sys::napi_status> {
+    pub(crate) fn of<'e>(scope: Scope<'_>, environment: &'e Environment) -> Result<&'e Self, sys::napi_status> {
         if let Some(background) = environment.background.get() {
             return Ok(background);
         }
-        let mut context = ptr::null_mut();
+        let (env, mut context) = (scope.raw(), ptr::null_mut());
         // SAFETY: env is live and on its thread, and the out-pointers are null or places of their types.
         let background = unsafe {
-            let name = error::string(env, "exchangeDataAsync");
+            let name = raw_of(scope.string("exchangeDataAsync"));
             match sys::napi_async_init(env, ptr::null_mut(), name, &mut context) {
                 sys::Status::napi_ok => {}
                 refused => return Err(refused),
@@ -126,9 +128,9 @@ impl Background {
         &self,
         id: u64,
         session: Arc<Session>,
-        memory: Memory,
+        memory: LentBuffer,
         signal: Option<Subscription>,
-        deferred: sys::napi_deferred,
+        deferred: Deferred,
         hold: bool,
     ) {
         let home = Arc::clone(&self.mailbox);
@@ -199,21 +201,30 @@ impl Background {
         if let Some(call) = self.calls.borrow().get(&task.id) {
             call.place.set(Place::Back);
         }
-        // SAFETY: env is live and this is its thread.
-        unsafe {
-            if is_ending(self.env) {
+        let take = |scope: Scope<'_>| {
+            if !scope.can_call_js() {
                 self.end();
             }
             if self.ending.get() {
-                self.conclude(task);
+                self.conclude(Arc::clone(&task));
                 self.close_when_idle();
-            } else if !environment.own_loop.is_current(self.env)
-                || !self.in_callback_scope(|| self.conclude(Arc::clone(&task)))
-            {
-                self.returned.borrow_mut().push(task);
-                self.handles.bell().ring();
+                return true;
             }
+            environment.own_loop.is_current(scope)
+                // SAFETY: env is live, this is its thread, and its context is the current one.
+                && unsafe { self.in_callback_scope(|| self.conclude(Arc::clone(&task))) }
+        };
+        // SAFETY: env is live and this is its thread.
+        if unsafe { Scope::open(self.env, take) } != Some(true) {
+            self.returned.borrow_mut().push(task);
+            self.handles.bell().ring();
         }
+    }
+
+    /// That of the environment, in which a handle scope is open where values are made.
+    fn scope(&self) -> Scope<'_> {
+        // SAFETY: all of this is used on the environment's own thread, while it is live.
+        unsafe { Scope::from_raw(self.env) }
     }
 
     /// Settles a call that is back from the pool, or puts it in its place again.
@@ -258,56 +269,48 @@ impl Background {
         if call.waiting.take() {
             self.add_waiting(-1);
         }
-        // SAFETY: env is live and this is its thread; the values are its own. No thread uses the memory: the call is over.
-        unsafe {
-            if !self.ending.get() {
-                self.settle(&call);
-            }
-            call.memory.give_up(self.env);
-            match call.signal {
-                Some(signal) if self.ending.get() => signal.forget(self.env),
-                Some(signal) => signal.end(self.env),
-                None => {}
-            }
+        let scope = self.scope();
+        if !self.ending.get() {
+            self.settle(&call);
+        }
+        call.memory.release(scope); // no thread uses it: the call is over
+        match call.signal {
+            Some(signal) if self.ending.get() => signal.forget(scope),
+            Some(signal) => signal.unsubscribe(scope),
+            None => {}
         }
     }
 
-    /// # Safety
-    /// The call is over, and JavaScript can run.
-    unsafe fn settle(&self, call: &Call) {
+    /// For a call that is over, while JavaScript can run. An exception that would keep Node-API from going on is taken
+    /// before each step that may leave one.
+    fn settle(&self, call: &Call) {
         let Some(deferred) = call.deferred.take() else { return };
-        let env = self.env;
-        // SAFETY: env is live and this is its thread; the values are its own. An exception that would keep Node-API from
-        // going on is taken before each step that may leave one.
-        unsafe {
-            let outcome = match call.refused.get() {
-                true => Err(Box::new(Error::ForeignEventLoop)),
-                false => call.task.outcome().map_err(Box::<Error>::from),
-            };
-            let error = match outcome {
-                Ok(count) => {
-                    let message = call.memory.message(env, &self.intrinsics, count);
-                    if !message.is_null() {
-                        sys::napi_resolve_deferred(env, deferred, message);
-                        return;
-                    }
-                    take_exception(env)
+        let scope = self.scope();
+        let outcome = match call.refused.get() {
+            true => Err(Box::new(Error::ForeignEventLoop)),
+            false => call.task.outcome().map_err(Box::<Error>::from),
+        };
+        let error = match outcome {
+            Ok(count) => match call.memory.result_view(scope, &self.intrinsics, count) {
+                Some(view) => return deferred.resolve(view),
+                None => scope.take_exception().0,
+            },
+            Err(error) => {
+                let error = match *error {
+                    Error::Host(error) if matches!(*error, host::Error::Aborted) => match &call.signal {
+                        Some(signal) => signal.abort_error(scope),
+                        None => abort_error(scope, None),
+                    },
+                    error => error.create(scope),
+                };
+                if let Some(error) = error {
+                    error.define_hidden(c"buffer", call.memory.full_view(scope));
                 }
-                Err(error) => {
-                    let error = match *error {
-                        Error::Host(error) if matches!(*error, host::Error::Aborted) => match &call.signal {
-                            Some(signal) => signal.abort_error(env),
-                            None => abort_error(env, None),
-                        },
-                        error => error.create(env),
-                    };
-                    error::define_hidden(env, error, c"buffer", call.memory.whole(env));
-                    error
-                }
-            };
-            take_exception(env);
-            sys::napi_reject_deferred(env, deferred, error);
-        }
+                error
+            }
+        };
+        scope.take_exception();
+        deferred.reject(scope, error);
     }
 
     /// Asks a call to stop. One that the pool does not have is over at once, another when the pool says so.
@@ -373,8 +376,7 @@ impl Background {
         let unsettled: Vec<_> = calls.values().filter_map(|call| call.deferred.take()).collect();
         drop(calls);
         for deferred in unsettled {
-            // SAFETY: env is live and this is its thread, and nobody else settles the promise: deferred was taken.
-            unsafe { sys::napi_reject_deferred(self.env, deferred, abort_error(self.env, None)) };
+            deferred.reject(self.scope(), abort_error(self.scope(), None));
         }
     }
 
@@ -437,16 +439,6 @@ pub(crate) fn refuse_held(environment: &Environment) {
     }
 }
 
-/// Whether JavaScript can no longer run in an environment. It is asked to throw nothing: Node-API looks at the
-/// environment first, and finds fault with the nothing only then.
-///
-/// # Safety
-/// `env` is live and on its own thread.
-pub(crate) unsafe fn is_ending(env: sys::napi_env) -> bool {
-    // SAFETY: the caller's; Node-API refuses a null value.
-    unsafe { sys::napi_throw(env, ptr::null_mut()) != sys::Status::napi_invalid_arg }
-}
-
 /// What the pool is given.
 struct Work {
     task: Arc<Task>,
@@ -475,7 +467,7 @@ unsafe extern "C" fn returned(request: Request, status: c_int) {
     if status != 0 {
         task.forgo(); // dropped before it began
     }
-    if let Ok(environment) = environment::current(&Env::from_raw(env))
+    if let Ok(environment) = instance::current(&Env::from_raw(env))
         && let Some(background) = environment.background.get()
     {
         // SAFETY: the environment is live, as its cleanup hook waits for its calls, and this is its thread.
@@ -485,19 +477,19 @@ unsafe extern "C" fn returned(request: Request, status: c_int) {
 
 /// What is done from time to time when calls wait or were asked to stop.
 fn on_timer(env: sys::napi_env) {
-    if let Ok(environment) = environment::current(&Env::from_raw(env))
+    if let Ok(environment) = instance::current(&Env::from_raw(env))
         && let Some(background) = environment.background.get()
     {
         if background.calls.borrow().is_empty() {
             background.handles.stop_timer();
         }
-        environment.remind_libraries();
+        environment.libraries.remind();
     }
 }
 
 /// Called when the environment ends: waits for its calls, and closes its handles.
 unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *mut c_void) {
-    let environment = environment::current(&Env::from_raw(env.cast()));
+    let environment = instance::current(&Env::from_raw(env.cast()));
     let background = environment
         .as_ref()
         .ok()
@@ -520,65 +512,49 @@ unsafe extern "C" fn clean_up(hook: sys::napi_async_cleanup_hook_handle, env: *m
 /// Has an environment leave its libraries while JavaScript can still run, and before anything waits for the pool: at the
 /// 'exit' event of its process object, and in a page at 'pagehide'. When a window is closed that is the last that its
 /// process hears before Chromium ends it.
-pub(crate) fn listen_for_end(env: &Env) -> napi::Result<()> {
-    let global = env.get_global()?;
-    let global = Object::from_raw(env.raw(), global.raw());
-    let process = global.get_named_property::<Object>("process").unwrap_or(global);
-    for (emitter, method, event, callback) in [
-        (process, c"on", "exit", on_exit as Callback),
-        (global, c"addEventListener", "pagehide", on_page_hide as Callback),
-    ] {
-        let listener = environment::function(env, c"leaveLibraries", callback, ptr::null())?;
-        // SAFETY: env is live, and the values are its own. What has no such method has no such event either.
-        unsafe {
-            if let Ok(listen) = property(env.raw(), emitter.raw(), method) {
-                let arguments = [error::string(env.raw(), event), listener.raw()];
-                call(env.raw(), emitter.raw(), listen, &arguments);
-            }
-        }
+pub(crate) fn listen_for_end(scope: Scope<'_>) {
+    let Some(global) = scope.global() else { return };
+    if let Ok(process) = global.get_property(c"process") {
+        listen::<OnExit>(process, c"on", "exit");
     }
-    Ok(())
+    listen::<OnPageHide>(global, c"addEventListener", "pagehide");
 }
 
-unsafe extern "C" fn on_exit(env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
-    let mut exiting = false;
-    // SAFETY: env is live and on its thread, and exiting is a place for the answer.
-    unsafe {
-        if let Ok(process) = Env::from_raw(env)
-            .get_global()
-            .and_then(|global| global.get_named_property::<Object>("process"))
-            && let Ok(answer) = property(env, process.raw(), c"_exiting")
-        {
-            sys::napi_get_value_bool(env, answer, &mut exiting);
-        }
+/// What has no such method has no such event either.
+fn listen<C: Callback>(emitter: Value<'_>, method: &CStr, event: &str) {
+    let scope = emitter.scope();
+    if let Ok(listen) = emitter.get_property(method)
+        && let (Some(event), Some(listener)) = (scope.string(event), scope.create_function::<C>(c"leaveLibraries", 0))
+    {
+        let _ = listen.call_function(emitter, [event, listener]);
     }
-    // Anybody can emit the event, as Electron does when a page goes. After one that Node.js did not emit, the environment
-    // goes on, as a page that comes back.
-    if let Ok(environment) = environment::current(&Env::from_raw(env)) {
-        leave(&environment, exiting);
-    }
-    ptr::null_mut()
 }
 
-unsafe extern "C" fn on_page_hide(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (mut argc, mut event) = (1, ptr::null_mut());
-    // SAFETY: called by Node-API with a live env and info; the out-pointers are null or places of their types.
-    let (trusted, persisted) = unsafe {
-        sys::napi_get_cb_info(env, info, &mut argc, &mut event, ptr::null_mut(), ptr::null_mut());
-        let is_set = |name| {
-            let mut set = false;
-            if let Ok(answer) = property(env, event, name) {
-                sys::napi_get_value_bool(env, answer, &mut set);
-            }
-            set
-        };
-        (is_set(c"isTrusted"), is_set(c"persisted"))
-    };
-    // A page can make events of its own, which are not trusted. One that is persisted may come back.
-    if trusted && let Ok(environment) = environment::current(&Env::from_raw(env)) {
-        leave(&environment, !persisted);
+struct OnExit;
+
+impl Callback for OnExit {
+    fn call(scope: Scope<'_>, _code: Option<Value<'_>>, _data: usize) {
+        let process = scope.global().and_then(|global| global.get_property(c"process").ok());
+        // Any code can emit the event, as Electron does when a page goes. After one that Node.js did not emit, the
+        // environment goes on, as a page that comes back.
+        let exiting = process.is_some_and(|process| process.has_true(c"_exiting"));
+        if let Ok(environment) = instance::current(&scope.env()) {
+            leave(&environment, exiting);
+        }
     }
-    ptr::null_mut()
+}
+
+struct OnPageHide;
+
+impl Callback for OnPageHide {
+    fn call(scope: Scope<'_>, event: Option<Value<'_>>, _data: usize) {
+        let is_set = |name| event.is_some_and(|event| event.has_true(name));
+        let (trusted, persisted) = (is_set(c"isTrusted"), is_set(c"persisted"));
+        // A page can make events of its own, which are not trusted. One that is persisted may come back.
+        if trusted && let Ok(environment) = instance::current(&scope.env()) {
+            leave(&environment, !persisted);
+        }
+    }
 }
 
 /// Stops and settles what goes on in an environment, and closes its libraries. If that is for good, asynchronous calls
@@ -589,7 +565,7 @@ fn leave(environment: &Environment, for_good: bool) {
     const PATIENCE: Duration = Duration::from_millis(400);
 
     if for_good {
-        environment.set_leaving();
+        environment.libraries.begin_closing();
     }
     let deadline = Instant::now() + PATIENCE;
     if let Some(background) = environment.background.get() {
@@ -601,11 +577,11 @@ fn leave(environment: &Environment, for_good: bool) {
             }
             std::thread::sleep(Duration::from_millis(1));
             if waited_ms % 25 == 0 {
-                environment.remind_libraries();
+                environment.libraries.remind();
             }
         }
     }
-    environment.close_libraries(deadline);
+    environment.libraries.close(deadline);
 }
 
 /// Where other threads leave the calls of an environment whose turn has come.
@@ -663,7 +639,7 @@ impl Home for Mailbox {
 
 /// Looks for what has come, on the environment's thread and in whatever context the loop works for.
 fn on_bell(env: sys::napi_env) {
-    let Ok(environment) = environment::current(&Env::from_raw(env)) else {
+    let Ok(environment) = instance::current(&Env::from_raw(env)) else {
         return;
     };
     let Some(background) = environment

@@ -5,12 +5,12 @@
 //! JavaScript asks first, and without native code: it reads this word, which lives in V8's memory.
 
 use std::ffi::c_void;
-use std::ptr;
 
-use napi::bindgen_prelude::{Env, Result, Unknown};
+use napi::bindgen_prelude::Result;
 use napi::{check_status, sys};
 
-use crate::js::lent_buffer::Reference;
+use crate::js::scope::Scope;
+use crate::js::value::{Reference, Value};
 
 /// One 32-bit word in an ArrayBuffer: 0, and 1 from the end of the environment on.
 pub(crate) struct EndedFlag(Reference);
@@ -24,54 +24,42 @@ struct Hook {
 }
 
 impl EndedFlag {
-    pub(crate) fn new(env: &Env) -> Result<Self> {
-        let (mut buffer, mut data) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: env is live, and the out-pointers are places of their types. V8 fills the buffer with zeroes.
-        check_status!(unsafe { sys::napi_create_arraybuffer(env.raw(), WORD, &mut data, &mut buffer) })?;
+    pub(crate) fn new(scope: Scope<'_>) -> Result<Self> {
+        let (env, buffer) = (scope.raw(), scope.array_buffer(WORD));
         let hold = || {
-            // SAFETY: env is live, and buffer is a value of it.
-            unsafe { Reference::new(env.raw(), buffer) }
+            buffer
+                .and_then(Reference::new)
                 .ok_or_else(|| napi::Error::from_reason("the ArrayBuffer of a word cannot be referred to"))
         };
-        let hook = Box::into_raw(Box::new(Hook {
-            env: env.raw(),
-            buffer: hold()?,
-        }));
-        // SAFETY: env is live, and the hook is a Hook that it takes back. It runs once, when the environment ends.
-        check_status!(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(set), hook.cast()) })?;
+        let hook = Box::into_raw(Box::new(Hook { env, buffer: hold()? }));
+        // SAFETY: env is live, and the hook is a Hook, which `set` takes back: it is called once, when the environment ends.
+        check_status!(unsafe { sys::napi_add_env_cleanup_hook(env, Some(set), hook.cast()) })?;
         Ok(Self(hold()?))
     }
 
     /// As an Int32Array of one element.
-    pub(crate) fn word<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let mut view = ptr::null_mut();
-        // SAFETY: env is live and that of the reference, whose buffer has one word; view is a place for a value.
-        check_status!(unsafe {
-            let buffer = self.0.value(env.raw());
-            sys::napi_create_typedarray(env.raw(), sys::TypedarrayType::int32_array, 1, buffer, 0, &mut view)
-        })?;
-        // SAFETY: view was just made in this environment.
-        Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), view) })
+    pub(crate) fn word<'s>(&self, scope: Scope<'s>) -> Option<Value<'s>> {
+        scope.int32_array(self.0.value(scope)?, 1)
     }
 }
 
 /// The cleanup hook.
+///
+/// # Safety
+/// Called once by Node-API, on the environment's thread, with the Hook that was registered.
 unsafe extern "C" fn set(hook: *mut c_void) {
-    // SAFETY: Node-API calls this once, with the Hook that was registered.
+    // SAFETY: the hook came from Box::into_raw, and is taken back once (this function's contract).
     let Hook { env, buffer } = *unsafe { Box::from_raw(hook.cast::<Hook>()) };
-    let (mut scope, mut data, mut len) = (ptr::null_mut(), ptr::null_mut(), 0);
-    // SAFETY: an environment is live, and on its thread, in its cleanup hooks. No JavaScript runs here: the calls look up
-    // a reference and a pointer. The address is asked for now, as JavaScript may have detached the buffer, and then has
-    // no word to read either. V8 owns WORD bytes at data, aligned for any element, while the reference holds the buffer.
-    unsafe {
-        if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
-            return;
+    let set_word = |scope: Scope<'_>| {
+        // The address is asked for now: JavaScript may have detached the buffer, and then has no word to read either.
+        let bytes = buffer.value(scope).and_then(Value::array_buffer_bytes);
+        if let Some((data, WORD)) = bytes {
+            // SAFETY: V8 owns WORD bytes at data, aligned for any element, while the reference holds the buffer.
+            unsafe { data.cast::<i32>().write(1) };
         }
-        let status = sys::napi_get_arraybuffer_info(env, buffer.value(env), &mut data, &mut len);
-        if status == sys::Status::napi_ok && len == WORD {
-            data.cast::<i32>().write(1);
-        }
-        buffer.give_up(env);
-        sys::napi_close_handle_scope(env, scope);
-    }
+        buffer.release(scope);
+    };
+    // SAFETY: in its cleanup hooks an environment is live, and on its thread; no other Scope of it is used. No JavaScript
+    // runs here: the calls look up a reference and a pointer.
+    unsafe { Scope::open(env, set_word) };
 }

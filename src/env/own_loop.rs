@@ -17,14 +17,14 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
+use std::rc::Rc;
 
-use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Result, Unknown};
 use napi::sys;
 
-use crate::env::background::{self, is_ending};
-use crate::env::instance::{self as environment, Environment};
 use crate::env::uv::{Handle, Kind, Uv};
-use crate::js::lent_buffer::{Reference, call};
+use crate::js::callback::Callback;
+use crate::js::scope::Scope;
+use crate::js::value::{Reference, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
@@ -44,17 +44,24 @@ pub(crate) struct OwnLoop {
 
 struct Probe {
     uv: &'static Uv,
-    /// libuv's, open until the environment ends.
+    env: sys::napi_env,
+    /// libuv's, open until the environment ends. Its data is a counted reference to the `OwnLoop`.
     handle: Handle,
     /// The environment's `Object.prototype`.
     prototype: Reference,
     /// The page's own timer, which does not need the loop.
     set_timeout: Reference,
+    /// Makes the function that the timer calls.
+    create: for<'s> fn(Scope<'s>) -> Option<Value<'s>>,
+    /// Is told when the answer is known, in the environment's own context.
+    on_known: OnKnown,
     /// How often the timer is still to look, while calls wait for the answer.
     looks: Cell<Option<u32>>,
     /// How often the loop was found to work for another environment.
     times_foreign: Cell<u32>,
 }
+
+pub(crate) type OnKnown = fn(Scope<'_>, Ownership);
 
 /// How often the page's timer looks for the answer, and how many times before the loop counts as nobody's. In times and not
 /// in seconds: a page that was busy for long has not given the loop a chance.
@@ -65,20 +72,27 @@ const MAX_LOOKS: u32 = 100;
 const ENOUGH_FOREIGN: u32 = 4;
 
 impl OwnLoop {
-    /// Begins to find out.
-    pub(crate) fn probe(env: &Env) -> Result<Self> {
-        // Node.js, a main process, a utility process and a Worker have a loop of their own.
-        let in_page = environment::process_type(env).as_deref() == Some("renderer");
-        let probe = if in_page { Probe::begin(env)? } else { None };
+    /// Begins to find out, in a page: Node.js, a main process, a utility process and a Worker have a loop of their own.
+    /// `C`, called by the page's timer, [looks](Self::look).
+    pub(crate) fn probe<C: Callback>(scope: Scope<'_>, in_page: bool, on_known: OnKnown) -> Rc<Self> {
+        let probe = if in_page {
+            Probe::new::<C>(scope, on_known)
+        } else {
+            None
+        };
         let ownership = match (in_page, &probe) {
             (false, _) => Ownership::Own,
             (true, Some(_)) => Ownership::Unknown,
             (true, None) => Ownership::Foreign, // not to be found out
         };
-        Ok(Self {
+        let own_loop = Rc::new(Self {
             ownership: Cell::new(ownership),
             probe,
-        })
+        });
+        if let Some(probe) = &own_loop.probe {
+            probe.begin(Rc::clone(&own_loop));
+        }
+        own_loop
     }
 
     pub(crate) fn ownership(&self) -> Ownership {
@@ -87,84 +101,102 @@ impl OwnLoop {
 
     /// Whether the current context is the environment's, so that Node.js can be asked to go back into it. In a page it is
     /// another's while Node.js runs the loop for another page that goes.
-    ///
-    /// # Safety
-    /// `env` is live, on its thread, and that of this.
-    pub(crate) unsafe fn is_current(&self, env: sys::napi_env) -> bool {
-        let Some(Probe {
-            prototype: expected, ..
-        }) = &self.probe
-        else {
-            return true;
-        };
-        let (mut scope, mut object, mut prototype, mut same) =
-            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), false);
-        // SAFETY: env is live and on its thread, the reference is its own, and the out-pointers are places of their types.
-        // Making an object and looking at its prototype runs no JavaScript. A value that could not be made is null, which
-        // Node-API refuses.
-        unsafe {
-            if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
-                return false;
-            }
-            sys::napi_create_object(env, &mut object);
-            sys::napi_get_prototype(env, object, &mut prototype);
-            sys::napi_strict_equals(env, prototype, expected.value(env), &mut same);
-            sys::napi_close_handle_scope(env, scope);
-        }
-        same
+    pub(crate) fn is_current(&self, scope: Scope<'_>) -> bool {
+        let Some(probe) = &self.probe else { return true };
+        // Making an object and looking at its prototype runs no JavaScript.
+        let prototype = scope.object().and_then(Value::get_prototype);
+        let expected = probe.prototype.value(scope);
+        prototype
+            .zip(expected)
+            .is_some_and(|(prototype, expected)| prototype.strict_equals(expected))
     }
 
     /// Has the calls that wait for the answer refused if it is a bad one, or does not come. False if that cannot be done.
-    pub(crate) fn expect_answer(&self, env: &Env) -> bool {
+    pub(crate) fn expect_answer(&self, scope: Scope<'_>) -> bool {
         let Some(probe) = &self.probe else { return false };
         if probe.looks.get().is_none() {
-            probe.looks.set(probe.look_later(env).then_some(MAX_LOOKS));
+            probe.looks.set(probe.look_later(scope).then_some(MAX_LOOKS));
         }
         probe.looks.get().is_some()
+    }
+
+    /// What the page's timer does. It runs in the environment's own context, whatever the loop does.
+    pub(crate) fn look(&self, scope: Scope<'_>) {
+        let Some(probe) = &self.probe else { return };
+        let left = probe.looks.get().unwrap_or(0);
+        if self.ownership.get() == Ownership::Unknown && left > 0 && probe.look_later(scope) {
+            probe.looks.set(Some(left - 1));
+            return;
+        }
+        probe.looks.set(None);
+        if self.ownership.get() != Ownership::Own {
+            self.ownership.set(Ownership::Foreign);
+            (probe.on_known)(scope, Ownership::Foreign);
+        }
+    }
+
+    /// The loop has gone round, in whatever context it works for.
+    fn note_answer(&self, probe: &Probe, scope: Scope<'_>) {
+        if !scope.can_call_js() {
+            return; // Node.js runs the loop in this environment's context now, whoever's it is
+        }
+        if self.is_current(scope) {
+            self.ownership.set(Ownership::Own);
+            (probe.on_known)(scope, Ownership::Own);
+            return;
+        }
+        probe.times_foreign.set(probe.times_foreign.get() + 1);
+        if probe.times_foreign.get() < ENOUGH_FOREIGN {
+            probe.ask();
+        } else {
+            self.ownership.set(Ownership::Foreign); // and the page's timer refuses: this is another page's context
+        }
     }
 }
 
 impl Probe {
-    fn begin(env: &Env) -> Result<Option<Self>> {
-        let Some(uv) = Uv::get() else { return Ok(None) };
-        let set_timeout = env.get_global()?.get_named_property::<Unknown>("setTimeout")?;
-        let (mut event_loop, mut object, mut prototype) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: env is live, its own context is the current one, the values are its own, and the out-pointers are places
-        // of their types.
-        let references = unsafe {
-            sys::napi_get_uv_event_loop(env.raw(), &mut event_loop);
-            sys::napi_create_object(env.raw(), &mut object);
-            sys::napi_get_prototype(env.raw(), object, &mut prototype);
-            (
-                Reference::new(env.raw(), prototype),
-                Reference::new(env.raw(), set_timeout.raw()),
-            )
-        };
-        let (Some(prototype), Some(set_timeout)) = references else {
-            return Ok(None);
-        };
-        // SAFETY: this is the loop's thread, the handle is memory of the size that libuv asks for, and its data is the
-        // environment, whose cleanup hook closes it.
-        let handle = unsafe {
-            let handle = uv.allocate(Kind::Async);
-            if (uv.async_init)(event_loop, handle, on_answer) != 0 {
-                uv.free(Kind::Async, handle);
-                return Ok(None);
-            }
-            (uv.handle_set_data)(handle, env.raw().cast());
-            (uv.unreference)(handle);
-            (uv.async_send)(handle);
-            sys::napi_add_env_cleanup_hook(env.raw(), Some(close), handle);
-            handle
-        };
-        Ok(Some(Self {
+    /// `None` if it cannot be found out.
+    fn new<C: Callback>(scope: Scope<'_>, on_known: OnKnown) -> Option<Self> {
+        let uv = Uv::get()?;
+        let env = scope.raw();
+        let set_timeout = Reference::new(scope.global()?.get_property(c"setTimeout").ok()?)?;
+        let prototype = Reference::new(scope.object()?.get_prototype()?)?;
+        let mut event_loop = ptr::null_mut();
+        // SAFETY: env is live, and event_loop is a place for the answer.
+        if unsafe { sys::napi_get_uv_event_loop(env, &mut event_loop) } != sys::Status::napi_ok {
+            return None;
+        }
+        let handle = uv.allocate(Kind::Async);
+        // SAFETY: this is the loop's thread, and the handle is memory of the size that libuv asks for.
+        if unsafe { (uv.async_init)(event_loop, handle, on_answer) } != 0 {
+            // SAFETY: allocated for this kind, and libuv has refused it.
+            unsafe { uv.free(Kind::Async, handle) };
+            return None;
+        }
+        Some(Self {
             uv,
+            env,
             handle,
             prototype,
             set_timeout,
+            create: |scope| scope.create_function::<C>(c"eventLoop", 0),
+            on_known,
             looks: Cell::new(None),
             times_foreign: Cell::new(0),
-        }))
+        })
+    }
+
+    /// Asks for the first answer.
+    fn begin(&self, own_loop: Rc<OwnLoop>) {
+        let (uv, handle) = (self.uv, self.handle);
+        let data = Rc::into_raw(own_loop).cast_mut().cast();
+        // SAFETY: this is the loop's thread, and the handle is open. Its data is a counted reference, given back in `closed`.
+        unsafe { (uv.handle_set_data)(handle, data) };
+        // SAFETY: this is the loop's thread, and the handle is open.
+        unsafe { (uv.unreference)(handle) };
+        // SAFETY: env is live, and the hook gets the handle that it closes. It is called once.
+        unsafe { sys::napi_add_env_cleanup_hook(self.env, Some(close), handle) };
+        self.ask();
     }
 
     fn ask(&self) {
@@ -173,97 +205,51 @@ impl Probe {
     }
 
     /// Sets the page's timer. Answers whether that was done.
-    fn look_later(&self, env: &Env) -> bool {
-        let Ok(listener) = environment::function(env, c"eventLoop", on_look, ptr::null()) else {
-            return false;
+    fn look_later(&self, scope: Scope<'_>) -> bool {
+        let call = || {
+            let (listener, delay) = ((self.create)(scope)?, scope.number(i64::from(LOOK_EVERY_MS))?);
+            let set_timeout = self.set_timeout.value(scope)?;
+            set_timeout.call_function(scope.global()?, [listener, delay]).ok()
         };
-        let (mut delay, mut this) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: env is live and on its thread, the values are its own, and the out-pointers are places for a value.
-        unsafe {
-            sys::napi_create_uint32(env.raw(), LOOK_EVERY_MS, &mut delay);
-            sys::napi_get_global(env.raw(), &mut this);
-            call(
-                env.raw(),
-                this,
-                self.set_timeout.value(env.raw()),
-                &[listener.raw(), delay],
-            )
-            .is_some()
-        }
-    }
-}
-
-/// The page's timer: it runs in the environment's own context, whatever the loop does.
-unsafe extern "C" fn on_look(env: sys::napi_env, _info: sys::napi_callback_info) -> sys::napi_value {
-    let env = Env::from_raw(env);
-    if let Ok(environment) = environment::current(&env) {
-        look(&env, &environment);
-    }
-    ptr::null_mut()
-}
-
-fn look(env: &Env, environment: &Environment) {
-    let OwnLoop { ownership, probe } = &environment.own_loop;
-    let Some(probe) = probe else { return };
-    let left = probe.looks.get().unwrap_or(0);
-    if ownership.get() == Ownership::Unknown && left > 0 && probe.look_later(env) {
-        probe.looks.set(Some(left - 1));
-        return;
-    }
-    probe.looks.set(None);
-    if ownership.get() != Ownership::Own {
-        ownership.set(Ownership::Foreign);
-        background::refuse_held(environment);
-    }
-}
-
-/// Called by libuv, on the environment's thread and in whatever context the loop works for.
-unsafe extern "C" fn on_answer(handle: Handle) {
-    if let Some(uv) = Uv::get() {
-        // SAFETY: the handle is open, and so its environment is live: the cleanup hook, which closes it, has not run.
-        unsafe { note_answer((uv.handle_get_data)(handle).cast()) };
+        call().is_some()
     }
 }
 
 /// # Safety
-/// `env` is live and on its thread.
-unsafe fn note_answer(env: sys::napi_env) {
-    let Ok(environment) = environment::current(&Env::from_raw(env)) else {
-        return;
-    };
-    let OwnLoop { ownership, probe } = &environment.own_loop;
-    // SAFETY: env is live and on its thread.
-    let own = unsafe {
-        if is_ending(env) {
-            return; // Node.js runs the loop in this environment's context now, whoever's it is
-        }
-        environment.own_loop.is_current(env)
-    };
-    if own {
-        ownership.set(Ownership::Own);
-        background::start_held(&environment);
-    } else if let Some(probe) = probe {
-        probe.times_foreign.set(probe.times_foreign.get() + 1);
-        if probe.times_foreign.get() < ENOUGH_FOREIGN {
-            probe.ask();
-        } else {
-            ownership.set(Ownership::Foreign); // and the page's timer refuses: this is another page's context
-        }
+/// Called by libuv, on the environment's thread, with the handle of a [`Probe`] that is open.
+unsafe extern "C" fn on_answer(handle: Handle) {
+    let Some(uv) = Uv::get() else { return };
+    // SAFETY: the handle is open (this function's contract).
+    let data = unsafe { (uv.handle_get_data)(handle) };
+    // SAFETY: the handle's data is a counted reference to an OwnLoop, given back when the handle was closed.
+    let own_loop = unsafe { &*data.cast::<OwnLoop>() };
+    if let Some(probe) = &own_loop.probe {
+        // SAFETY: the environment is live, as its cleanup hook, which closes the handle, has not run; this is its thread;
+        // no other Scope of it is used in here.
+        unsafe { Scope::open(probe.env, |scope| own_loop.note_answer(probe, scope)) };
     }
 }
 
 /// The cleanup hook.
+///
+/// # Safety
+/// Called once by Node-API, on the environment's thread, with the handle that was registered.
 unsafe extern "C" fn close(handle: *mut c_void) {
-    unsafe extern "C" fn closed(handle: Handle) {
-        if let Some(uv) = Uv::get() {
-            // SAFETY: allocated for this kind, and libuv has done with it.
-            unsafe { uv.free(Kind::Async, handle) };
-        }
-    }
-
     if let Some(uv) = Uv::get() {
-        // SAFETY: Node-API calls this once, on the loop's thread, with the handle that was registered, which is open. From
-        // here on libuv calls `closed` for it and nothing else, when the loop goes round again.
+        // SAFETY: this is the loop's thread, and the handle is open (this function's contract). From here on libuv calls
+        // `closed` for it and nothing else, when the loop goes round again.
         unsafe { (uv.close)(handle, closed) };
     }
+}
+
+/// # Safety
+/// Called once by libuv, for the handle of a [`Probe`], when it has done with it.
+unsafe extern "C" fn closed(handle: Handle) {
+    let Some(uv) = Uv::get() else { return };
+    // SAFETY: the handle's memory is still there.
+    let data = unsafe { (uv.handle_get_data)(handle) };
+    // SAFETY: the data came from Rc::into_raw, and is given back once.
+    drop(unsafe { Rc::from_raw(data.cast::<OwnLoop>()) });
+    // SAFETY: allocated for this kind, and libuv has done with it (this function's contract).
+    unsafe { uv.free(Kind::Async, handle) };
 }

@@ -1,0 +1,143 @@
+//! The libraries that an environment uses, and what its functions are bound to.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use inplace_exchange_host::{self as host, Entry, Library, Session};
+
+use crate::error::Error;
+
+/// The libraries of an environment. They are closed when it has ended.
+#[derive(Default)]
+pub(crate) struct Libraries {
+    /// One for each source, at an address that stays: functions point at it.
+    bindings: RefCell<Vec<Rc<Binding>>>,
+    sessions: Rc<Sessions>,
+}
+
+impl Libraries {
+    /// The binding of a library: always the same one, so that opening it again costs no memory. It lives as long as this.
+    pub(crate) fn binding(&self, source: Source) -> Rc<Binding> {
+        let mut bindings = self.bindings.borrow_mut();
+        let known = bindings.iter().position(|binding| binding.source == source);
+        let index = known.unwrap_or_else(|| {
+            bindings.push(Rc::new(Binding {
+                entry: Cell::new(None),
+                source,
+                session: OnceCell::new(),
+                sessions: Rc::clone(&self.sessions),
+            }));
+            bindings.len() - 1
+        });
+        Rc::clone(&bindings[index])
+    }
+
+    /// Says that the environment is about to end: what is opened from here on is closed again at once.
+    pub(crate) fn begin_closing(&self) {
+        self.sessions.closing.set(true);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.sessions.closing.get()
+    }
+
+    /// Closes them. The next exchange opens them again.
+    pub(crate) fn close(&self, deadline: Instant) {
+        for binding in self.bindings.borrow().iter() {
+            binding.entry.set(None);
+        }
+        for session in self.sessions.all.borrow().iter() {
+            session.close(Some(deadline));
+        }
+    }
+
+    /// What is to be done from time to time while calls wait or were asked to stop.
+    pub(crate) fn remind(&self) {
+        for session in self.sessions.all.borrow().iter() {
+            session.library().remind();
+        }
+    }
+}
+
+/// The libraries that were loaded, each once.
+#[derive(Default)]
+struct Sessions {
+    all: RefCell<Vec<Arc<Session>>>,
+    closing: Cell<bool>,
+}
+
+impl Sessions {
+    fn of(&self, library: &'static Library) -> Arc<Session> {
+        let mut sessions = self.all.borrow_mut();
+        let known = sessions.iter().position(|session| session.library() == library);
+        let index = known.unwrap_or_else(|| {
+            sessions.push(Arc::new(Session::new(library)));
+            sessions.len() - 1
+        });
+        Arc::clone(&sessions[index])
+    }
+}
+
+/// Which library a function calls.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The one at this path, loaded at the first call.
+    Path(PathBuf),
+    /// One that is loaded.
+    Loaded(&'static Library),
+}
+
+/// What a JavaScript function is bound to: a library, loaded and opened when it is first called. From then on the way
+/// from the function to the library's code is one load.
+#[repr(C, align(64))]
+pub(crate) struct Binding {
+    /// First, at the start of a cache line: all that a call reads is then in one, wherever the allocator puts it.
+    entry: Cell<Option<Entry>>,
+    source: Source,
+    session: OnceCell<Arc<Session>>,
+    sessions: Rc<Sessions>,
+}
+
+impl Binding {
+    /// The library's entry, if it is open in this environment.
+    #[inline]
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        self.entry.get()
+    }
+
+    /// Opens the library, and makes a call of it.
+    #[cold]
+    pub(crate) fn open_and_call(
+        &self,
+        call: impl FnOnce(Entry) -> Result<u32, Box<host::Error>>,
+    ) -> Result<u32, Box<Error>> {
+        /// How long the last call may hold up an environment that is about to end: nothing closes the library later.
+        const PATIENCE: Duration = Duration::from_millis(100);
+
+        let session = self.session()?;
+        let library = session.library();
+        library.call(|| session.open())?;
+        let outcome = call(library.entry());
+        if self.sessions.closing.get() {
+            session.close(Some(Instant::now() + PATIENCE));
+        } else {
+            self.entry.set(Some(library.entry()));
+        }
+        Ok(outcome?)
+    }
+
+    /// The library in this environment: loaded, and not necessarily open.
+    pub(crate) fn session(&self) -> Result<&Arc<Session>, Box<Error>> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let library = match &self.source {
+            Source::Path(path) => Library::load(path)?,
+            Source::Loaded(library) => library,
+        };
+        Ok(self.session.get_or_init(|| self.sessions.of(library)))
+    }
+}
