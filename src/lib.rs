@@ -3,6 +3,8 @@
 //! The hot path is [`api::exchange::callback`]: it checks its argument and calls the library. Calls on other threads
 //! are made by way of [`api::exchange_async::callback`].
 
+#![deny(clippy::multiple_unsafe_ops_per_block, clippy::unwrap_used)]
+
 mod api;
 mod env;
 mod error;

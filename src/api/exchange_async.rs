@@ -19,8 +19,9 @@ use crate::error::Error;
 use crate::js::abort_listener::Subscription;
 use crate::js::byte_view::ByteView;
 use crate::js::lent_buffer::{Custody, LentBuffer};
-use crate::js::scope::{Deferred, Scope};
-use crate::js::throw::Rejection;
+use crate::js::reference::Deferred;
+use crate::js::rejection::Rejection;
+use crate::js::scope::Scope;
 use crate::js::value::{Value, raw_of};
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.

@@ -9,8 +9,9 @@ use std::ffi::c_void;
 use napi::bindgen_prelude::Result;
 use napi::{check_status, sys};
 
+use crate::js::reference::Reference;
 use crate::js::scope::Scope;
-use crate::js::value::{Reference, Value};
+use crate::js::value::Value;
 
 /// One 32-bit word in an ArrayBuffer: 0, and 1 from the end of the environment on.
 pub(crate) struct EndedFlag(Reference);

@@ -1,11 +1,23 @@
 //! What one JavaScript environment (a page load, a worker, the main process) has, and how its parts are put together.
 
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "goes with the calls on libuv's pool"
+)]
 pub(crate) mod background;
 pub(crate) mod binding;
 mod ended_flag;
 pub(crate) mod instance;
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "goes with the calls on libuv's pool"
+)]
 mod loop_handles;
 pub(crate) mod own_loop;
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "goes with the calls on libuv's pool"
+)]
 mod uv;
 
 use std::rc::Rc;

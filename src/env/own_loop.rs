@@ -23,8 +23,9 @@ use napi::sys;
 
 use crate::env::uv::{Handle, Kind, Uv};
 use crate::js::callback::Callback;
+use crate::js::reference::Reference;
 use crate::js::scope::Scope;
-use crate::js::value::{Reference, Value};
+use crate::js::value::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {

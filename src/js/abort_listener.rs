@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 use crate::error::Error;
 use crate::js::callback::Callback;
+use crate::js::reference::Reference;
+use crate::js::rejection::Rejection;
 use crate::js::scope::Scope;
-use crate::js::throw::{Rejection, abort_error, describe};
-use crate::js::value::{Reference, Value};
+use crate::js::throw::{abort_error, describe};
+use crate::js::value::Value;
 
 /// The AbortSignals that an environment listens to: each by one listener, however many calls have it. Node.js warns of a
 /// leak when an object has more than ten.

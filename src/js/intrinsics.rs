@@ -1,8 +1,9 @@
 //! What V8 came with, as it was found when the addon was loaded: what is put in its place later has no effect.
 
 use crate::js::byte_view::ByteView;
+use crate::js::reference::Reference;
 use crate::js::scope::Scope;
-use crate::js::value::{Reference, Value};
+use crate::js::value::Value;
 
 pub(crate) struct Intrinsics {
     /// `ArrayBuffer.prototype.transfer`, or `structuredClone` with a list of what to transfer.

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
 use crate::js::intrinsics::Intrinsics;
+use crate::js::reference::Reference;
 use crate::js::scope::Scope;
-use crate::js::value::{Reference, Value};
+use crate::js::value::Value;
 
 /// Who answers for it that no JavaScript touches memory while it is lent.
 #[derive(Clone, Copy, PartialEq, Eq)]

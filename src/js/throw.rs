@@ -7,9 +7,8 @@ use napi::bindgen_prelude::ValueType;
 use napi::sys;
 
 use crate::error::{Class, Error};
-use crate::js::byte_view::ByteView;
 use crate::js::scope::Scope;
-use crate::js::value::{Thrown, Value, raw_of};
+use crate::js::value::{Value, raw_of};
 
 impl Error {
     /// Throws this in JavaScript, and gives what a callback returns then.
@@ -86,43 +85,6 @@ pub(crate) fn abort_error<'s>(scope: Scope<'s>, signal: Option<Value<'s>>) -> Op
         error.define_hidden(c"cause", Some(reason));
     }
     Some(error)
-}
-
-/// Why an asynchronous call does not begin. Its memory has not been taken.
-pub(crate) enum Rejection<'s> {
-    Error(Box<Error>),
-    /// The signal, which is given here, has been aborted.
-    Aborted(Value<'s>),
-    /// The caller's own code, in a getter or an EventTarget, has thrown this.
-    Thrown(Thrown<'s>),
-}
-
-impl From<Box<Error>> for Rejection<'_> {
-    fn from(error: Box<Error>) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl<'s> From<Thrown<'s>> for Rejection<'s> {
-    fn from(thrown: Thrown<'s>) -> Self {
-        Self::Thrown(thrown)
-    }
-}
-
-impl<'s> Rejection<'s> {
-    /// What the promise is rejected with.
-    pub(crate) fn into_value(self, scope: Scope<'s>, buffer: Option<Value<'s>>) -> Option<Value<'s>> {
-        let error = match self {
-            Self::Error(error) => error.create(scope),
-            Self::Aborted(signal) => abort_error(scope, Some(signal)),
-            Self::Thrown(Thrown(value)) => return value,
-        }?;
-        // The caller still has the memory, and finds it in the same place as after any other failure.
-        if let Some(buffer) = buffer.filter(|&buffer| ByteView::of(buffer).is_ok()) {
-            error.define_hidden(c"buffer", Some(buffer));
-        }
-        Some(error)
-    }
 }
 
 /// What a value is that is no view of bytes, and what to pass in its place.

@@ -1,4 +1,4 @@
-//! JavaScript values and what is asked of them, and the references that keep an object.
+//! JavaScript values, and what is asked of them.
 
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
@@ -21,6 +21,30 @@ pub(crate) struct Thrown<'s>(pub(crate) Option<Value<'s>>);
 /// The value, or the null that Node-API refuses.
 pub(crate) fn raw_of(value: Option<Value<'_>>) -> sys::napi_value {
     value.map_or(ptr::null_mut(), Value::raw)
+}
+
+impl<'s> Scope<'s> {
+    /// The value that a function of Node-API makes in this environment, or `None` if it refuses. What `create` writes to
+    /// the place that it is given, which takes `unsafe`, is null or such a value.
+    #[inline]
+    pub(super) fn make(
+        self,
+        create: impl FnOnce(sys::napi_env, *mut sys::napi_value) -> sys::napi_status,
+    ) -> Option<Value<'s>> {
+        let mut value = ptr::null_mut();
+        let status = create(self.raw(), &mut value);
+        if status != sys::Status::napi_ok {
+            return None;
+        }
+        // SAFETY: null, or a value that was just made in this environment, in the handle scope that is open for 's.
+        unsafe { Value::from_raw(self, value) }
+    }
+
+    /// The exception that is pending, which it is no more then; undefined if none was.
+    pub(crate) fn take_exception(self) -> Thrown<'s> {
+        // SAFETY: env is live, and the result is a place for one value.
+        Thrown(self.make(|env, result| unsafe { sys::napi_get_and_clear_last_exception(env, result) }))
+    }
 }
 
 impl<'s> Value<'s> {
@@ -203,41 +227,5 @@ impl<'s> Value<'s> {
         };
         // SAFETY: env and the object are live, and the one descriptor is complete, its name NUL-terminated.
         unsafe { sys::napi_define_properties(self.scope.raw(), self.raw(), 1, &property) };
-    }
-}
-
-/// A strong reference to a JavaScript object. It ends with its environment, if it is not released before.
-///
-/// The environment's own data holds it, and so no reference is left when another environment may have the same address.
-pub(crate) struct Reference {
-    env: sys::napi_env,
-    reference: sys::napi_ref,
-}
-
-impl Reference {
-    /// `None` if the value is no object.
-    pub(crate) fn new(value: Value<'_>) -> Option<Self> {
-        let env = value.scope.raw();
-        let mut reference = ptr::null_mut();
-        // SAFETY: env and the value are live, and reference is a place for one.
-        let status = unsafe { sys::napi_create_reference(env, value.raw(), 1, &mut reference) };
-        (status == sys::Status::napi_ok).then_some(Self { env, reference })
-    }
-
-    /// `None` in another environment.
-    pub(crate) fn value<'s>(&self, scope: Scope<'s>) -> Option<Value<'s>> {
-        if scope.raw() != self.env {
-            return None;
-        }
-        // SAFETY: env is live, the reference is of it and was not deleted, and the result is a place for one value.
-        scope.make(|env, result| unsafe { sys::napi_get_reference_value(env, self.reference, result) })
-    }
-
-    /// Does nothing in another environment.
-    pub(crate) fn release(self, scope: Scope<'_>) {
-        if scope.raw() == self.env {
-            // SAFETY: env is live, and the reference is of it and deleted once: self is consumed.
-            unsafe { sys::napi_delete_reference(self.env, self.reference) };
-        }
     }
 }
