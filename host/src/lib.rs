@@ -1,10 +1,8 @@
 //! The host side of the C ABI in `exchange.h`: finds a library, loads it, and calls it, in order and on the right threads.
 //! Nothing in here knows of JavaScript.
 
-mod claim;
 mod elf;
 mod error;
-mod file_identity;
 mod library;
 mod loader;
 pub mod locate;

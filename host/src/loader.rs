@@ -1,12 +1,15 @@
 //! Loads each file once in a process, and never unloads it.
 
+mod claim;
+mod file_identity;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::claim::Claim;
+use self::claim::Claim;
+use self::file_identity::FileIdentity;
 use crate::elf::{self, Damage};
 use crate::error::Error;
-use crate::file_identity::FileIdentity;
 
 /// The files that are loaded, each with what was made of it, a `T`.
 ///

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::file_identity::FileIdentity;
+use super::file_identity::FileIdentity;
 
 /// The files that this copy loads or uses. Locked for a look-up, and nothing is locked under it.
 static CLAIMS: Mutex<Vec<Arc<FileIdentity>>> = Mutex::new(Vec::new());
