@@ -1,4 +1,4 @@
-//! Whether an ELF file is whole, as far as its headers show.
+//! Whether an ELF file is complete, as far as its headers show.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,24 +11,24 @@ use object::read::{ReadCache, ReadRef, Result};
 /// The largest table of section names that is read, in bytes. A library has a few hundred.
 const MAX_NAMES: u64 = 1 << 20;
 
-/// What shows that a file is not whole.
+/// Why a file is incomplete.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
-    /// It ends before what its headers describe, in so many bytes.
+    /// It is shorter than the `needed` bytes that its headers describe.
     Truncated { needed: u64 },
-    /// It is long enough, and lacks what linkers write last: space was set aside, and has not been filled. In words.
+    /// It is long enough, and what linkers write last is zeros: space was reserved and has not been written. In words.
     Hole(&'static str),
 }
 
-/// What shows that a file of `len` bytes is not whole. Loading it would end the process: Linux maps what is not there, and
-/// the first touch is a bus error; from zeros in place of tables it jumps anywhere.
+/// Why a file of `len` bytes is incomplete, if it is. Loading such a file would end the process: Linux maps pages
+/// beyond its end, where the first access is a bus error, and takes zeros for tables of addresses.
 ///
-/// Linkers put the names and the headers of sections last, so a file that is written in order lacks these until the end.
-/// Holes in one that is written in another order cannot be seen, nor in what patchelf and its like put behind the headers. What is no ELF file, or has headers that cannot be read,
-/// is left to the system's loader, which refuses it; one without section headers is taken as it is, since loading needs
-/// none.
+/// Linkers put the names and the headers of sections last, so a file that is written in order lacks these until the
+/// end. Not found are holes in a file that is written in another order, and in what tools such as patchelf append
+/// behind the headers. A file that is no ELF file, or whose headers cannot be read, is left to the system's loader,
+/// which refuses it; one without section headers is accepted, since loading needs none.
 ///
-/// A forged header makes this read 9 MiB at most.
+/// Reads 9 MiB at most, from a file with forged headers.
 pub(crate) fn damage(path: &Path, len: u64) -> Option<Damage> {
     let file = ReadCache::new(File::open(path).ok()?);
     damage_in::<FileHeader64<Endianness>>(&file, len)
@@ -40,7 +40,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     let header = Elf::parse(file)?;
     let endian = header.endian()?;
     let segments = match header.e_phnum(endian) {
-        // The number stands elsewhere: more than any library has, and a forged one is up to 2^32.
+        // The count is kept in a section header: more than any library has, and a forged one is up to 2^32.
         PN_XNUM => &[],
         _ => header.program_headers(endian, file)?,
     };
@@ -52,7 +52,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     if let Some(damage) = truncated(ranges.chain([table]), len) {
         return Ok(Some(damage));
     }
-    // None, or a number that stands elsewhere, as above.
+    // No sections, or a count that is kept elsewhere, as above.
     if header.e_shnum(endian) == 0 {
         return Ok(None);
     }
@@ -61,7 +61,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     if let Some(damage) = truncated(used().filter_map(|section| section.file_range(endian)), len) {
         return Ok(Some(damage));
     }
-    // The first is null in any file.
+    // The first is null in every file.
     if sections.len() > 1 && sections.last().is_none_or(|last| last.sh_type(endian) == SHT_NULL) {
         return Ok(Some(Damage::Hole("the last of its section headers is empty")));
     }
@@ -89,7 +89,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     Ok(None)
 }
 
-/// Whether a range of bytes reaches beyond a file's end.
+/// Damage if one of the ranges of bytes reaches beyond the end of the file.
 fn truncated(ranges: impl Iterator<Item = (u64, u64)>, len: u64) -> Option<Damage> {
     let needed = ranges.map(|(offset, len)| offset.saturating_add(len)).max()?;
     (needed > len).then_some(Damage::Truncated { needed })
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a file with these bytes.
+    /// The damage of a file with these bytes.
     fn damage_of(bytes: &[u8]) -> Option<Damage> {
         let file = std::env::temp_dir().join(format!("elf-{}-{:?}", std::process::id(), std::thread::current().id()));
         fs::write(&file, bytes).unwrap();

@@ -42,7 +42,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file ends before what its headers describe. Some systems' loaders end the process over that.
-    LibraryCutShort {
+    LibraryTruncated {
         /// The library's file.
         path: PathBuf,
         /// How many bytes the file has.
@@ -118,7 +118,7 @@ impl Error {
             Self::LibraryNotFound { .. } => "ERR_LIBRARY_NOT_FOUND",
             Self::LibraryLoad { .. }
             | Self::LibraryNotFile { .. }
-            | Self::LibraryCutShort { .. }
+            | Self::LibraryTruncated { .. }
             | Self::LibraryHole { .. }
             | Self::LibraryChanged { .. } => "ERR_LIBRARY_LOAD",
             Self::LibraryClaimed { .. } => "ERR_LIBRARY_CLAIMED",
@@ -138,7 +138,7 @@ impl Error {
             | Self::LibraryNotFound { path, .. }
             | Self::LibraryLoad { path, .. }
             | Self::LibraryNotFile { path }
-            | Self::LibraryCutShort { path, .. }
+            | Self::LibraryTruncated { path, .. }
             | Self::LibraryHole { path, .. }
             | Self::LibraryClaimed { path, .. }
             | Self::LibraryChanged { path }
@@ -200,7 +200,7 @@ impl fmt::Display for Error {
                 "The system could not load {}: it is a directory, a pipe or a device. Name the library's file.",
                 path.display(),
             ),
-            Self::LibraryCutShort { path, len, needed } => write!(
+            Self::LibraryTruncated { path, len, needed } => write!(
                 f,
                 "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
                  Build or copy it again.",

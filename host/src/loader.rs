@@ -1,4 +1,5 @@
-//! Loads each file once in a process, and never unloads it.
+//! Loads each library's file once in a process, and never unloads it: its threads and function pointers outlive any
+//! caller.
 
 mod claim;
 mod file_identity;
@@ -11,16 +12,17 @@ use self::file_identity::FileIdentity;
 use crate::elf::{self, Damage};
 use crate::error::Error;
 
-/// The files that are loaded, each with what was made of it, a `T`.
+/// The files that are loaded, each with its value: a `T`, made by a caller's function.
 ///
-/// - A file is loaded by one thread, once, whatever its names. It has one `T` for the life of the process.
-/// - Code that has been loaded stays, also when it is refused: its initialisers have run, and may have started a thread.
-/// - A file that takes its time to load holds up those who want that file, and not those who want one that is loaded. Hence
-///   a lock for each file. Two that are both loaded for the first time may wait for each other in the system's loader:
+/// - A file is loaded once, by one thread, whatever names it has. It has one `T` for the life of the process.
+/// - Code that has been loaded stays, also when it is refused: its initialisers have run, and may have started a
+///   thread.
+/// - A file that is slow to load delays those who want that file, and not those who want one that is loaded: each file
+///   has a lock of its own. Two that are both loaded for the first time may wait for each other in the system's loader:
 ///   glibc runs the initialisers of one at a time.
-/// - Another copy of the addon in this process does not load the same file for use, see [`Claim`].
+/// - Another copy of the addon in this process does not use the same file, see [`Claim`].
 ///
-/// The lock of a file is held while it loads; the lock of the list for a look-up, and nothing is locked under it.
+/// Lock order: a file's, held while it loads; then the list's, a leaf that is held for a look-up.
 pub(crate) struct Loader<T: 'static> {
     files: Mutex<Vec<Arc<LoadedFile<T>>>>,
 }
@@ -37,10 +39,10 @@ enum State<T: 'static> {
     New,
     /// Not loaded, and no longer in the list.
     Discarded,
-    /// In the process, where it stays. Without a `T` while it is refused.
+    /// In the process, where it stays. Has no value while it is refused.
     Loaded {
         image: &'static libloading::Library,
-        made: Option<&'static T>,
+        value: Option<&'static T>,
     },
 }
 
@@ -51,8 +53,8 @@ impl<T> Loader<T> {
         }
     }
 
-    /// What `make` made of the file at an absolute path. It is called with the file's real path, may refuse it, and is then
-    /// asked again the next time.
+    /// The value of the file at an absolute path. `make` gets the file's real path and may refuse the file; it is then
+    /// called again the next time.
     ///
     /// Deadlocks if `make`, or an initialiser of the file, waits for the same file to be loaded.
     pub(crate) fn load(
@@ -66,7 +68,7 @@ impl<T> Loader<T> {
             let mut state = lock(&file.state);
             let changed = !file.identity.is_unchanged(&identity);
             match *state {
-                // The thread that this one waited for could not load it. What is at the path may be another file by now.
+                // The thread that held the lock could not load the file. Another one may be at the path by now.
                 State::Discarded => continue,
                 State::New if changed => {
                     self.discard(&file, &mut state);
@@ -75,14 +77,14 @@ impl<T> Loader<T> {
                 State::Loaded { .. } if changed => {
                     return Err(Box::new(Error::LibraryChanged { path: identity.path }));
                 }
-                State::Loaded { made: Some(made), .. } => return Ok(made),
-                State::New | State::Loaded { made: None, .. } => {}
+                State::Loaded { value: Some(value), .. } => return Ok(value),
+                State::New | State::Loaded { value: None, .. } => {}
             }
-            let made = file.load(&mut state, make);
+            let loaded = file.load(&mut state, make);
             if let State::New = *state {
                 self.discard(&file, &mut state);
             }
-            return made;
+            return loaded;
         }
     }
 
@@ -108,7 +110,7 @@ impl<T> Loader<T> {
 }
 
 impl<T> LoadedFile<T> {
-    /// Loads the file, unless that has been done, and makes its `T`.
+    /// Loads the file, unless that has been done, and makes its value.
     fn load(
         &self,
         state: &mut State<T>,
@@ -120,30 +122,30 @@ impl<T> LoadedFile<T> {
         })?;
         let image = match *state {
             State::Loaded { image, .. } => image,
-            State::New | State::Discarded => Box::leak(Box::new(load_whole_file(&self.identity)?)),
+            State::New | State::Discarded => Box::leak(Box::new(load_complete_file(&self.identity)?)),
         };
-        *state = State::Loaded { image, made: None };
-        let made = Box::leak(Box::new(make(image, &self.identity.path)?));
+        *state = State::Loaded { image, value: None };
+        let value = Box::leak(Box::new(make(image, &self.identity.path)?));
         *state = State::Loaded {
             image,
-            made: Some(made),
+            value: Some(value),
         };
         claim.keep();
-        Ok(made)
+        Ok(value)
     }
 }
 
-/// No invariant spans two steps under either lock, so that one which a panic has poisoned is as good as any.
+/// Ignores poisoning: no invariant spans two steps under either lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Loads a file that is whole, as far as that can be told.
-fn load_whole_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error>> {
+/// Loads a file, unless its headers show that part of it is missing.
+fn load_complete_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error>> {
     if let Some(damage) = elf::damage(&file.path, file.len) {
         let path = file.path.clone();
         return Err(Box::new(match damage {
-            Damage::Truncated { needed } => Error::LibraryCutShort {
+            Damage::Truncated { needed } => Error::LibraryTruncated {
                 path,
                 len: file.len,
                 needed,
@@ -151,8 +153,8 @@ fn load_whole_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error
             Damage::Hole(what) => Error::LibraryHole { path, what },
         }));
     }
-    // SAFETY: loading runs the library's initialisers, which may do anything: to name a library is to trust its code, as
-    // with any addon. Its path is absolute, so that the search order cannot put another in its place.
+    // SAFETY: initialisers are trusted: to name a library is to trust its code, as with any addon. The path is
+    // absolute, so that the search order cannot put another file in its place.
     unsafe { load_file(&file.path) }.map_err(|source| {
         Box::new(Error::LibraryLoad {
             path: file.path.clone(),
@@ -161,23 +163,23 @@ fn load_whole_file(file: &FileIdentity) -> Result<libloading::Library, Box<Error
     })
 }
 
-/// Loads a file, and refuses one that calls what no library defines.
+/// Loads a file, and refuses one that has undefined symbols.
 ///
 /// # Safety
-/// Loading runs the library's initialisers.
+/// - The initialisers of the file, and of what it depends on, may be run now, on this thread.
 unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Error> {
     #[cfg(windows)]
     {
         use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
         // The flag makes the system look for the library's own dependencies beside it.
-        // SAFETY: the caller lets the library's initialisers run (this function's contract).
+        // SAFETY: the initialisers may be run (this function's contract).
         unsafe { Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH) }.map(Into::into)
     }
     #[cfg(not(windows))]
     {
         use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
         // Symbols are bound now. Bound lazily, one that is missing would end the process at the first call through it.
-        // SAFETY: the caller lets the library's initialisers run (this function's contract).
+        // SAFETY: the initialisers may be run (this function's contract).
         unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
     }
 }
@@ -212,24 +214,24 @@ mod tests {
     #[test]
     fn a_file_that_was_refused_has_one_value_once_it_is_accepted() {
         let path = copy_of("zero", "loader-refused");
-        // Static, as in use: what it has loaded is held for the life of the process, and is no leak.
+        // Static, as outside the tests: what it has loaded stays reachable, and counts as no leak.
         static LOADER: Loader<u32> = Loader::new();
         let loader = &LOADER;
-        let asked = Cell::new(0);
+        let calls = Cell::new(0);
         let make = |_image: &'static libloading::Library, path: &Path| {
-            asked.set(asked.get() + 1);
+            calls.set(calls.get() + 1);
             let missing = Error::LibrarySymbol {
                 path: path.into(),
                 symbol: "x",
             };
-            if asked.get() < 3 { Err(Box::new(missing)) } else { Ok(7) }
+            if calls.get() < 3 { Err(Box::new(missing)) } else { Ok(7) }
         };
         assert!(loader.load(&path, make).is_err());
         assert!(loader.load(&path, make).is_err());
         let first = loader.load(&path, make).unwrap();
         let second = loader.load(&path, make).unwrap();
         assert!(std::ptr::eq(first, second));
-        assert_eq!(asked.get(), 3);
+        assert_eq!(calls.get(), 3);
         assert_eq!(lock(&loader.files).len(), 1);
         remove(&path);
     }

@@ -1,4 +1,4 @@
-//! What tells a library's file from others, and from what it was.
+//! Which file a path leads to, and whether the file is still the one that was loaded.
 
 use std::fs::Metadata;
 use std::io;
@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use crate::error::Error;
 use crate::locate;
 
-/// A file by its real path, and what tells one build of it from the next.
+/// A file: its real path, its inode where there is one, and the time and length that change with its content.
 #[derive(Clone, Debug)]
 pub(crate) struct FileIdentity {
-    /// Absolute, without links, and without `\\?\` where Windows can do without.
+    /// Absolute, without links, and without the prefix `\\?\` unless Windows needs it.
     pub(crate) path: PathBuf,
-    /// Device and inode: the same for every name of one file. Windows has no stable way to ask.
+    /// Device and inode: the same for every name of one file. Stable Rust has no such number on Windows.
     #[cfg(unix)]
     inode: (u64, u64),
     modified: Option<SystemTime>,
@@ -43,7 +43,7 @@ impl FileIdentity {
         Ok(Self::new(path, &metadata))
     }
 
-    /// The file at a real path, if there is one.
+    /// The file at a path that is real already.
     pub(crate) fn at_real_path(path: PathBuf) -> io::Result<Self> {
         let metadata = path.metadata()?;
         Ok(Self::new(path, &metadata))
@@ -61,7 +61,7 @@ impl FileIdentity {
         }
     }
 
-    /// Whether the system's loader would take both for one file, as it does with one path, or one inode.
+    /// Whether the system's loader would treat both as one file: they have one path, or one inode.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         #[cfg(unix)]
         if self.inode == other.inode {
@@ -70,7 +70,7 @@ impl FileIdentity {
         self.path == other.path
     }
 
-    /// Whether the same file still holds the same bytes, as far as can be told without reading it.
+    /// Whether the file still has the same content, as far as can be told without reading it.
     pub(crate) fn is_unchanged(&self, now: &Self) -> bool {
         #[cfg(unix)]
         if self.inode != now.inode {
