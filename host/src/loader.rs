@@ -3,6 +3,7 @@
 
 mod claim;
 mod file_identity;
+mod loaded_files;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
