@@ -4,6 +4,8 @@
 mod claim;
 mod file_identity;
 mod loaded_files;
+#[allow(dead_code, reason = "for threads that outlive an environment")]
+pub(crate) mod pin;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
