@@ -1,0 +1,97 @@
+//! What the steps do on a grid.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "a number is brought into its range before it is cast"
+)]
+
+use super::{HEIGHT, WIDTH};
+
+/// All but those at the walls, by their place in a grid of water.
+pub(super) fn for_inner_cells(mut action: impl FnMut(usize)) {
+    for y in 1..HEIGHT - 1 {
+        for at in y * WIDTH + 1..(y + 1) * WIDTH - 1 {
+            action(at);
+        }
+    }
+}
+
+/// Between four cells, each according to its distance. A place outside the grid is brought to its edge.
+#[inline(always)]
+pub(super) fn sample<const N: usize>(cells: &[[f32; N]], [width, height]: [usize; 2], [x, y]: [f32; 2]) -> [f32; N] {
+    // A whisker inside the last cell, so that there is one to the right of it and one below. `max` also mends what is
+    // not a number, so the casts below cannot miss.
+    let x = x.max(0.0).min(width as f32 - 1.001);
+    let y = y.max(0.0).min(height as f32 - 1.001);
+    let (left, top) = (x as i32 as usize, y as i32 as usize); // by way of i32, which the processor has an instruction for
+    let (across, down) = (x - left as f32, y - top as f32);
+    let at = top * width + left;
+    let ([above, above_right], [below, below_right]) = (pair(&cells[at..]), pair(&cells[at + width..]));
+    lerp(lerp(above, above_right, across), lerp(below, below_right, across), down)
+}
+
+/// Nothing, when it is next to nothing: the numbers beside zero take the processor many times as long.
+#[inline(always)]
+pub(super) fn faded(number: f32) -> f32 {
+    if number.abs() < 1e-12 { 0.0 } else { number }
+}
+
+#[inline(always)]
+pub(super) fn pair<const N: usize>(cells: &[[f32; N]]) -> [[f32; N]; 2] {
+    [cells[0], cells[1]]
+}
+
+/// Between `a` and `b`.
+#[inline(always)]
+pub(super) fn lerp<const N: usize>(mut a: [f32; N], b: [f32; N], share: f32) -> [f32; N] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += (b - *a) * share;
+    }
+    a
+}
+
+/// A bell round `place`, of `radius` (both in widths of the grid), given to each cell that it reaches.
+pub(super) fn splat<T>(
+    cells: &mut [T],
+    [width, height]: [usize; 2],
+    place: [f32; 2],
+    radius: f32,
+    mut add: impl FnMut(&mut T, f32),
+) {
+    let radius = radius * width as f32;
+    let centre = [place[0] * width as f32 - 0.5, place[1] * height as f32 - 0.5];
+    let reach = radius * 2.5;
+    let range = |centre: f32, cells: usize| {
+        let [first, last] = [centre - reach, centre + reach + 1.0].map(|edge| edge.clamp(0.0, cells as f32) as usize);
+        first..last
+    };
+    for y in range(centre[1], height) {
+        for x in range(centre[0], width) {
+            let distance = [x as f32 - centre[0], y as f32 - centre[1]]
+                .map(|d| d * d)
+                .iter()
+                .sum::<f32>();
+            add(&mut cells[y * width + x], (-distance / (radius * radius)).exp());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_outside_the_grid_is_brought_to_its_edge() {
+        let cells: Vec<[f32; 1]> = (0..6).map(|cell| [cell as f32]).collect();
+        for (place, expected) in [
+            ([-9.0, -9.0], 0.0),
+            ([0.5, 0.0], 0.5),
+            ([1.0, 0.5], 2.5),
+            ([9.0, 9.0], 5.0),
+            ([f32::NAN, f32::INFINITY], 3.0),
+        ] {
+            let [found] = sample(&cells, [3, 2], place);
+            assert!((found - expected).abs() < 0.01, "{place:?} gives {found}");
+        }
+    }
+}
