@@ -1,6 +1,7 @@
-//! Water with ink in it: the incompressible Navier-Stokes equations on a grid, in the manner of Jos Stam's "Stable
-//! Fluids" (SIGGRAPH 1999), with vorticity confinement (Fedkiw, Stam, Jensen, 2001) for the small eddies that the grid
-//! swallows.
+//! Water with ink in it: a solver of the incompressible Navier-Stokes equations on a grid.
+//!
+//! In the manner of Jos Stam's "Stable Fluids" (SIGGRAPH 1999), with vorticity confinement (Fedkiw, Stam, Jensen, 2001)
+//! to put back the small eddies that the grid's resolution loses.
 
 mod grid;
 mod solver;
@@ -8,35 +9,35 @@ mod sources;
 
 use crate::request::Request;
 
-/// Cells of the grid on which the water moves.
+/// The grid of the water, in cells: velocity and pressure.
 const WIDTH: usize = 256;
 const HEIGHT: usize = 144;
 
-/// Cells of the finer grid that carries the ink.
+/// The finer grid of the ink, in cells.
 pub(crate) const INK_WIDTH: usize = 640;
 pub(crate) const INK_HEIGHT: usize = 360;
 
-/// What the eddies curl with, at most.
-const SWIRL: f32 = 28.0;
+/// The strength of vorticity confinement at a swirl of 1.
+const MAX_VORTICITY: f32 = 28.0;
 
-/// Red, green and blue; the fourth makes a cell as wide as a register.
+/// Red, green and blue; the fourth number pads a cell to the width of a vector register.
 pub(crate) type Ink = [f32; 4];
 
 /// The state of the water.
 pub(crate) struct Fluid {
-    /// Seconds that it has moved for: a number that still grows by a sixtieth after days.
+    /// Seconds of simulated time. As an f32 it would no longer grow by a sixtieth after some days.
     time: f64,
-    /// In cells a second.
+    /// In cells per second.
     velocity: Vec<[f32; 2]>,
-    velocity_before: Vec<[f32; 2]>,
+    previous_velocity: Vec<[f32; 2]>,
     pressure: Vec<f32>,
-    pressure_before: Vec<f32>,
-    /// Of a row of ink.
+    previous_pressure: Vec<f32>,
+    /// The velocity along a row of ink.
     row: Vec<[f32; 2]>,
-    /// The divergence, and the curl before that.
+    /// The curl, then the divergence.
     scratch: Vec<f32>,
     pub(crate) ink: Vec<Ink>,
-    ink_before: Vec<Ink>,
+    previous_ink: Vec<Ink>,
 }
 
 impl Default for Fluid {
@@ -46,19 +47,19 @@ impl Default for Fluid {
         Self {
             time: 0.0,
             velocity: vec![[0.0; 2]; CELLS],
-            velocity_before: vec![[0.0; 2]; CELLS],
+            previous_velocity: vec![[0.0; 2]; CELLS],
             pressure: vec![0.0; CELLS],
-            pressure_before: vec![0.0; CELLS],
+            previous_pressure: vec![0.0; CELLS],
             row: vec![[0.0; 2]; WIDTH],
             scratch: vec![0.0; CELLS],
             ink: vec![[0.0; 4]; INK_CELLS],
-            ink_before: vec![[0.0; 4]; INK_CELLS],
+            previous_ink: vec![[0.0; 4]; INK_CELLS],
         }
     }
 }
 
 impl Fluid {
-    /// Moves it on by as long as the request says.
+    /// Advances the simulation by the time that the request gives.
     pub(crate) fn step(&mut self, request: &Request) {
         if request.flags & Request::RESTART != 0 {
             *self = Self::default();
@@ -69,13 +70,13 @@ impl Fluid {
         }
         self.time += f64::from(seconds);
         if request.flags & Request::JETS != 0 {
-            self.run_jets(request.hue, seconds);
+            self.apply_jets(request.hue, seconds);
         }
-        self.follow_pointer(request);
-        self.curl(request.swirl * SWIRL * seconds);
-        self.hold_at_walls();
-        self.balance_pressure();
-        self.carry_velocity(seconds);
-        self.carry_ink(seconds, request.persistence);
+        self.apply_pointer(request);
+        self.confine_vorticity(request.swirl * MAX_VORTICITY * seconds);
+        self.enforce_walls();
+        self.project();
+        self.advect_velocity(seconds);
+        self.advect_ink(seconds, request.persistence);
     }
 }

@@ -1,9 +1,8 @@
-//! The library behind the moving picture of the window: ink in water, computed anew for each picture.
+//! The library behind the moving picture of the window: a simulation of ink in water, a step for each picture.
 //!
-//! It is one of those that a picture needs: it has a state, so it takes one call at a time; what it is asked for stands in
-//! the memory it then writes to; and it lets go of all that it holds when the page ends. `exchange.h` is the contract that
-//! these symbols keep, and [`request::Request`] what a picture is asked with. The answer is `width * height` pixels of
-//! four bytes: red, green, blue, 255.
+//! Calls are serial, as it has state; the request is in the memory that the picture is written over, see
+//! [`request::Request`]; all state is freed when the page ends. `include/exchange.h` is the contract of these symbols.
+//! The result is `width * height` pixels of four bytes: red, green, blue, 255.
 
 mod fluid;
 #[path = "../../native-lib/src/lent_buffer.rs"]
@@ -18,12 +17,12 @@ use std::sync::{Mutex, PoisonError};
 use fluid::Fluid;
 use lent_buffer::LentBuffer;
 use picture::Painter;
-use request::{Refused, Request};
+use request::{Rejection, Request};
 
 const STATUS_NO_REQUEST: i64 = -1;
 const STATUS_SIZE: i64 = -2;
-const STATUS_NUMBER: i64 = -3;
-const STATUS_BUG: i64 = -4;
+const STATUS_NOT_FINITE: i64 = -3;
+const STATUS_PANIC: i64 = -4;
 
 #[derive(Default)]
 struct State {
@@ -31,7 +30,7 @@ struct State {
     painter: Painter,
 }
 
-/// The water, from the first picture until a page ends.
+/// The simulation. It exists from the first picture until a page ends.
 static STATE: Mutex<Option<Box<State>>> = Mutex::new(None);
 
 /// Reads a request at the start of `data` and writes its picture over it.
@@ -44,23 +43,24 @@ pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if data.is_null() || len == 0 {
         return STATUS_NO_REQUEST;
     }
-    // SAFETY: data is not null, and has len bytes that may be read and written until this function returns (its contract).
+    // SAFETY: `data` is not null, and points at `len` bytes that may be read and written until this function returns
+    // (its contract).
     let memory = unsafe { LentBuffer::new(data, len) };
-    // A panic must not leave this function. What it may leave behind is thrown away.
-    catch_unwind(AssertUnwindSafe(|| answer(&memory))).unwrap_or_else(|_| {
+    // A panic must not leave this function. The state that it may have left inconsistent is dropped.
+    catch_unwind(AssertUnwindSafe(|| serve(&memory))).unwrap_or_else(|_| {
         exchange_close();
-        STATUS_BUG
+        STATUS_PANIC
     })
 }
 
-fn answer(memory: &LentBuffer) -> i64 {
-    // Copied, then checked: another thread may write to shared memory meanwhile. The size of the picture comes from this
-    // copy alone, here and where it is painted.
-    let request = match memory.first().ok_or(Refused::NoRequest).and_then(Request::read) {
+fn serve(memory: &LentBuffer) -> i64 {
+    // Copied, then checked: another thread may write to shared memory meanwhile. The picture's size comes from this
+    // copy alone, here and in the painter.
+    let request = match memory.first().ok_or(Rejection::Missing).and_then(Request::read) {
         Ok(request) => request,
-        Err(Refused::NoRequest) => return STATUS_NO_REQUEST,
-        Err(Refused::Size) => return STATUS_SIZE,
-        Err(Refused::Number) => return STATUS_NUMBER,
+        Err(Rejection::Missing) => return STATUS_NO_REQUEST,
+        Err(Rejection::Size) => return STATUS_SIZE,
+        Err(Rejection::NotFinite) => return STATUS_NOT_FINITE,
     };
     let bytes = request.picture_bytes();
     if bytes <= memory.len() {
@@ -72,7 +72,7 @@ fn answer(memory: &LentBuffer) -> i64 {
     bytes as i64
 }
 
-/// Lets the water go: its page has ended. A page that is still there begins with still water.
+/// Frees the state, since a page has ended. If another page goes on, its next picture begins with still water.
 #[unsafe(no_mangle)]
 pub extern "C" fn exchange_close() {
     *STATE.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -95,8 +95,8 @@ pub extern "C" fn exchange_error_message(status: i64) -> *const c_char {
     match status {
         STATUS_NO_REQUEST => c"the memory does not begin with a request (64 bytes, the first four INK1)",
         STATUS_SIZE => c"a picture is 16 to 4096 pixels wide and high",
-        STATUS_NUMBER => c"a number of the request is infinite or not a number",
-        STATUS_BUG => c"the computation failed; the next picture begins with still water",
+        STATUS_NOT_FINITE => c"a number of the request is infinite or not a number",
+        STATUS_PANIC => c"the computation failed; the next picture begins with still water",
         _ => return std::ptr::null(),
     }
     .as_ptr()

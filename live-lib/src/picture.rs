@@ -1,4 +1,4 @@
-//! Turns the ink into pixels: lit on the ink's own grid, then enlarged to the size that is asked for.
+//! Turns the ink into pixels: shades it on its own grid, then scales the result to the size of the picture.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -9,39 +9,43 @@ use crate::fluid::{Fluid, INK_HEIGHT, INK_WIDTH, Ink};
 use crate::lent_buffer::LentBuffer;
 use crate::request::Request;
 
-/// Water without ink.
-const GROUND: [f32; 4] = [11.0, 13.0, 19.0, 0.0];
+/// The colour of water without ink.
+const BACKGROUND: [f32; 4] = [11.0, 13.0, 19.0, 0.0];
 
-/// How high ink stands above the water, for the light.
-const RELIEF: f32 = 2.6;
+/// The height of a cell that is full of ink, as the light sees it.
+const MAX_HEIGHT: f32 = 2.6;
 
-/// How much light there is where none falls.
-const SHADE: f32 = 0.62;
+/// The light on a surface that is turned away.
+const AMBIENT: f32 = 0.62;
 
-/// Where the light comes from: above, to the left.
-const LIGHT: [f32; 3] = [-0.46, -0.58, 0.67];
+/// The direction of the light: from above, on the left.
+const LIGHT_DIRECTION: [f32; 3] = [-0.46, -0.58, 0.67];
 
-/// Red, green, blue and 255, the first lowest: each 0 to 255, in sixteen bits, so that one multiplication is of all four.
+/// Red, green, blue and 255, from the lowest bits on: each 0 to 255 in a lane of sixteen bits, so that one
+/// multiplication scales all four.
 type Colour = u64;
 
-const LANES: Colour = 0x00ff_00ff_00ff_00ff;
+/// The lower half of each lane.
+const LANE_MASK: Colour = 0x00ff_00ff_00ff_00ff;
 
-/// What painting needs and would otherwise allocate for each picture.
+/// Paints pictures. Keeps the memory that each of them needs.
 pub(crate) struct Painter {
     heights: Vec<f32>,
-    /// Of a row: how much light there is, and how much of it is thrown back.
-    shades: Vec<f32>,
-    gleams: Vec<f32>,
-    lit: Vec<Colour>,
+    /// Along a row: diffuse and specular light.
+    diffuse: Vec<f32>,
+    specular: Vec<f32>,
+    /// The shaded ink.
+    shaded: Vec<Colour>,
+    /// A row of it, at the height of a row of pixels.
     row: Vec<Colour>,
-    columns: Vec<Between>,
+    columns: Vec<Blend>,
 }
 
-/// A place between two cells: the first, and how near the second is, of 256.
+/// A place between two cells: the index of the first, and the weight of the second, in 256ths.
 #[derive(Clone, Copy)]
-struct Between {
+struct Blend {
     first: u16,
-    second: u16,
+    weight: u16,
 }
 
 impl Default for Painter {
@@ -49,9 +53,9 @@ impl Default for Painter {
         const CELLS: usize = INK_WIDTH * INK_HEIGHT;
         Self {
             heights: vec![0.0; CELLS],
-            shades: vec![1.0; INK_WIDTH],
-            gleams: vec![0.0; INK_WIDTH],
-            lit: vec![0; CELLS],
+            diffuse: vec![1.0; INK_WIDTH],
+            specular: vec![0.0; INK_WIDTH],
+            shaded: vec![0; CELLS],
             row: vec![0; INK_WIDTH],
             columns: Vec::new(),
         }
@@ -59,9 +63,9 @@ impl Default for Painter {
 }
 
 impl Painter {
-    /// Paints what the request asks to see, at the start of the memory.
+    /// Paints the part of the water that the request asks for, at the start of the memory.
     pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, memory: &LentBuffer) {
-        self.light(&fluid.ink);
+        self.shade(&fluid.ink);
         let Request {
             width,
             height,
@@ -71,23 +75,23 @@ impl Painter {
         } = *request;
         self.columns.clear();
         self.columns
-            .extend((0..width).map(|x| between(x, width, centre[0], zoom, INK_WIDTH)));
+            .extend((0..width).map(|x| blend(x, width, centre[0], zoom, INK_WIDTH)));
         for y in 0..height {
-            let Between { first, second } = between(y, height, centre[1], zoom, INK_HEIGHT);
-            let above = &self.lit[first as usize * INK_WIDTH..][..INK_WIDTH];
-            let below = &self.lit[(first as usize + 1) * INK_WIDTH..][..INK_WIDTH];
+            let Blend { first, weight } = blend(y, height, centre[1], zoom, INK_HEIGHT);
+            let above = &self.shaded[first as usize * INK_WIDTH..][..INK_WIDTH];
+            let below = &self.shaded[(first as usize + 1) * INK_WIDTH..][..INK_WIDTH];
             for ((cell, above), below) in self.row.iter_mut().zip(above).zip(below) {
-                *cell = mix(*above, *below, second);
+                *cell = mix(*above, *below, weight);
             }
-            enlarge(&self.row, &self.columns, memory, y as usize * width as usize);
+            write_row(&self.row, &self.columns, memory, y as usize * width as usize);
         }
     }
 
-    /// The colour of each cell: what ink lets through, and how the light falls on it.
-    fn light(&mut self, ink: &[Ink]) {
+    /// The colour of each cell: that of its ink, lit as a surface whose height is the amount of ink.
+    fn shade(&mut self, ink: &[Ink]) {
         for (height, [red, green, blue, _]) in self.heights.iter_mut().zip(ink) {
             let amount = red * 0.35 + green * 0.45 + blue * 0.35;
-            *height = amount / (1.0 + amount) * RELIEF;
+            *height = amount / (1.0 + amount) * MAX_HEIGHT;
         }
         for y in 0..INK_HEIGHT {
             let row = |y: usize| &self.heights[y * INK_WIDTH..][..INK_WIDTH];
@@ -95,64 +99,66 @@ impl Painter {
             for x in 1..INK_WIDTH - 1 {
                 let across = here[x - 1] - here[x + 1];
                 let down = above[x] - below[x];
-                let steepness = 1.0 / (across * across + down * down + 0.012).sqrt();
-                let towards = ((across * LIGHT[0] + down * LIGHT[1] + 0.11 * LIGHT[2]) * steepness).max(0.0);
-                self.shades[x] = SHADE + 0.56 * towards;
-                self.gleams[x] = towards.powi(24) * here[x] * 22.0;
+                let inverse_length = 1.0 / (across * across + down * down + 0.012).sqrt();
+                let facing = ((across * LIGHT_DIRECTION[0] + down * LIGHT_DIRECTION[1] + 0.11 * LIGHT_DIRECTION[2])
+                    * inverse_length)
+                    .max(0.0);
+                self.diffuse[x] = AMBIENT + 0.56 * facing;
+                self.specular[x] = facing.powi(24) * here[x] * 22.0;
             }
-            let lit = &mut self.lit[y * INK_WIDTH..][..INK_WIDTH];
-            for (((lit, ink), shade), gleam) in lit
+            let shaded = &mut self.shaded[y * INK_WIDTH..][..INK_WIDTH];
+            for (((shaded, ink), diffuse), specular) in shaded
                 .iter_mut()
                 .zip(&ink[y * INK_WIDTH..])
-                .zip(&self.shades)
-                .zip(&self.gleams)
+                .zip(&self.diffuse)
+                .zip(&self.specular)
             {
-                let seen: [f32; 4] = std::array::from_fn(|part| {
-                    let amount = ink[part] * shade;
-                    // The more ink, the less each drop adds: 255 is never reached.
-                    let seen = GROUND[part] + (255.0 - GROUND[part]) * amount / (0.55 + amount) + gleam;
-                    seen.clamp(0.0, 255.0)
+                let colour: [f32; 4] = std::array::from_fn(|part| {
+                    let amount = ink[part] * diffuse;
+                    // Saturates: ink alone never reaches 255.
+                    let colour = BACKGROUND[part] + (255.0 - BACKGROUND[part]) * amount / (0.55 + amount) + specular;
+                    colour.clamp(0.0, 255.0)
                 });
-                let [red, green, blue, _] = seen.map(|part| u64::from(part as i32 as u8));
-                *lit = red | green << 16 | blue << 32 | 255 << 48;
+                let [red, green, blue, _] = colour.map(|part| u64::from(part as i32 as u8));
+                *shaded = red | green << 16 | blue << 32 | 255 << 48;
             }
         }
     }
 }
 
-/// Writes a row of the picture, from a row of cells; `first_pixel` is the number of its first.
+/// Writes a row of the picture, scaled from a row of cells. `first_pixel` is the index of its first pixel.
 ///
-/// Out of line: here the compiler knows that the cells are not what it writes to, and reads ahead.
+/// Out of line: through its arguments the compiler knows that the cells are not what is written, and may load ahead.
 #[inline(never)]
-fn enlarge(row: &[Colour], columns: &[Between], memory: &LentBuffer, first_pixel: usize) {
-    let pixel = |&Between { first, second }: &Between| {
+fn write_row(row: &[Colour], columns: &[Blend], memory: &LentBuffer, first_pixel: usize) {
+    let pixel = |&Blend { first, weight }: &Blend| {
         let first = first as usize;
-        packed(mix(row[first], row[first + 1], second))
+        pack(mix(row[first], row[first + 1], weight))
     };
     memory.write(first_pixel * size_of::<[u8; 4]>(), columns.iter().map(pixel));
 }
 
-/// Which cells a pixel of the picture is between.
-fn between(pixel: u32, pixels: u32, centre: f32, zoom: f32, cells: usize) -> Between {
+/// The cells that a pixel of the picture lies between.
+fn blend(pixel: u32, pixels: u32, centre: f32, zoom: f32, cells: usize) -> Blend {
     let share = (pixel as f32 + 0.5) / pixels as f32 - 0.5;
     let place = (centre + share / zoom) * cells as f32 - 0.5;
     let place = place.clamp(0.0, cells as f32 - 1.001);
-    Between {
+    Blend {
         first: place as u16,
-        second: (place.fract() * 256.0) as u16,
+        weight: (place.fract() * 256.0) as u16,
     }
 }
 
-/// `second` is of 256, so that what each of the four comes to, 255 * 256 at most, stays in its sixteen bits.
+/// Linear interpolation; `weight` is that of `b`, in 256ths: 255 * 256, the most that a lane comes to, fits into it.
 #[inline(always)]
-fn mix(a: Colour, b: Colour, second: u16) -> Colour {
-    let second = u64::from(second);
-    (a * (256 - second) + b * second) >> 8 & LANES
+fn mix(a: Colour, b: Colour, weight: u16) -> Colour {
+    let weight = u64::from(weight);
+    (a * (256 - weight) + b * weight) >> 8 & LANE_MASK
 }
 
-/// The lower halves of the four, side by side.
+/// The lower half of each lane, as bytes.
 #[inline(always)]
-fn packed(colour: Colour) -> [u8; 4] {
+fn pack(colour: Colour) -> [u8; 4] {
     let pairs = (colour | colour >> 8) & 0x0000_ffff_0000_ffff;
     ((pairs | pairs >> 16) as u32).to_le_bytes()
 }
@@ -162,11 +168,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_are_mixed_at_once() {
+    fn all_lanes_are_mixed_at_once() {
         let (a, b) = (0x00ff_0000_0080_00ff, 0x00ff_00ff_0040_0000);
-        assert_eq!(packed(mix(a, b, 0)), [255, 128, 0, 255]);
-        assert_eq!(packed(mix(a, b, 256)), [0, 64, 255, 255]);
-        assert_eq!(packed(mix(a, b, 128)), [127, 96, 127, 255]);
-        assert_eq!(packed(mix(LANES, LANES, 77)), [255; 4]);
+        assert_eq!(pack(mix(a, b, 0)), [255, 128, 0, 255]);
+        assert_eq!(pack(mix(a, b, 256)), [0, 64, 255, 255]);
+        assert_eq!(pack(mix(a, b, 128)), [127, 96, 127, 255]);
+        assert_eq!(pack(mix(LANE_MASK, LANE_MASK, 77)), [255; 4]);
     }
 }

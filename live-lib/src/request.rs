@@ -1,37 +1,37 @@
-//! What is asked of one picture. It stands at the start of the memory that the picture is then written over.
+//! The request for a picture: 64 bytes at the start of the memory that the picture is then written over.
 
-/// Bytes that a request takes, whatever the size of the picture.
+/// The size of a request, whatever the size of the picture.
 pub const REQUEST_BYTES: usize = 64;
 
 /// The first four bytes of a request, read as little-endian: `INK1`.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"INK1");
 
-/// Pixels on a side, at least and at most.
+/// The width and height that a picture may have, in pixels.
 pub const SIDES: std::ops::RangeInclusive<u32> = 16..=4096;
 
-/// A request, checked. In memory it is sixteen little-endian numbers of four bytes, in this order after the magic; all
-/// but the first three are `f32`.
+/// A request whose numbers are in range. In memory it is sixteen little-endian numbers of four bytes: the magic, then
+/// these, in this order. `width`, `height` and `flags` are `u32`, all others `f32`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
     /// Pixels, within [`SIDES`].
     pub width: u32,
     /// Pixels, within [`SIDES`].
     pub height: u32,
-    /// Bit 0 begins anew, bit 1 lets the ink move by itself.
+    /// [`Request::RESTART`] and [`Request::JETS`].
     pub flags: u32,
-    /// Since the picture before; taken as 0 to 1/20.
+    /// Time since the picture before, 0 to 1/20.
     pub seconds: f32,
-    /// Where the pointer is, from 0 to 1 across the picture.
+    /// The pointer's position, 0 to 1 across the picture.
     pub pointer: [f32; 2],
-    /// How far it has moved since the picture before, in pictures.
+    /// The pointer's movement since the picture before, in widths and heights of the picture.
     pub moved: [f32; 2],
-    /// How much ink it lets go, 0 to 1.
+    /// How much ink the pointer adds, 0 to 1.
     pub ink: f32,
-    /// What is in the middle of the picture, from 0 to 1 across the water.
+    /// The place in the middle of the picture, 0 to 1 across the water.
     pub centre: [f32; 2],
-    /// 1 shows all of the water, 8 an eighth of its width.
+    /// 1 shows all of the water, 8 an eighth of its width and height.
     pub zoom: f32,
-    /// How readily eddies curl, 0 to 1.
+    /// The strength of vorticity confinement, 0 to 1.
     pub swirl: f32,
     /// How long ink lasts, 0 to 1.
     pub persistence: f32,
@@ -39,36 +39,36 @@ pub struct Request {
     pub hue: f32,
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Refused {
-    /// The memory begins with something else.
-    NoRequest,
-    /// Width or height are outside [`SIDES`].
+pub enum Rejection {
+    /// The memory does not begin with one.
+    Missing,
+    /// The width or height is outside [`SIDES`].
     Size,
-    /// A number is infinite or none.
-    Number,
+    /// A number is infinite or NaN.
+    NotFinite,
 }
 
 impl Request {
-    /// Bit 0 of `flags`: still water, without ink.
+    /// Bit 0 of `flags`: begins with still water, without ink.
     pub const RESTART: u32 = 1;
     /// Bit 1 of `flags`: jets stir the water.
     pub const JETS: u32 = 2;
 
-    /// Reads and checks a copy of the bytes at the start of the memory. Numbers outside their range are brought to its end.
-    pub fn read(bytes: [u8; REQUEST_BYTES]) -> Result<Self, Refused> {
+    /// Reads a request from a copy of the bytes at the start of the memory. Numbers outside their range are clamped.
+    pub fn read(bytes: [u8; REQUEST_BYTES]) -> Result<Self, Rejection> {
         let word = |index: usize| u32::from_le_bytes(std::array::from_fn(|byte| bytes[4 * index + byte]));
         let [magic, width, height, flags, numbers @ ..]: [u32; REQUEST_BYTES / 4] = std::array::from_fn(word);
         if magic != MAGIC {
-            return Err(Refused::NoRequest);
+            return Err(Rejection::Missing);
         }
         if !SIDES.contains(&width) || !SIDES.contains(&height) {
-            return Err(Refused::Size);
+            return Err(Rejection::Size);
         }
         let numbers = numbers.map(f32::from_bits);
         if numbers.iter().any(|number| !number.is_finite()) {
-            return Err(Refused::Number);
+            return Err(Rejection::NotFinite);
         }
         let [
             seconds,
@@ -101,7 +101,7 @@ impl Request {
         })
     }
 
-    /// Bytes of the picture.
+    /// The size of the picture, in bytes.
     pub fn picture_bytes(&self) -> usize {
         self.width as usize * self.height as usize * 4
     }

@@ -7,8 +7,8 @@ use super::*;
 use crate::request::MAGIC;
 use proptest::prelude::*;
 
-/// The state is one for all tests, which run at once.
-static TURN: Mutex<()> = Mutex::new(());
+/// Held by a test that uses the state: there is one for all tests, which run at once.
+static EXCLUSIVE: Mutex<()> = Mutex::new(());
 
 const STIRRED: [f32; 12] = [1.0 / 60.0, 0.3, 0.4, 0.02, -0.01, 1.0, 0.5, 0.5, 1.0, 0.5, 0.9, 0.0];
 
@@ -21,21 +21,22 @@ fn memory(len: usize, words: [u32; 4], numbers: [f32; 12]) -> Vec<u8> {
     memory
 }
 
-/// Lends the library the memory in the middle of a larger allocation, so that a byte written outside it shows.
+/// Lends the library the memory, with a margin on each side that shows a byte written outside it.
 fn exchange(memory: &mut [u8]) -> i64 {
     const MARGIN: usize = 64;
     let mut wide = vec![0xA5; memory.len() + 2 * MARGIN];
     let inside = MARGIN..MARGIN + memory.len();
     wide[inside.clone()].copy_from_slice(memory);
-    // SAFETY: the pointer is MARGIN bytes into an allocation that has as many bytes and a margin after it.
-    let count = unsafe { exchange_inplace(wide.as_mut_ptr().add(MARGIN), memory.len()) };
-    memory.copy_from_slice(&wide[inside.clone()]);
+    let lent = &mut wide[inside.clone()];
+    // SAFETY: a slice's bytes may be read and written while it is borrowed.
+    let count = unsafe { exchange_inplace(lent.as_mut_ptr(), lent.len()) };
+    memory.copy_from_slice(lent);
     wide[inside].fill(0xA5);
     assert!(wide.iter().all(|&byte| byte == 0xA5), "wrote outside the memory");
     count
 }
 
-/// So many pictures from still water, of which the last is given.
+/// The last of `count` pictures, from still water on.
 fn pictures(count: usize, flags: u32, numbers: [f32; 12]) -> Vec<u8> {
     let mut last = Vec::new();
     for index in 0..count {
@@ -58,14 +59,14 @@ proptest! {
         flags in any::<u32>(),
         numbers in prop_oneof![any::<[f32; 12]>(), prop::array::uniform12(-2.0f32..9.0)],
     ) {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = memory(len, [magic, width, height, flags], numbers);
         let before = memory.clone();
         let count = exchange(&mut memory);
-        let asked = before.first_chunk().copied().ok_or(Refused::NoRequest).and_then(Request::read);
-        prop_assert_eq!(count > 0, asked.is_ok());
-        prop_assert_ne!(count, STATUS_BUG);
-        if let Ok(request) = asked {
+        let request = before.first_chunk().copied().ok_or(Rejection::Missing).and_then(Request::read);
+        prop_assert_eq!(count > 0, request.is_ok());
+        prop_assert_ne!(count, STATUS_PANIC);
+        if let Ok(request) = request {
             let bytes = request.picture_bytes();
             prop_assert_eq!(count, bytes as i64);
             if bytes <= len {
@@ -75,7 +76,7 @@ proptest! {
                 prop_assert_eq!(memory, before, "wrote a picture that does not fit");
             }
         } else {
-            prop_assert_eq!(memory, before, "wrote for what is no request");
+            prop_assert_eq!(memory, before, "wrote without a request");
         }
         let state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = &*state {
@@ -84,13 +85,13 @@ proptest! {
     }
 }
 
-/// A page's other thread may write to shared memory while the library has it. The size that was checked has to be the size
-/// that is answered and painted, or the picture would end somewhere outside.
+/// Another thread of the page may write to shared memory during the call. The size that was checked has to be the one
+/// that is returned and painted, or the picture would reach outside the memory.
 #[test]
 fn a_request_that_changes_meanwhile_is_read_once() {
     const LEN: usize = 64 * 36 * 4;
     const MARGIN: usize = 4096;
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let wide: Vec<AtomicU8> = (0..MARGIN + LEN + MARGIN).map(|_| AtomicU8::new(0xA5)).collect();
     let (before, rest) = wide.split_at(MARGIN);
     let (lent, after) = rest.split_at(LEN);
@@ -112,31 +113,31 @@ fn a_request_that_changes_meanwhile_is_read_once() {
                 lent.iter()
                     .zip(request)
                     .for_each(|(byte, value)| byte.store(value, Relaxed));
-                // Until it has been the other thread's turn.
+                // Waits until the other thread has run.
                 let before = changes.load(Relaxed);
                 while changes.load(Relaxed) == before {
                     thread::yield_now();
                 }
                 let alpha = &lent[LEN - 1]; // 255 in a picture that was painted to its end
                 alpha.store(0xA5, Relaxed);
-                // SAFETY: lent has LEN bytes that may be written through a shared reference. The other thread accesses two
-                // of them atomically, as JavaScript may in shared memory.
+                // SAFETY: `lent` has LEN bytes, atomic and so writable through a shared reference. The other thread
+                // accesses two of them, atomically, as JavaScript may in shared memory.
                 let count = unsafe { exchange_inplace(lent.as_ptr().cast_mut().cast(), LEN) };
-                assert!(answers.iter().any(|&(_, answer)| answer == count), "answered {count}");
-                assert_eq!(alpha.load(Relaxed) == 255, count == LEN as i64, "answered {count}");
+                assert!(answers.iter().any(|&(_, answer)| answer == count), "returned {count}");
+                assert_eq!(alpha.load(Relaxed) == 255, count == LEN as i64, "returned {count}");
                 seen.insert(count);
             }
             assert_eq!(seen.len(), 3, "{seen:?}: nothing changed");
         });
-        // Some stay for longer, or a scheduler with a beat of its own (valgrind's) would show the library one alone.
-        let times = (0..u32::MAX).map(|number| {
+        // Some last longer: in step with a regular scheduler (valgrind's), the library would only ever see one.
+        let spins = (0..u32::MAX).map(|number| {
             if number % 16 == 0 {
                 number.wrapping_mul(0x9E37_79B9) >> 27
             } else {
                 0
             }
         });
-        for ((width, _), time) in answers.iter().cycle().zip(times.cycle()) {
+        for ((width, _), spins) in answers.iter().cycle().zip(spins.cycle()) {
             if calls.is_finished() {
                 break;
             }
@@ -144,7 +145,7 @@ fn a_request_that_changes_meanwhile_is_read_once() {
             lent[4].store(low, Relaxed);
             lent[5].store(high, Relaxed);
             changes.fetch_add(1, Relaxed);
-            (0..time).for_each(|_| std::hint::spin_loop());
+            (0..spins).for_each(|_| std::hint::spin_loop());
         }
     });
     assert!(
@@ -155,7 +156,7 @@ fn a_request_that_changes_meanwhile_is_read_once() {
 
 #[test]
 fn the_same_requests_give_the_same_pictures() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let once = pictures(20, Request::JETS, STIRRED);
     assert!(once == pictures(20, Request::JETS, STIRRED));
     assert!(once != pictures(21, Request::JETS, STIRRED));
@@ -163,7 +164,7 @@ fn the_same_requests_give_the_same_pictures() {
 
 #[test]
 fn each_number_has_its_effect() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let plain = pictures(20, 0, STIRRED);
     for number in 0..STIRRED.len() {
         let mut other = STIRRED;
@@ -177,8 +178,8 @@ fn each_number_has_its_effect() {
 }
 
 #[test]
-fn still_water_stays_as_it_is_and_ink_that_is_let_go_is_seen() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn still_water_stays_as_it_is_and_ink_is_seen_where_the_pointer_is() {
+    let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut still = STIRRED;
     [still[3], still[4], still[5]] = [0.0; 3];
     let [first, later] = [1, 30].map(|count| pictures(count, 0, still));
@@ -200,7 +201,7 @@ fn still_water_stays_as_it_is_and_ink_that_is_let_go_is_seen() {
 
 #[test]
 fn a_page_that_ends_leaves_nothing() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     pictures(1, Request::JETS, STIRRED);
     exchange_close();
     assert!(STATE.lock().unwrap_or_else(PoisonError::into_inner).is_none());
@@ -216,7 +217,7 @@ fn says_what_it_is_and_what_a_status_means() {
         text(exchange_library_name()),
         format!("live-lib {}", env!("CARGO_PKG_VERSION"))
     );
-    for status in [STATUS_NO_REQUEST, STATUS_SIZE, STATUS_NUMBER, STATUS_BUG] {
+    for status in [STATUS_NO_REQUEST, STATUS_SIZE, STATUS_NOT_FINITE, STATUS_PANIC] {
         assert!(!text(exchange_error_message(status)).is_empty());
     }
     assert!(exchange_error_message(-5).is_null());

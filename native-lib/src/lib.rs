@@ -1,7 +1,7 @@
-//! The dynamic library that Inplace Exchange calls by default: it writes a greeting, and fills all of the memory when it is
-//! asked to.
+//! The dynamic library that Inplace Exchange calls by default: it writes a greeting, and fills the rest of the memory
+//! on request.
 //!
-//! `include/exchange.h` is the contract that these symbols keep; what is said there is not said again here.
+//! `include/exchange.h` is the contract of these symbols.
 
 mod lent_buffer;
 
@@ -9,32 +9,32 @@ use std::ffi::{CStr, c_char};
 
 use lent_buffer::LentBuffer;
 
-/// What the library writes. Its size is the number of bytes that a buffer must have.
+/// The greeting. A buffer must have room for it.
 pub const MESSAGE: &str = concat!(
     "Hello from Rust! native-lib ",
     env!("CARGO_PKG_VERSION"),
     " wrote these bytes in place, into memory that V8 owns."
 );
 
-/// Memory that begins with this is filled to its end: after the message come rows of sixteen bytes that are numbered, each
-/// by the place where it begins, in hexadecimal.
+/// The request to fill the memory to its end, at its start: after the message come rows of sixteen bytes, each with its
+/// offset in hexadecimal.
 pub const FILL: &[u8; 4] = b"fill";
 
-/// A row, before it has its number.
+/// A row at offset 0.
 const ROW: &[u8; 16] = b"byte 0x00000000\n";
 const DIGITS: std::ops::Range<usize> = 7..15;
 
-/// Where the first row begins. What is between the message and it is spaces and a line's end.
+/// The offset of the first row. Between the message and it are spaces and a line feed.
 const FIRST_ROW: usize = (MESSAGE.len() + 1).next_multiple_of(ROW.len());
 
 /// Bit 0 of `exchange_flags`: calls may run on several threads at once. This library has no state.
 pub const EXCHANGE_CONCURRENT: u32 = 1;
 
-/// The status for a null `data`, which the contract rules out: a caller of this symbol other than the addon may err.
+/// The status for a null `data`. The addon never passes one; another caller may.
 pub const STATUS_NULL_DATA: i64 = -1;
 
-/// Writes [`MESSAGE`] at the start of `data` if it fits, and answers its length in bytes either way. Asked to [`FILL`] memory
-/// that it fits into, writes to the end and answers `len`.
+/// Writes [`MESSAGE`] at the start of `data` if it fits, and returns its length in bytes either way. If it fits and
+/// `data` begins with [`FILL`], writes to the end and returns `len`.
 ///
 /// # Safety
 /// - `data` is null, or points at `len` bytes that may be read and written during this call.
@@ -47,31 +47,32 @@ pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if len < MESSAGE.len() {
         return const { MESSAGE.len() as i64 };
     }
-    // SAFETY: data is not null, and has len bytes that may be read and written until this function returns (its contract).
+    // SAFETY: `data` is not null, and points at `len` bytes that may be read and written until this function returns
+    // (its contract).
     let memory = unsafe { LentBuffer::new(data, len) };
-    // Copied before the message goes over it. It is asked for once: another thread may write to shared memory meanwhile.
+    // Decided once, before the message overwrites the request: another thread may write to shared memory meanwhile.
     let fill = memory.first() == Some(*FILL);
     memory.write(0, MESSAGE.bytes().map(|byte| [byte]));
     if !fill {
         return const { MESSAGE.len() as i64 };
     }
-    number_rows(&memory);
+    write_rows(&memory);
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 
-/// Fills what comes after the message.
-fn number_rows(memory: &LentBuffer) {
+/// Fills the memory after the message.
+fn write_rows(memory: &LentBuffer) {
     let gap = (MESSAGE.len() + 1..=FIRST_ROW).map(|next| if next == FIRST_ROW { b'\n' } else { b' ' });
     memory.write(MESSAGE.len(), gap.map(|byte| [byte]));
-    memory.write(FIRST_ROW, (FIRST_ROW..).step_by(ROW.len()).map(numbered));
-    // The last row may be cut.
+    memory.write(FIRST_ROW, (FIRST_ROW..).step_by(ROW.len()).map(row_at));
+    // The last row may be cut off.
     let end = memory.len() - memory.len() % ROW.len();
-    memory.write(end.max(FIRST_ROW), numbered(end).into_iter().map(|byte| [byte]));
+    memory.write(end.max(FIRST_ROW), row_at(end).into_iter().map(|byte| [byte]));
 }
 
-/// The row that begins at this byte. The number is that of its last 32 bits.
-fn numbered(start: usize) -> [u8; ROW.len()] {
-    // A byte for each digit, then from 0..16 to 0..9 and a..f, for all eight at once.
+/// The row at this offset, of which it shows the lower 32 bits.
+fn row_at(start: usize) -> [u8; ROW.len()] {
+    // Spreads the eight digits to a byte each, then turns all of them into 0..9 and a..f at once.
     let number = start as u64;
     let digits = (number & 0xffff_0000) << 16 | number & 0xffff;
     let digits = digits << 8 & 0x00ff_0000_00ff_0000 | digits & 0x0000_00ff_0000_00ff;

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use super::*;
 use proptest::prelude::*;
 
-/// Lends the library this memory in the middle of a larger allocation, so that a byte written outside it shows.
+/// Lends the library this memory, with a margin on each side that shows a byte written outside it.
 fn exchange(lent: Vec<u8>) -> (i64, Vec<u8>) {
     const MARGIN: usize = 64;
     let len = lent.len();
     let mut memory = [vec![0xA5; MARGIN], lent, vec![0xA5; MARGIN]].concat();
-    // SAFETY: the pointer is MARGIN bytes into an allocation that has len bytes and a margin after it.
-    let count = unsafe { exchange_inplace(memory.as_mut_ptr().add(MARGIN), len) };
+    let inside = &mut memory[MARGIN..MARGIN + len];
+    // SAFETY: a slice's bytes may be read and written while it is borrowed.
+    let count = unsafe { exchange_inplace(inside.as_mut_ptr(), len) };
     assert!(memory[..MARGIN].iter().all(|&b| b == 0xA5), "wrote before data");
     assert!(memory[MARGIN + len..].iter().all(|&b| b == 0xA5), "wrote after data");
     (count, memory[MARGIN..MARGIN + len].to_vec())
@@ -19,7 +20,7 @@ fn exchange(lent: Vec<u8>) -> (i64, Vec<u8>) {
 
 proptest! {
     #[test]
-    fn answers_the_whole_length_and_writes_only_what_fits(len in 0..4 * MESSAGE.len()) {
+    fn returns_the_full_length_and_writes_only_what_fits(len in 0..4 * MESSAGE.len()) {
         let (count, data) = exchange(vec![0xA5; len]);
         prop_assert_eq!(count, MESSAGE.len() as i64);
         if len < MESSAGE.len() {
@@ -31,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn fills_all_of_it_when_asked_to(len in FILL.len()..4 * MESSAGE.len()) {
+    fn fills_all_of_it_on_request(len in FILL.len()..4 * MESSAGE.len()) {
         let mut memory = vec![0xA5; len];
         memory[..FILL.len()].copy_from_slice(FILL);
         let (count, data) = exchange(memory.clone());
@@ -47,8 +48,8 @@ proptest! {
     }
 
     #[test]
-    fn numbers_a_row_by_its_start(start in any::<u32>()) {
-        prop_assert_eq!(numbered(start as usize).to_vec(), format!("byte {start:#010x}\n").into_bytes());
+    fn a_row_shows_its_offset(start in any::<u32>()) {
+        prop_assert_eq!(row_at(start as usize).to_vec(), format!("byte {start:#010x}\n").into_bytes());
     }
 }
 
@@ -74,8 +75,8 @@ fn says_what_it_is() {
     assert_eq!((exchange_abi_version(), exchange_flags()), (1, EXCHANGE_CONCURRENT));
 }
 
-/// A page's other thread may write to shared memory while the library has it. Whether all of it is filled must be decided
-/// once: either answer is right, and a mixture of both is not.
+/// Another thread of the page may write to shared memory during the call. Whether all of it is filled must be decided
+/// once: either result is right, a mixture of both is not.
 #[test]
 fn a_request_that_changes_meanwhile_is_read_once() {
     const AFTER: usize = 8;
@@ -96,13 +97,13 @@ fn a_request_that_changes_meanwhile_is_read_once() {
                     .for_each(|(byte, &letter)| byte.store(letter, Relaxed));
                 let rest = &lent[MESSAGE.len()..];
                 rest.iter().for_each(|byte| byte.store(0xA5, Relaxed));
-                // SAFETY: lent has LEN bytes that may be written through a shared reference. The other thread accesses the
-                // first of them atomically, as JavaScript may in shared memory.
+                // SAFETY: `lent` has LEN bytes, atomic and so writable through a shared reference. The other thread
+                // accesses the first of them, atomically, as JavaScript may in shared memory.
                 let count = unsafe { exchange_inplace(lent.as_ptr().cast_mut().cast(), LEN) };
                 let filled = count == LEN as i64;
-                assert!(filled || count == MESSAGE.len() as i64, "answered {count}");
+                assert!(filled || count == MESSAGE.len() as i64, "returned {count}");
                 let written = rest.iter().filter(|byte| byte.load(Relaxed) != 0xA5).count();
-                assert_eq!(written, if filled { AFTER } else { 0 }, "answered {count}");
+                assert_eq!(written, if filled { AFTER } else { 0 }, "returned {count}");
                 *if filled { &mut fills } else { &mut greetings } += 1;
             }
             assert!(

@@ -1,4 +1,4 @@
-//! What the steps do on a grid.
+//! Operations on a grid of cells: interpolation, and adding to the cells round a place.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -7,7 +7,7 @@
 
 use super::{HEIGHT, WIDTH};
 
-/// All but those at the walls, by their place in a grid of water.
+/// Calls `action` with the index of each cell of water, save those at the walls.
 pub(super) fn for_inner_cells(mut action: impl FnMut(usize)) {
     for y in 1..HEIGHT - 1 {
         for at in y * WIDTH + 1..(y + 1) * WIDTH - 1 {
@@ -16,23 +16,23 @@ pub(super) fn for_inner_cells(mut action: impl FnMut(usize)) {
     }
 }
 
-/// Between four cells, each according to its distance. A place outside the grid is brought to its edge.
+/// Bilinear interpolation. A place outside the grid is clamped to its edge.
 #[inline(always)]
 pub(super) fn sample<const N: usize>(cells: &[[f32; N]], [width, height]: [usize; 2], [x, y]: [f32; 2]) -> [f32; N] {
-    // A whisker inside the last cell, so that there is one to the right of it and one below. `max` also mends what is
-    // not a number, so the casts below cannot miss.
+    // Just inside the last cell, so that there is one to the right of it and one below. `max` turns NaN into 0, so that
+    // the casts below are in range.
     let x = x.max(0.0).min(width as f32 - 1.001);
     let y = y.max(0.0).min(height as f32 - 1.001);
-    let (left, top) = (x as i32 as usize, y as i32 as usize); // by way of i32, which the processor has an instruction for
+    let (left, top) = (x as i32 as usize, y as i32 as usize); // by way of i32: one instruction
     let (across, down) = (x - left as f32, y - top as f32);
     let at = top * width + left;
     let ([above, above_right], [below, below_right]) = (pair(&cells[at..]), pair(&cells[at + width..]));
     lerp(lerp(above, above_right, across), lerp(below, below_right, across), down)
 }
 
-/// Nothing, when it is next to nothing: the numbers beside zero take the processor many times as long.
+/// Flushes to zero what is near it: arithmetic on denormal numbers is many times slower.
 #[inline(always)]
-pub(super) fn faded(number: f32) -> f32 {
+pub(super) fn flushed(number: f32) -> f32 {
     if number.abs() < 1e-12 { 0.0 } else { number }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn pair<const N: usize>(cells: &[[f32; N]]) -> [[f32; N]; 2] {
     [cells[0], cells[1]]
 }
 
-/// Between `a` and `b`.
+/// Linear interpolation.
 #[inline(always)]
 pub(super) fn lerp<const N: usize>(mut a: [f32; N], b: [f32; N], share: f32) -> [f32; N] {
     for (a, b) in a.iter_mut().zip(b) {
@@ -50,8 +50,9 @@ pub(super) fn lerp<const N: usize>(mut a: [f32; N], b: [f32; N], share: f32) -> 
     a
 }
 
-/// A bell round `place`, of `radius` (both in widths of the grid), given to each cell that it reaches.
-pub(super) fn splat<T>(
+/// Calls `add` with each cell near `place`, and the value of a Gaussian there: 1 in the middle, 1/e at `radius`. The
+/// place is in widths and heights of the grid, the radius in widths.
+pub(super) fn add_gaussian<T>(
     cells: &mut [T],
     [width, height]: [usize; 2],
     place: [f32; 2],
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_outside_the_grid_is_brought_to_its_edge() {
+    fn a_place_outside_the_grid_is_clamped_to_its_edge() {
         let cells: Vec<[f32; 1]> = (0..6).map(|cell| [cell as f32]).collect();
         for (place, expected) in [
             ([-9.0, -9.0], 0.0),

@@ -1,4 +1,4 @@
-//! What stirs the water and lets ink go: its own jets, and the pointer.
+//! The sources of motion and ink: the jets, and the pointer.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -7,11 +7,11 @@
 
 use std::f32::consts::TAU;
 
-use super::grid::splat;
+use super::grid::add_gaussian;
 use super::{Fluid, HEIGHT, INK_HEIGHT, INK_WIDTH, Ink, WIDTH};
 use crate::request::Request;
 
-/// The water's own jets: what share of the width and height they go round, and how fast.
+/// Jets circle in the water, each with a colour of its own.
 const JETS: [Jet; 3] = [
     Jet {
         phase: 0.0,
@@ -31,34 +31,37 @@ const JETS: [Jet; 3] = [
 ];
 
 struct Jet {
+    /// Where it starts, in radians.
     phase: f32,
+    /// How fast it circles, for each axis.
     rate: [f32; 2],
+    /// Its distance from the request's hue, in turns of the colour wheel.
     colour: f32,
 }
 
 impl Fluid {
-    /// How far something has turned that turns as fast as this, in radians, a second.
-    fn turned(&self, speed: f32) -> f32 {
+    /// The angle, in radians, of what turns at `speed` radians per second.
+    fn angle_at(&self, speed: f32) -> f32 {
         (self.time * f64::from(speed)).rem_euclid(f64::from(TAU)) as f32
     }
 
-    pub(super) fn run_jets(&mut self, hue: f32, seconds: f32) {
+    pub(super) fn apply_jets(&mut self, hue: f32, seconds: f32) {
         for Jet { phase, rate, colour } in JETS {
-            let angle = [0, 1].map(|axis| phase + self.turned(rate[axis] * 2.0));
-            let place = [0.5 + 0.36 * angle[0].cos(), 0.5 + 0.34 * angle[1].sin()];
-            let turn = phase + self.turned(1.1 + rate[0]);
-            let push = [turn.cos(), turn.sin()].map(|part| part * 900.0 * seconds);
+            let angles = [0, 1].map(|axis| phase + self.angle_at(rate[axis] * 2.0));
+            let place = [0.5 + 0.36 * angles[0].cos(), 0.5 + 0.34 * angles[1].sin()];
+            let direction = phase + self.angle_at(1.1 + rate[0]);
+            let push = [direction.cos(), direction.sin()].map(|part| part * 900.0 * seconds);
             let strength = 3.2 * seconds;
-            self.splash(
+            self.splat(
                 place,
                 0.028,
                 push,
-                of_hue(hue + colour + self.turned(0.08) / TAU, strength),
+                ink_of_hue(hue + colour + self.angle_at(0.08) / TAU, strength),
             );
         }
     }
 
-    pub(super) fn follow_pointer(&mut self, request: &Request) {
+    pub(super) fn apply_pointer(&mut self, request: &Request) {
         let Request {
             pointer,
             moved,
@@ -72,7 +75,7 @@ impl Fluid {
             return;
         }
         let place = [0, 1].map(|axis| (centre[axis] + (pointer[axis] - 0.5) / zoom).clamp(0.0, 1.0));
-        // Cells a second that the pointer moves with, of which the water takes a part.
+        // The pointer's speed in cells per second, a part of which goes to the water.
         let cells = [WIDTH as f32, HEIGHT as f32];
         let push = [0, 1].map(|axis| {
             let speed = moved[axis] * cells[axis] / zoom / request.seconds;
@@ -80,21 +83,21 @@ impl Fluid {
         });
         let speed = push[0].hypot(push[1]) / 900.0;
         let strength = (ink * 9.0 + speed * 4.0) * request.seconds;
-        self.splash(
+        self.splat(
             place,
             0.03 / zoom,
             push,
-            of_hue(hue + 0.5 + self.turned(0.3) / TAU, strength),
+            ink_of_hue(hue + 0.5 + self.angle_at(0.3) / TAU, strength),
         );
     }
 
-    /// Pushes the water and lets ink go, most at `place` (0 to 1 across the water) and less with the distance from it.
-    pub(super) fn splash(&mut self, place: [f32; 2], radius: f32, push: [f32; 2], ink: Ink) {
-        splat(&mut self.velocity, [WIDTH, HEIGHT], place, radius, |[x, y], share| {
+    /// Adds velocity and ink round `place` (0 to 1 across the water), less of both with the distance from it.
+    pub(super) fn splat(&mut self, place: [f32; 2], radius: f32, push: [f32; 2], ink: Ink) {
+        add_gaussian(&mut self.velocity, [WIDTH, HEIGHT], place, radius, |[x, y], share| {
             *x += push[0] * share;
             *y += push[1] * share;
         });
-        splat(&mut self.ink, [INK_WIDTH, INK_HEIGHT], place, radius, |cell, share| {
+        add_gaussian(&mut self.ink, [INK_WIDTH, INK_HEIGHT], place, radius, |cell, share| {
             for (cell, ink) in cell.iter_mut().zip(ink) {
                 *cell += ink * share;
             }
@@ -102,8 +105,8 @@ impl Fluid {
     }
 }
 
-/// A strong colour of the wheel, this much of it.
-pub(super) fn of_hue(hue: f32, strength: f32) -> Ink {
+/// Ink of a saturated colour; `hue` is in turns of the colour wheel.
+pub(super) fn ink_of_hue(hue: f32, strength: f32) -> Ink {
     let part = |offset: f32| {
         let wave = 0.5 + 0.5 * ((hue + offset) * TAU).cos();
         (0.06 + 0.94 * wave * wave) * strength
