@@ -1,5 +1,5 @@
-//! The usual ways to call native code with napi-rs, as its documentation writes them, over a library of the benchmark;
-//! and what that library takes when no JavaScript has a part in it.
+//! The usual ways to call native code with napi-rs, as its documentation shows them, with a library of the benchmark;
+//! and the time of that library alone, without JavaScript.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub struct Library {
 
 impl Library {
     fn fill(&self, bytes: &mut [u8]) -> Result<u32> {
-        // SAFETY: the library is loaded for good, and given len writable bytes.
+        // SAFETY: the library is never unloaded; the slice's bytes may be read and written during the call.
         let count = unsafe { (self.function)(bytes.as_mut_ptr(), bytes.len()) };
         u32::try_from(count).map_err(|error| Error::from_reason(error.to_string()))
     }
@@ -28,13 +28,11 @@ impl Library {
     #[napi(constructor)]
     pub fn new(path: String) -> Result<Self> {
         let failed = |error: libloading::Error| Error::from_reason(error.to_string());
-        // SAFETY: the benchmark names its own library, which has this function.
-        let function = unsafe {
-            let library = libloading::Library::new(path).map_err(failed)?;
-            let function = *library.get::<Function>(c"exchange_inplace").map_err(failed)?;
-            std::mem::forget(library);
-            function
-        };
+        // SAFETY: the benchmark names its own library, whose initialisers do nothing.
+        let library = unsafe { libloading::Library::new(path) }.map_err(failed)?;
+        // SAFETY: exchange.h gives the function this type.
+        let function = *unsafe { library.get::<Function>(c"exchange_inplace") }.map_err(failed)?;
+        std::mem::forget(library);
         Ok(Self { function })
     }
 
@@ -46,10 +44,11 @@ impl Library {
         Ok(memory.into())
     }
 
-    /// Nanoseconds that the library takes for native memory that was written to before: a mean of so many times.
+    /// Nanoseconds for a call with native memory that has been written before: the mean of `times` calls.
     #[napi]
     pub fn limit(&self, bytes: u32, times: u32) -> Result<f64> {
-        let mut memory = vec![1; bytes as usize + 1]; // never nothing at all: to fill that costs more than 64 bytes
+        // Never empty: a masked store to the dangling address of an empty Vec costs more than filling 64 bytes.
+        let mut memory = vec![1; bytes as usize + 1];
         let memory = &mut memory[..bytes as usize];
         self.fill(memory)?;
         let started = Instant::now();
@@ -59,7 +58,7 @@ impl Library {
         Ok(started.elapsed().as_secs_f64() * 1e9 / f64::from(times))
     }
 
-    /// Has the library fill the buffer, on another thread.
+    /// The library fills the buffer, on another thread.
     #[napi]
     pub fn on_worker(&self, buffer: Uint8Array) -> AsyncTask<Call> {
         AsyncTask::new(Call {
@@ -71,26 +70,26 @@ impl Library {
     }
 }
 
-/// The library that `BENCH_LIBRARY` names, for functions that stand alone: a method of a class costs more to call.
+/// The library that `BENCH_LIBRARY` names, for the plain functions below: a method of a class costs more to call.
 static LIBRARY: std::sync::LazyLock<Library> = std::sync::LazyLock::new(|| {
     let path = std::env::var("BENCH_LIBRARY").expect("BENCH_LIBRARY names the library");
     Library::new(path).expect("the library of the benchmark loads")
 });
 
-/// Has the library fill the buffer; as napi-rs's documentation writes it.
+/// The library fills the buffer, as napi-rs's documentation shows it.
 #[napi]
 pub fn exchange_buffer(mut buffer: Buffer) -> Result<u32> {
     LIBRARY.fill(&mut buffer)
 }
 
-/// The same with an argument that is borrowed for the call only.
+/// The same with an argument that is borrowed for the call.
 #[napi]
 pub fn exchange_slice(mut buffer: BufferSlice) -> Result<u32> {
     LIBRARY.fill(&mut buffer)
 }
 
-/// A call on another thread: an `AsyncTask` that keeps a reference to the buffer, while JavaScript may still write to it,
-/// resize it or give it away.
+/// A call on another thread: an `AsyncTask` that keeps a reference to the buffer, which JavaScript may still write to,
+/// resize or transfer.
 pub struct Call {
     library: Library,
     buffer: Uint8Array,
@@ -101,7 +100,7 @@ impl Task for Call {
     type JsValue = u32;
 
     fn compute(&mut self) -> Result<u32> {
-        // SAFETY: the benchmark leaves the buffer alone until the call has ended.
+        // SAFETY: the benchmark does not access the buffer until the call has ended.
         let bytes = unsafe { self.buffer.as_mut() };
         self.library.fill(bytes)
     }
