@@ -1,8 +1,8 @@
 // npm run bench:calls: what a call of the addon costs, in a real renderer, beside its peers, to the nanosecond.
 
-import { command, Failure, progress } from '../scripts/console.mjs';
-import { openDisplay } from '../scripts/display.mjs';
-import { installedElectron, useElectron } from '../scripts/electron.mjs';
+import { command, Failure, progress } from '../scripts/lib/console.mjs';
+import { openDisplay } from '../scripts/lib/display.mjs';
+import { installedElectron, useElectron } from '../scripts/lib/electron.mjs';
 import { machine, measureIn } from './measure.mjs';
 import { abi, buildPeers, builtFile, compile } from './native.mjs';
 import { line, median, mib, out, ratio } from './report.mjs';
@@ -41,7 +41,7 @@ async function compileNative() {
 }
 
 /**
- * @param {import('../scripts/electron.mjs').Electron} electron
+ * @param {import('../scripts/lib/electron.mjs').Electron} electron
  * @param {Record<string, string>} environment
  * @returns {Promise<any>}
  */

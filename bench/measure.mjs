@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { own } from '../scripts/children.mjs';
-import { Failure } from '../scripts/console.mjs';
-import { electronFlags } from '../scripts/electron.mjs';
+import { Failure } from '../scripts/lib/console.mjs';
+import { electronFlags } from '../scripts/lib/electron.mjs';
+import { own } from '../scripts/lib/process-tree.mjs';
 
 /**
- * @param {import('../scripts/electron.mjs').Electron} electron
+ * @param {import('../scripts/lib/electron.mjs').Electron} electron
  * @param {string} app its folder
  * @param {Record<string, string>} environment
  * @param {(line: string) => void} [told] is given each line that it prints, when it does

@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { libraryName, rust } from '../scripts/build.mjs';
-import { Failure, npm, run, say } from '../scripts/console.mjs';
+import { Failure, npm, run, say } from '../scripts/lib/console.mjs';
+import { libraryName, rust } from '../scripts/lib/native-build.mjs';
 
 const bench = import.meta.dirname;
 const root = path.dirname(bench);

@@ -7,11 +7,11 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { own } from './children.mjs';
-import { command, Failure, progress, say } from './console.mjs';
-import { openDisplay } from './display.mjs';
-import { electronFlags, installedElectron, useElectron } from './electron.mjs';
-import { buildFixtures, FIXTURES } from './fixtures.mjs';
+import { command, Failure, progress, say } from './lib/console.mjs';
+import { openDisplay } from './lib/display.mjs';
+import { electronFlags, installedElectron, useElectron } from './lib/electron.mjs';
+import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
+import { own } from './lib/process-tree.mjs';
 
 const root = path.dirname(import.meta.dirname);
 

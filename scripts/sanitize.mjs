@@ -2,10 +2,10 @@
 // AddressSanitizer, and by valgrind. A planted error must be found by each, or their silence would mean nothing.
 
 import path from 'node:path';
-import { rust } from './build.mjs';
-import { command, Failure, run, say } from './console.mjs';
-import { buildFixtures } from './fixtures.mjs';
-import { ensureProgram } from './system.mjs';
+import { command, Failure, run, say } from './lib/console.mjs';
+import { buildFixtures } from './lib/fixtures.mjs';
+import { rust } from './lib/native-build.mjs';
+import { ensureProgram } from './lib/system.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const PACKAGES = ['-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'];

@@ -1,5 +1,5 @@
 // Brings everything that `npm start` and `npm test` need: packages, Electron, system libraries, the native build.
-// This file only checks Node, in words that any Node understands; setup-steps.mjs does the work.
+// This file only checks Node, in words that any Node understands; lib/setup.mjs does the work.
 
 const required = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -10,5 +10,5 @@ if (major < required[0] || (major === required[0] && minor < required[1])) {
   );
   process.exit(1);
 } else {
-  import('./setup-steps.mjs').then(({ setUp }) => setUp({ forTests: process.argv.includes('--test') }));
+  import('./lib/setup.mjs').then(({ setUp }) => setUp({ forTests: process.argv.includes('--test') }));
 }

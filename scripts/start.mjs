@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { own } from './children.mjs';
-import { command, Failure, say } from './console.mjs';
-import { openDisplay } from './display.mjs';
-import { electronFlags, installedElectron, supportRemark, useElectron } from './electron.mjs';
+import { command, Failure, say } from './lib/console.mjs';
+import { openDisplay } from './lib/display.mjs';
+import { electronFlags, installedElectron, supportRemark, useElectron } from './lib/electron.mjs';
+import { own } from './lib/process-tree.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const USAGE = `npm start                                       opens the window
@@ -58,7 +58,7 @@ function oneOf(option, names, given) {
 
 /** @typedef {Awaited<ReturnType<typeof openDisplay>>} Display */
 
-/** @param {{ electron: import('./electron.mjs').Electron, display: Display }} where */
+/** @param {{ electron: import('./lib/electron.mjs').Electron, display: Display }} where */
 async function openForAPerson({ electron, display }) {
   if (display.virtual) {
     say(
@@ -113,7 +113,7 @@ async function outcome(page, what, good, bad) {
 
 /** @param {{ display: Display, file: string, panel: string, theme?: 'light' | 'dark' }} what */
 async function takeScreenshot({ display, file, panel, theme }) {
-  const { openWindow } = await import('./window.mjs');
+  const { openWindow } = await import('./lib/window.mjs');
   const { app, page } = await openWindow({ environment: display.environment, theme });
   try {
     await page.locator('#exchange:focus').waitFor({ timeout: 10_000 }); // the page has started

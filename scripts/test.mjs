@@ -6,11 +6,11 @@
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { staleGenerated } from './build.mjs';
-import { command, Failure, run, say } from './console.mjs';
-import { openDisplay } from './display.mjs';
-import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './electron.mjs';
-import { buildFixtures, FIXTURES, fixtureFile } from './fixtures.mjs';
+import { command, Failure, run, say } from './lib/console.mjs';
+import { openDisplay } from './lib/display.mjs';
+import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './lib/electron.mjs';
+import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
+import { staleGenerated } from './lib/native-build.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
@@ -99,7 +99,7 @@ const header = (/** @type {string[]} */ ...args) => [
 
 const ADDON_TESTS = [
   'addon',
-  'problem',
+  'memory-cage',
   'inputs',
   'libraries',
   'security-libraries',

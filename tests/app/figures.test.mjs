@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { openWindow } from '../../scripts/window.mjs';
+import { openWindow } from '../../scripts/lib/window.mjs';
 import { choose, go, inWindow, press, pressed, textOf, windowForAll } from '../support/window.mjs';
 
 const require = createRequire(import.meta.url);

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
-import { own } from '../../scripts/children.mjs';
-import { electronFlags } from '../../scripts/electron.mjs';
+import { electronFlags } from '../../scripts/lib/electron.mjs';
+import { own } from '../../scripts/lib/process-tree.mjs';
 
 const { FOR_EVER, cameraLog } = createRequire(import.meta.url)('../support/fixtures.js');
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { openWindow, temporaryProfile } from '../../scripts/window.mjs';
+import { openWindow, temporaryProfile } from '../../scripts/lib/window.mjs';
 import { drive, LIMIT_MS } from '../support/drive.mjs';
 import {
   choose,

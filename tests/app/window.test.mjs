@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openWindow, temporaryProfile } from '../../scripts/window.mjs';
+import { openWindow, temporaryProfile } from '../../scripts/lib/window.mjs';
 import { drive, LIMIT_MS } from '../support/drive.mjs';
 
 const require = createRequire(import.meta.url);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import asar from '@electron/asar';
-import { run } from '../../scripts/console.mjs';
+import { run } from '../../scripts/lib/console.mjs';
 import { drive } from '../support/drive.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');

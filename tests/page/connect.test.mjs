@@ -1,9 +1,9 @@
 // connect() in real isolated windows: who gets a connection, and who gets nothing.
 
 import assert from 'node:assert/strict';
-import { appForAll, connect, connectOutcome, heard, link, loaded, openPage, rawPort } from '../support/isolated.mjs';
+import { appForAll, connect, connectOutcome, heard, link, loaded, openPage, rawPort } from '../support/page-api.mjs';
 
-/** @typedef {import('../support/isolated.mjs').Opened} Opened */
+/** @typedef {import('../support/page-api.mjs').Opened} Opened */
 
 describe('connect', () => {
   /** @type {Opened} */

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { appForAll, connect, launch, link, outcome, whereIs } from '../support/isolated.mjs';
+import { appForAll, connect, launch, link, outcome, whereIs } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
 const { FOR_EVER, assertDocumented, cameraLog } = require('../support/fixtures.js');
 
-/** @typedef {import('../support/isolated.mjs').Opened} Opened */
+/** @typedef {import('../support/page-api.mjs').Opened} Opened */
 
 const MiB = 1024 * 1024;
 

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { appForAll, connect, facts, launch, link, outcome } from '../support/isolated.mjs';
+import { appForAll, connect, facts, launch, link, outcome } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
 const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
 
-/** @typedef {import('../support/isolated.mjs').Opened} Opened */
+/** @typedef {import('../support/page-api.mjs').Opened} Opened */
 
 const MiB = 1024 * 1024;
 const SHARED_FROM = 64 * MiB;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { connect, launch, link, openPage, outcome } from '../support/isolated.mjs';
+import { connect, launch, link, openPage, outcome } from '../support/page-api.mjs';
 
 const SHARED_FROM = 64 * 1024 * 1024;
 
@@ -51,7 +51,7 @@ describe('a page that is not cross-origin isolated', () => {
 describe('a page from a dev server', () => {
   it('that sends the two headers is isolated, and shares memory', async () => {
     const files = new Map([
-      ['/', ['tests/fixtures/isolated/page.html', 'text/html']],
+      ['/', ['tests/fixtures/page-api/page.html', 'text/html']],
       ['/connect.mjs', ['lib/page.mjs', 'text/javascript']],
     ]);
     const server = http.createServer(({ url = '' }, response) => {

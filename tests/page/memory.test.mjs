@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { appForAll, connect, link, outcome, whereIs } from '../support/isolated.mjs';
+import { appForAll, connect, link, outcome, whereIs } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
 const { assertDocumented } = require('../support/fixtures.js');

@@ -1,7 +1,7 @@
 // What a hostile script can say over the port, in real isolated windows.
 
 import assert from 'node:assert/strict';
-import { appForAll } from '../support/isolated.mjs';
+import { appForAll } from '../support/page-api.mjs';
 
 describe('the port, told by somebody else,', () => {
   /** @type {import('playwright-core').Page} */

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { connect, launch } from '../support/isolated.mjs';
+import { connect, launch } from '../support/page-api.mjs';
 
 const MiB = 1024 * 1024;
 

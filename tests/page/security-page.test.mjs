@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { connect, launch } from '../support/isolated.mjs';
+import { connect, launch } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
 const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
 
-/** @typedef {import('../support/isolated.mjs').Opened} Opened */
+/** @typedef {import('../support/page-api.mjs').Opened} Opened */
 /** @typedef {import('playwright-core').Page} Page */
 
 /**

@@ -1,7 +1,7 @@
 // What expose() is told, and what it does before anybody else gets a turn.
 
 import assert from 'node:assert/strict';
-import { connect, connectOutcome, launch, openPage } from '../support/isolated.mjs';
+import { connect, connectOutcome, launch, openPage } from '../support/page-api.mjs';
 
 /** What stands in the page. @type {{ link: import('../../lib/types/page.mjs').Exchange, outcome(call: () => unknown): Promise<any> }} */
 const { link, outcome } = /** @type {any} */ (globalThis);

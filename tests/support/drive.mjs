@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { own } from '../../scripts/children.mjs';
-import { temporaryProfile, windowFlags } from '../../scripts/window.mjs';
+import { own } from '../../scripts/lib/process-tree.mjs';
+import { temporaryProfile, windowFlags } from '../../scripts/lib/window.mjs';
 
 const require = createRequire(import.meta.url);
 const { fixtureLibrary } = require('./fixtures.js');

@@ -8,7 +8,7 @@ const folder = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
 const EXTENSION = { darwin: '.dylib', win32: '.dll' }[/** @type {string} */ (process.platform)] ?? '.so';
 
 /**
- * The path of a fixture library (scripts/fixtures.mjs names them).
+ * The path of a fixture library (scripts/lib/fixtures.mjs names them).
  * @param {string} name
  */
 const fixtureLibrary = (name) => path.join(folder, `${name}${EXTENSION}`);

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import { openWindow } from '../../scripts/window.mjs';
+import { openWindow } from '../../scripts/lib/window.mjs';
 
 const require = createRequire(import.meta.url);
 const AXE = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');

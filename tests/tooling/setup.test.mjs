@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { npm, run } from '../../scripts/console.mjs';
-import { fetchPackage } from '../../scripts/electron.mjs';
+import { npm, run } from '../../scripts/lib/console.mjs';
+import { fetchPackage } from '../../scripts/lib/electron.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const setup = path.join(root, 'scripts', 'setup.js');
@@ -51,7 +51,7 @@ describe('the set-up', () => {
   });
 
   describe('fetching a package', () => {
-    /** @type {import('../../scripts/electron.mjs').Package} */
+    /** @type {import('../../scripts/lib/electron.mjs').Package} */
     let build;
     beforeEach(async () => {
       // A package of our own, through npm as any other: npm packs a folder as it packs what a registry holds.

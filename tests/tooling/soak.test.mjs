@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { own } from '../../scripts/children.mjs';
-import { growth, Series } from '../../scripts/soak-verdict.mjs';
+import { own } from '../../scripts/lib/process-tree.mjs';
+import { growth, Series } from '../../scripts/lib/soak-verdict.mjs';
 import { KINDS, windowsOf } from '../soak/kinds.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { run } from '../../scripts/console.mjs';
-import { installedElectron, REGISTRY_BUILDS, supportRemark } from '../../scripts/electron.mjs';
+import { run } from '../../scripts/lib/console.mjs';
+import { installedElectron, REGISTRY_BUILDS, supportRemark } from '../../scripts/lib/electron.mjs';
 
 const require = createRequire(import.meta.url);
 

@@ -3,12 +3,12 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ensureBuilt, rust } from './build.mjs';
 import { command, Failure, npm, say } from './console.mjs';
 import { electronFlags, ensureElectron } from './electron.mjs';
+import { ensureBuilt, rust } from './native-build.mjs';
 import { ensureSystem } from './system.mjs';
 
-const root = path.dirname(import.meta.dirname);
+const root = path.join(import.meta.dirname, '..', '..');
 const RUST_MINOR = 88;
 
 /** @param {{ forTests: boolean }} options */

@@ -1,9 +1,9 @@
 // npm run bench:page: what the page API costs, in a window with context isolation on, beside what it is held against.
 
-import { command, Failure, progress } from '../scripts/console.mjs';
-import { openDisplay } from '../scripts/display.mjs';
-import { installedElectron, useElectron } from '../scripts/electron.mjs';
-import { buildFixtures, fixtureFile } from '../scripts/fixtures.mjs';
+import { command, Failure, progress } from '../scripts/lib/console.mjs';
+import { openDisplay } from '../scripts/lib/display.mjs';
+import { installedElectron, useElectron } from '../scripts/lib/electron.mjs';
+import { buildFixtures, fixtureFile } from '../scripts/lib/fixtures.mjs';
 import { machine, measureIn } from './measure.mjs';
 import { abi, compile } from './native.mjs';
 import { line, median, mib, out, percentile, ratioOf } from './report.mjs';
@@ -140,7 +140,7 @@ await command(async () => {
   const started = Date.now();
   const done = progress('measuring, about a minute:', () => `${((Date.now() - started) / 1000).toFixed(0)} s`);
   try {
-    const output = await measureIn(electron, 'isolated', { ...environment, ...display.environment }).finally(done);
+    const output = await measureIn(electron, 'page-api', { ...environment, ...display.environment }).finally(done);
     const stages = output.trim().split('\n').map(parsed);
     out(machine(stages[0].result.versions));
     const soak = stages.filter(({ stage }) => stage === 'soak').map(({ result }) => result.measured);

@@ -2,10 +2,10 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { libraryName, rust } from './build.mjs';
 import { Failure, run } from './console.mjs';
+import { libraryName, rust } from './native-build.mjs';
 
-const root = path.dirname(import.meta.dirname);
+const root = path.join(import.meta.dirname, '..', '..');
 
 /** Where they are, each under its name here with the system's ending. */
 export const FIXTURES = path.join(root, 'target', 'fixtures');

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Failure, npm, progress, run, say } from './console.mjs';
 
-const root = path.dirname(import.meta.dirname);
+const root = path.join(import.meta.dirname, '..', '..');
 const OVERRIDE = 'ELECTRON_OVERRIDE_DIST_PATH';
 const OFFICIAL_LIMIT_MS = 5 * 60_000;
 
@@ -285,6 +285,9 @@ async function makeDevelopmentBuild(folder, version) {
   });
   const { createPackage } = (await import('@electron/asar')).default;
   fs.mkdirSync(path.join(folder, 'resources'));
-  await createPackage(path.join(root, 'scripts', 'default-app'), path.join(folder, 'resources', 'default_app.asar'));
+  await createPackage(
+    path.join(import.meta.dirname, 'default-app'),
+    path.join(folder, 'resources', 'default_app.asar'),
+  );
   fs.writeFileSync(path.join(folder, 'version'), version);
 }

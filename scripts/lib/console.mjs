@@ -1,7 +1,7 @@
 // How the project's commands speak: one voice on stderr, so that stdout carries only what a command was asked for.
 
 import { spawn } from 'node:child_process';
-import { own } from './children.mjs';
+import { own } from './process-tree.mjs';
 
 /** A failure whose message is all that the person at the terminal needs: no stack is printed for it. */
 export class Failure extends Error {}

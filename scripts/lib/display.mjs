@@ -1,8 +1,8 @@
 // A virtual display, for machines that have none.
 
 import { spawn } from 'node:child_process';
-import { own } from './children.mjs';
 import { Failure } from './console.mjs';
+import { own } from './process-tree.mjs';
 import { hasDisplay } from './system.mjs';
 
 /**

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
-import { own } from '../../scripts/children.mjs';
-import { electronFlags } from '../../scripts/electron.mjs';
+import { electronFlags } from '../../scripts/lib/electron.mjs';
+import { own } from '../../scripts/lib/process-tree.mjs';
 
-const APP = path.join(import.meta.dirname, '..', 'fixtures', 'isolated');
+const APP = path.join(import.meta.dirname, '..', 'fixtures', 'page-api');
 
 /**
- * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/isolated/page.html. The functions
+ * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/page-api/page.html. The functions
  * that are evaluated there find it there, by these names.
  * @type {{
  *   link: import('../../lib/types/page.mjs').Exchange,

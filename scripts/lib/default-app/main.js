@@ -1,5 +1,5 @@
 // Electron's executable loads this when it is not packaged: it starts the app that the command line names, as the
-// default app of Electron's own download does. Packed into resources/default_app.asar by scripts/electron.mjs.
+// default app of Electron's own download does. Packed into resources/default_app.asar by scripts/lib/electron.mjs.
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -5,10 +5,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
-import { own } from './children.mjs';
 import { electronFlags } from './electron.mjs';
+import { own } from './process-tree.mjs';
 
-const root = path.dirname(import.meta.dirname);
+const root = path.join(import.meta.dirname, '..', '..');
 
 /** Windows on one virtual display cover one another, and Chromium tells the page of a covered one that it is hidden. */
 export const windowFlags = () => [...electronFlags(), '--disable-backgrounding-occluded-windows'];

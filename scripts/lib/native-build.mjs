@@ -1,0 +1,119 @@
+// The native build: the addon, the default library and that of the moving picture, in release mode, put where they are
+// looked for, beside native.js (the loader).
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { Failure, run, say } from './console.mjs';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const output = path.join(root, 'target', 'addon');
+const stamp = path.join(output, 'built');
+const SOURCES = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'build.rs',
+  'rust-toolchain.toml',
+  'package.json',
+  'package-lock.json',
+  'src',
+  'host',
+  'native-lib',
+  'live-lib',
+];
+
+/** Beside the addon. */
+const LIBRARIES = ['native_lib', 'live_lib'];
+
+/** Written by napi-rs, and committed so that an editor has the types before the first build. */
+const GENERATED = ['native.js', 'index.d.ts'];
+
+/** Builds if a source is newer than the last build, or what that put in place has gone. */
+export async function ensureBuilt() {
+  const built = fs.statSync(stamp, { throwIfNoEntry: false });
+  if (built) {
+    const placed = fs.readFileSync(stamp, 'utf8').split('\n');
+    const newest = Math.max(...SOURCES.flatMap(filesIn).map((file) => fs.statSync(file).mtimeMs));
+    if (newest < built.mtimeMs && placed.every((name) => fs.existsSync(path.join(root, name)))) return;
+  }
+  await build();
+}
+
+/** Builds, whether or not a source has changed. */
+export async function build() {
+  say('building the addon and the libraries (release).');
+  const started = new Date();
+  fs.mkdirSync(output, { recursive: true });
+  const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
+  const { status, output: log } = await run(
+    process.execPath,
+    [cli, 'build', '--platform', '--release', '--js', 'native.js', '--output-dir', output],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Failure(`the native build failed; the compiler's words are above. ${log}`);
+  const { triple } = await rust();
+  const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
+  const files = [
+    ...LIBRARIES.map((name) => path.join(root, 'target', triple, 'release', libraryName(name))),
+    ...addon.map((name) => path.join(output, name)),
+  ];
+  files.forEach(place);
+  fs.writeFileSync(stamp, files.map((file) => path.basename(file)).join('\n'));
+  fs.utimesSync(stamp, started, started); // what is edited during the build is newer than it
+}
+
+/**
+ * Copies a file into the root. The rename leaves a process that has the old one loaded undisturbed.
+ * @param {string} file
+ */
+function place(file) {
+  const target = path.join(root, path.basename(file));
+  fs.copyFileSync(file, `${target}.new`);
+  fs.renameSync(`${target}.new`, target);
+}
+
+/** @returns {string[]} the generated files that differ from the committed ones */
+export function staleGenerated() {
+  return GENERATED.filter(
+    (name) => !fs.readFileSync(path.join(output, name)).equals(fs.readFileSync(path.join(root, name))),
+  );
+}
+
+/** Puts the generated files into the source tree. @returns {string[]} those that have changed */
+export function updateGenerated() {
+  const stale = staleGenerated();
+  for (const name of stale) fs.copyFileSync(path.join(output, name), path.join(root, name));
+  return stale;
+}
+
+/**
+ * The file name that this system gives a dynamic library.
+ * @param {string} name
+ */
+export function libraryName(name) {
+  if (process.platform === 'win32') return `${name}.dll`;
+  return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
+}
+
+/** The Rust toolchain: its version and what it builds for. */
+export async function rust() {
+  const { status, output: words } = await run('rustc', ['-vV'], { cwd: root });
+  const version = /^release: (\d+)\.(\d+)/m.exec(words);
+  const triple = /^host: (.+)$/m.exec(words);
+  if (status !== 0 || !version || !triple) return { found: false, minor: 0, triple: '', words: words.trim() };
+  return {
+    found: true,
+    minor: Number(version[1]) > 1 ? Number.POSITIVE_INFINITY : Number(version[2]),
+    triple: triple[1],
+    words: words.trim(),
+  };
+}
+
+/** @param {string} relative @returns {string[]} */
+function filesIn(relative) {
+  const full = path.join(root, relative);
+  if (!fs.statSync(full).isDirectory()) return [full];
+  return fs.readdirSync(full, { recursive: true, encoding: 'utf8' }).map((name) => path.join(full, name));
+}
