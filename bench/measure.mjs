@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Failure } from '../scripts/lib/console.mjs';
 import { electronFlags } from '../scripts/lib/electron.mjs';
-import { own } from '../scripts/lib/process-tree.mjs';
+import { killOnExit } from '../scripts/lib/process-tree.mjs';
 
 /**
  * @param {import('../scripts/lib/electron.mjs').Electron} electron
@@ -17,7 +17,7 @@ import { own } from '../scripts/lib/process-tree.mjs';
  */
 export async function measureIn(electron, app, environment, told = () => {}) {
   const folder = path.join(import.meta.dirname, app);
-  const child = own(
+  const child = killOnExit(
     spawn(electron.executable, [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment },

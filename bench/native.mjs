@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Failure, npm, run, say } from '../scripts/lib/console.mjs';
+import { Failure, log, npm, run } from '../scripts/lib/console.mjs';
 import { libraryName, rust } from '../scripts/lib/native-build.mjs';
 
 const bench = import.meta.dirname;
@@ -42,7 +42,7 @@ async function install() {
   const lock = path.join(bench, 'package-lock.json');
   const installed = path.join(packages, '.package-lock.json');
   if (fs.existsSync(installed) && fs.statSync(installed).mtimeMs > fs.statSync(lock).mtimeMs) return;
-  say('installing the peers.');
+  log('installing the peers.');
   const { status, output } = await npm(['ci', '--loglevel=error'], { cwd: bench });
   if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { command, Failure, progress, say } from '../scripts/lib/console.mjs';
+import { command, Failure, log, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
 import { installedElectron, useElectron } from '../scripts/lib/electron.mjs';
 import { chart } from './chart.mjs';
@@ -300,11 +300,11 @@ await command(async () => {
   const report = json(readings);
   if (jsonFile) {
     fs.writeFileSync(fromThere(jsonFile), `${JSON.stringify(report, null, 2)}\n`);
-    say(`wrote ${jsonFile}`);
+    log(`wrote ${jsonFile}`);
   }
   if (svgFile) {
     fs.writeFileSync(fromThere(svgFile), await chart(report));
-    say(`wrote ${svgFile}`);
+    log(`wrote ${svgFile}`);
   }
   if (check && missed > 0)
     throw new Failure(`${missed} of ${BARS.length} ratios miss their bar by more than the noise.`);

@@ -1,10 +1,10 @@
 // npm run build: builds the addon and the libraries, and writes the generated files (native.js, the loader, and
 // index.d.ts) into the source tree.
 
-import { command, say } from './lib/console.mjs';
+import { command, log } from './lib/console.mjs';
 import { build, updateGenerated } from './lib/native-build.mjs';
 
 await command(async () => {
   await build();
-  for (const name of updateGenerated()) say(`${name} was regenerated; commit it with the change that caused it.`);
+  for (const name of updateGenerated()) log(`${name} was regenerated; commit it with the change that caused it.`);
 });

@@ -1,4 +1,4 @@
-// npm run fuzz: calls drawn at random, in a real renderer that is reloaded in between.
+// npm run fuzz: random calls in a real renderer, which is reloaded in between.
 //
 //   npm run fuzz                          20,000 calls from a seed that is printed
 //   npm run fuzz -- --seed S --count N    the same calls again, or more of them
@@ -7,11 +7,11 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { command, Failure, progress, say } from './lib/console.mjs';
+import { command, Failure, log, progress } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
-import { own } from './lib/process-tree.mjs';
+import { killOnExit } from './lib/process-tree.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
@@ -23,12 +23,12 @@ await command(async () => {
   await buildFixtures();
   const display = await openDisplay();
   const again = `npm run fuzz -- --seed ${seed} --count ${count}`;
-  say(`${count.toLocaleString('en')} calls from seed ${seed}, in Electron ${electron.version}. Again: ${again}`);
+  log(`${count.toLocaleString('en')} calls from seed ${seed}, in Electron ${electron.version}. Again: ${again}`);
   const started = Date.now();
   let made = 0;
   const done = progress('made', () => `${made.toLocaleString('en')} of ${count.toLocaleString('en')} calls`);
   try {
-    const child = own(
+    const child = killOnExit(
       spawn(
         electron.executable,
         [

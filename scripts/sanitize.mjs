@@ -1,8 +1,8 @@
-// npm run sanitize: the Rust tests of the boundary to the libraries, with every access to memory checked: by
-// AddressSanitizer, and by valgrind. A planted error must be found by each, or their silence would mean nothing.
+// npm run sanitize: the Rust tests of host/ and of the libraries, with every memory access checked by AddressSanitizer,
+// and then by valgrind. Each must also find a planted error, which shows that it checks at all.
 
 import path from 'node:path';
-import { command, Failure, run, say } from './lib/console.mjs';
+import { command, Failure, log, run } from './lib/console.mjs';
 import { buildFixtures } from './lib/fixtures.mjs';
 import { rust } from './lib/native-build.mjs';
 import { ensureProgram } from './lib/system.mjs';
@@ -10,7 +10,7 @@ import { ensureProgram } from './lib/system.mjs';
 const root = path.dirname(import.meta.dirname);
 const PACKAGES = ['-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'];
 const PLANTED = ['planted_overflow', '--ignored'];
-/** Valgrind is some fifty times slower: fewer drawn cases. */
+/** Valgrind is some fifty times slower: fewer random cases. */
 const FEW_CASES = { PROPTEST_CASES: '16' };
 
 await command(async () => {
@@ -20,7 +20,7 @@ await command(async () => {
   const { triple } = await rust();
 
   const sanitizer = {
-    // Rust offers it on its nightly channel; the stable compiler has it too, behind this variable.
+    // A nightly feature, which this variable enables in the stable compiler.
     RUSTC_BOOTSTRAP: '1',
     RUSTFLAGS: '-Zsanitizer=address',
     CARGO_TARGET_DIR: path.join(root, 'target', 'sanitize'),
@@ -30,7 +30,7 @@ await command(async () => {
       cwd: root,
       env: { ...process.env, ...sanitizer },
     });
-  say('AddressSanitizer ...');
+  log('AddressSanitizer ...');
   clean('AddressSanitizer', await cargo());
   found('AddressSanitizer', await cargo(...PLANTED), /AddressSanitizer: heap-buffer-overflow/);
 
@@ -41,7 +41,7 @@ await command(async () => {
       env: { ...process.env, ...FEW_CASES },
     });
   for (const binary of binaries) {
-    say(`valgrind, ${path.basename(binary).replace(/-[^-]*$/, '')} ...`);
+    log(`valgrind, ${path.basename(binary).replace(/-[^-]*$/, '')} ...`);
     clean('valgrind', await valgrind(binary));
   }
   const planted = await Promise.all(binaries.map((binary) => valgrind(binary, ...PLANTED)));
@@ -71,7 +71,7 @@ function found(tool, { status, output }, report) {
   process.stdout.write(`${tool}: the planted overflow was found\n`);
 }
 
-/** Builds the tests as they are, and says where they are. */
+/** Builds the tests without a sanitizer. @returns the paths of their programs */
 async function testBinaries() {
   const { status, output } = await run('cargo', ['test', '--no-run', '--message-format=json', ...PACKAGES], {
     cwd: root,

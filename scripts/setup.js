@@ -1,5 +1,5 @@
-// Brings everything that `npm start` and `npm test` need: packages, Electron, system libraries, the native build.
-// This file only checks Node, in words that any Node understands; lib/setup.mjs does the work.
+// Installs and builds what `npm start` and `npm test` need: packages, Electron, system libraries, the native code.
+// This file only checks the version of Node, in syntax that old versions parse; lib/setup.mjs does the work.
 
 const required = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);

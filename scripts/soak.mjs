@@ -1,4 +1,4 @@
-// npm run soak: mixed load in real Electron windows for as long as you like, and a verdict at the end.
+// npm run soak: mixed load in real Electron windows for a given time, and a verdict at the end.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,12 +7,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { KINDS, windowsOf } from '../tests/soak/kinds.mjs';
-import { command, Failure, say } from './lib/console.mjs';
+import { command, Failure, log } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
 import { libraryName } from './lib/native-build.mjs';
-import { own } from './lib/process-tree.mjs';
+import { killOnExit } from './lib/process-tree.mjs';
 import { growth, MAX_MEMORY, MAX_SILENCE_MS, Series } from './lib/soak-verdict.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -50,14 +50,14 @@ await command(async () => {
   useElectron(electron);
   await buildFixtures();
   const display = await openDisplay();
-  say(`${minutes} min of ${kinds.join(', ')} from seed ${seed}, in Electron ${electron.version}.`);
+  log(`${minutes} min of ${kinds.join(', ')} from seed ${seed}, in Electron ${electron.version}.`);
   const soak = observe();
   try {
     const environment = { ...process.env, ...display.environment, ...copyLibraries() };
     const child = start(electron.executable, environment, { kinds, heap, seed, plant });
     const lines = createInterface({ input: child.stdout });
     const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
-    // A renderer that is frozen outlives its app, and would keep the pipe open.
+    // A frozen renderer outlives its app, and would keep the pipe open.
     ended.then(() => setTimeout(() => lines.close(), 500));
     let over = false;
     const end = () => {
@@ -67,15 +67,15 @@ await command(async () => {
     };
     const timer = setTimeout(end, minutes * 60_000);
     for await (const line of lines) {
-      soak.hear(line);
+      soak.addLine(line);
       if (soak.faults.length > 0 && !over) {
         clearTimeout(timer);
-        setTimeout(end, 1000); // what belongs to it may still come
+        setTimeout(end, 1000); // related faults may follow
       }
     }
     clearTimeout(timer);
     child.stdout.destroy();
-    for (const pid of soak.pids()) killIfThere(pid);
+    for (const pid of soak.pids()) killIfRunning(pid);
     const status = await ended;
     if (!over) soak.faults.push(`Electron ended by itself (${status})`);
   } finally {
@@ -84,16 +84,16 @@ await command(async () => {
   soak.judge(kinds);
 });
 
-/** @param {number} pid of a process of the app, which has ended itself */
-function killIfThere(pid) {
+/** @param {number} pid of a process of the app, which itself has ended */
+function killIfRunning(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // it has ended with its app, as it should
+    // it has ended with its app
   }
 }
 
-/** A soak goes on for hours: a build or a test beside it must not change the libraries that its pages open anew. */
+/** A soak may run for hours: a build or a test meanwhile must not change the libraries that its pages open again. */
 function copyLibraries() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-soak-'));
   fs.cpSync(FIXTURES, folder, { recursive: true });
@@ -113,7 +113,7 @@ function start(executable, environment, { kinds, heap, seed, plant }) {
   const [first] = Object.values(windows);
   if (plant !== '' && plant !== 'wrong') first.loads.push('planted');
   const flags = [`--js-flags=--max-old-space-size=${heap}`, '--log-level=3'];
-  return own(
+  return killOnExit(
     spawn(executable, [...electronFlags(), ...flags, path.join(root, 'tests', 'soak')], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
@@ -124,7 +124,7 @@ function start(executable, environment, { kinds, heap, seed, plant }) {
   );
 }
 
-/** Adds up what the app writes. */
+/** Collects what the app reports. */
 function observe() {
   const started = Date.now();
   const seconds = () => (Date.now() - started) / 1000;
@@ -138,7 +138,7 @@ function observe() {
   let pids = [];
   let printed = 0;
 
-  /** The same fault with other numbers says nothing new. @param {string} text */
+  /** A fault that differs only in its numbers is reported once. @param {string} text */
   const withoutNumbers = (text) => text.replace(/\d+/g, '');
   const fault = (/** @type {string} */ text) => {
     if (faults.length >= MAX_FAULTS || faults.some((other) => withoutNumbers(other) === withoutNumbers(text))) return;
@@ -146,7 +146,7 @@ function observe() {
   };
 
   /** @param {string} label @param {string} quantity @param {number | undefined} value */
-  const note = (label, quantity, value) => {
+  const record = (label, quantity, value) => {
     if (value === undefined) return;
     const quantities = held.get(label) ?? {};
     held.set(label, quantities);
@@ -155,7 +155,7 @@ function observe() {
   };
 
   /** @param {Sample} sample */
-  function take(sample) {
+  function addSample(sample) {
     for (const kind of /** @type {const} */ (['counts', 'errors', 'restarts'])) {
       for (const [key, number] of Object.entries(sample[kind])) totals[kind][key] = (totals[kind][key] ?? 0) + number;
     }
@@ -163,12 +163,12 @@ function observe() {
       if (oldest > MAX_SILENCE_MS) fault(`${label}: a call has been pending for ${(oldest / 1000).toFixed(0)} s`);
       if (silent > MAX_SILENCE_MS) fault(`${label}: nothing was heard of the page for ${(silent / 1000).toFixed(0)} s`);
     }
-    note('the app', 'running', sample.running);
+    record('the app', 'running', sample.running);
     pids = Object.values(sample.processes).map(({ pid }) => pid);
     for (const [label, { memory, descriptors, threads }] of Object.entries(sample.processes)) {
-      note(label, 'memory', memory);
-      note(label, 'descriptors', descriptors);
-      note(label, 'threads', threads);
+      record(label, 'memory', memory);
+      record(label, 'descriptors', descriptors);
+      record(label, 'threads', threads);
       if (memory > MAX_MEMORY) fault(`${label}: its process has ${(memory / MiB).toFixed(0)} MiB of memory`);
     }
     if (seconds() >= printed + PRINT_S) {
@@ -184,7 +184,7 @@ function observe() {
     const oldest = Math.max(0, ...all.map((page) => page.oldest));
     const lines = [
       `${seconds().toFixed(0)} s: ${pending} calls pending, the oldest for ${(oldest / 1000).toFixed(1)} s; ${running} processes`,
-      ...described(),
+      ...describeTotals(),
       ...Object.entries(processes).map(([label, { memory, descriptors, threads }]) => {
         const rest = descriptors === undefined ? '' : ` ${descriptors} descriptors, ${threads} threads`;
         return `  ${label.padEnd(24)} ${(memory / MiB).toFixed(0).padStart(5)} MiB${rest}`;
@@ -193,7 +193,7 @@ function observe() {
     process.stdout.write(`${lines.join('\n')}\n`);
   }
 
-  const described = () =>
+  const describeTotals = () =>
     Object.entries(totals).map(([kind, numbers]) => {
       const list = Object.entries(numbers).map(([key, number]) => `${key} ${number.toLocaleString('en')}`);
       return `  ${{ counts: 'exchanges', errors: 'errors', restarts: 'pages' }[kind]}: ${list.join(', ') || 'none'}`;
@@ -201,13 +201,13 @@ function observe() {
 
   return {
     faults,
-    /** Of the processes that the app had last. */
+    /** The app's processes at the last sample. */
     pids: () => pids,
     /** @param {string} line */
-    hear(line) {
+    addLine(line) {
       const { fault: text, sample } = JSON.parse(line);
       if (text) fault(text);
-      if (sample) take(sample);
+      if (sample) addSample(sample);
     },
     /** @param {string[]} kinds */
     judge(kinds) {
@@ -220,7 +220,7 @@ function observe() {
       }
       const { grown, judged } = growth(held, lasted);
       for (const text of grown) fault(text);
-      process.stdout.write(`${described().join('\n')}\n`);
+      process.stdout.write(`${describeTotals().join('\n')}\n`);
       if (faults.length > 0) throw new Failure(`failed after ${lasted.toFixed(0)} s:\n  ${faults.join('\n  ')}`);
       const growing = judged > 0 ? `none of ${judged} quantities grew` : 'too short to tell what grows';
       process.stdout.write(

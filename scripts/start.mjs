@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { command, Failure, say } from './lib/console.mjs';
+import { command, Failure, log } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, supportRemark, useElectron } from './lib/electron.mjs';
-import { own } from './lib/process-tree.mjs';
+import { killOnExit } from './lib/process-tree.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const USAGE = `npm start                                       opens the window
@@ -18,7 +18,7 @@ const PANELS = /** @type {const} */ (['exchange', 'live', 'about']);
 const LIST = new Intl.ListFormat('en', { type: 'disjunction' });
 const THEMES = /** @type {const} */ (['light', 'dark']);
 
-/** By then the ink has gone some way. */
+/** Long enough for the ink to spread. */
 const LIVE_FOR_MS = 5000;
 
 function parse() {
@@ -59,15 +59,15 @@ function oneOf(option, names, given) {
 /** @typedef {Awaited<ReturnType<typeof openDisplay>>} Display */
 
 /** @param {{ electron: import('./lib/electron.mjs').Electron, display: Display }} where */
-async function openForAPerson({ electron, display }) {
+async function openForUser({ electron, display }) {
   if (display.virtual) {
-    say(
+    log(
       'there is no display here, so the window opens on a virtual one, where nobody sees it. For a picture: npm start -- --screenshot FILE.png',
     );
   }
-  // Without a desktop there is no D-Bus and no GPU, about which Chromium complains at length.
+  // Without a desktop there is no D-Bus and no GPU, and Chromium logs errors about both.
   const quiet = display.virtual ? ['--log-level=3'] : [];
-  const child = own(
+  const child = killOnExit(
     spawn(electron.executable, [...electronFlags(), ...quiet, root], {
       env: { ...process.env, ...display.environment },
       stdio: 'inherit',
@@ -82,8 +82,8 @@ async function openForAPerson({ electron, display }) {
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** What each panel is shown with, and what there is to say then. @type {Record<string, (page: Page) => Promise<string>>} */
-const shown = {
+/** Opens a panel, and returns its text. @type {Record<string, (page: Page) => Promise<string>>} */
+const showPanel = {
   async exchange(page) {
     await page.getByRole('button', { name: 'Exchange Data' }).click();
     return outcome(page, 'the exchange', '#text:visible', '#error:visible');
@@ -92,7 +92,7 @@ const shown = {
   async live(page) {
     await page.getByRole('link', { name: 'Live' }).click();
     await page.locator('#rate', { hasText: /\d/ }).or(page.locator('#live-error:visible')).waitFor({ timeout: 10_000 });
-    say(`letting it run for ${LIVE_FOR_MS / 1000} seconds.`);
+    log(`letting it run for ${LIVE_FOR_MS / 1000} seconds.`);
     await page.waitForTimeout(LIVE_FOR_MS);
     return outcome(page, 'the picture', '.side .figures', '#live-error:visible');
   },
@@ -117,9 +117,9 @@ async function takeScreenshot({ display, file, panel, theme }) {
   const { app, page } = await openWindow({ environment: display.environment, theme });
   try {
     await page.locator('#exchange:focus').waitFor({ timeout: 10_000 }); // the page has started
-    const text = await shown[panel](page).finally(async () => {
-      await page.screenshot({ path: file }); // an error, too, is shown
-      say(`saved ${file}`);
+    const text = await showPanel[panel](page).finally(async () => {
+      await page.screenshot({ path: file }); // also if it shows an error
+      log(`saved ${file}`);
     });
     process.stdout.write(`${text}\n`);
   } finally {
@@ -136,13 +136,13 @@ await command(async () => {
   const electron = installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
   const remark = supportRemark(electron);
-  if (remark) say(remark);
+  if (remark) log(remark);
   useElectron(electron);
   const display = await openDisplay();
   try {
     if (screenshot)
       await takeScreenshot({ display, panel, theme, file: path.resolve(process.env.INIT_CWD ?? '.', screenshot) });
-    else await openForAPerson({ electron, display });
+    else await openForUser({ electron, display });
   } finally {
     await display.close();
   }

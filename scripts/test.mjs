@@ -1,4 +1,4 @@
-// npm test: every check and every test, with a line for each and a count at the end.
+// npm test: all checks and tests, with a line for each step and a count at the end.
 //
 //   npm test                                 all of them
 //   npm test -- window                       those whose name contains the word
@@ -6,7 +6,7 @@
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { command, Failure, run, say } from './lib/console.mjs';
+import { command, Failure, log, run } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
@@ -14,7 +14,7 @@ import { staleGenerated } from './lib/native-build.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
-/** A renderer that crashes leaves its test runner waiting for ever. */
+/** For a step. When a renderer crashes, its test runner would wait for ever. */
 const LIMIT_MS = 5 * 60_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
@@ -22,11 +22,11 @@ const LIMIT_MS = 5 * 60_000;
 /** A file of an npm package. @param {string[]} parts */
 const packaged = (...parts) => path.join(root, 'node_modules', ...parts);
 
-/** @type {NodeJS.ProcessEnv} what every step gets */
+/** For all steps. @type {NodeJS.ProcessEnv} */
 let environment = {};
 
 /**
- * One check that passes or fails as a whole.
+ * A check that passes or fails as a whole.
  * @param {string} program @param {string[]} args
  * @returns {() => Promise<Count>}
  */
@@ -37,11 +37,11 @@ const check = (program, args) => async () => {
 };
 
 /**
- * A test runner, which counts for itself. One that ends badly, or ran nothing, has failed whatever it counted.
+ * A test runner, which prints its own counts. One that exits with an error, or ran no test, has failed.
  * @param {string} program @param {string[]} args
  * @param {{ passed: RegExp, failed: RegExp }} counts
  * @param {NodeJS.ProcessEnv} [extra]
- * @param {boolean} [alone] whether its output is shown as it comes, and not when it is all there
+ * @param {boolean} [alone] whether its output is shown at once, or in one piece at its end
  * @returns {Promise<Count>}
  */
 async function suite(program, args, counts, extra = {}, alone = true) {
@@ -78,7 +78,7 @@ const electronMocha = (where, files, extra) => () =>
       packaged('electron-mocha', 'bin', 'electron-mocha'),
       ...electronFlags(),
       '--js-flags=--expose-gc',
-      '--log-level=3', // Chromium's complaints about a missing D-Bus or GPU say nothing about the tests
+      '--log-level=3', // no errors about a missing D-Bus or GPU
       ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
       '--timeout',
       '30000',
@@ -117,15 +117,15 @@ const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /**
  * @typedef {object} Step
- * @property {string} name what `npm test -- NAME` finds it by
+ * @property {string} name found by `npm test -- NAME`
  * @property {(alone: boolean) => Promise<Count>} run
- * @property {string[]} [needs] steps that are made before it, even when they were not asked for
- * @property {string} [beside] the step that it may be made at the same time as: both wait for most of their time
+ * @property {string[]} [needs] steps that run before it, also when they were not chosen
+ * @property {string} [beside] the step that it runs in parallel with: both spend most of their time waiting
  */
 
 const needs = ['fixtures'];
 
-/** In their order. @type {Step[]} */
+/** In the order in which they run. @type {Step[]} */
 const STEPS = [
   { name: 'rustfmt', run: check('cargo', ['fmt', '--all', '--check']) },
   {
@@ -177,7 +177,7 @@ function rustTests() {
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 
-/** The same calls each time; npm run fuzz draws others. */
+/** With a fixed seed; npm run fuzz takes a random one. */
 async function fuzz() {
   const args = ['scripts/fuzz.mjs', '--seed', '1', '--count', '20000'];
   const { status } = await run(process.execPath, args, { cwd: root, tee: true, limitMs: LIMIT_MS, env: environment });
@@ -210,30 +210,30 @@ await command(async () => {
   const failures = [];
   try {
     /** @param {Step} step @param {boolean} alone */
-    const carryOut = async ({ name, run }, alone) => {
+    const runStep = async ({ name, run }, alone) => {
       const started = Date.now();
-      say(`${name} ...`);
+      log(`${name} ...`);
       const { passed, failed } = await run(alone).catch(brokenStep);
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
-      say(`${name}: ${passed} passed, ${failed} failed, ${((Date.now() - started) / 1000).toFixed(1)} s`);
+      log(`${name}: ${passed} passed, ${failed} failed, ${((Date.now() - started) / 1000).toFixed(1)} s`);
     };
     const names = steps.map(({ name }) => name);
     for (const step of steps) {
-      if (step.beside && names.includes(step.beside)) continue; // it was made then
+      if (step.beside && names.includes(step.beside)) continue; // it has run with that one
       const together = [step, ...steps.filter(({ beside }) => beside === step.name)];
-      await Promise.all(together.map((each) => carryOut(each, together.length === 1)));
+      await Promise.all(together.map((each) => runStep(each, together.length === 1)));
     }
   } finally {
     await display.close();
   }
-  say(`in Electron ${electron.version}${failures.length > 0 ? `; failed: ${failures.join(', ')}` : ''}`);
+  log(`in Electron ${electron.version}${failures.length > 0 ? `; failed: ${failures.join(', ')}` : ''}`);
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
   if (total.failed > 0) process.exitCode = 1;
 });
 
-/** A step that could not be carried out has failed; those after it are still run. @param {unknown} error @returns {Count} */
+/** A step that throws has failed; the steps after it still run. @param {unknown} error @returns {Count} */
 function brokenStep(error) {
   process.stdout.write(`${error instanceof Failure ? error.message : error}\n`);
   return { passed: 0, failed: 1 };

@@ -1,20 +1,20 @@
-// A virtual display, for machines that have none.
+// A virtual display, for machines without a display.
 
 import { spawn } from 'node:child_process';
 import { Failure } from './console.mjs';
-import { own } from './process-tree.mjs';
+import { killOnExit } from './process-tree.mjs';
 import { hasDisplay } from './system.mjs';
 
 /**
- * Starts Xvfb if there is no display. The server picks a free number itself, and is ended by its own process id.
+ * Starts Xvfb if there is no display. The server picks a free display number itself.
  * @returns {Promise<{ environment: Record<string, string>, close: () => Promise<void>, virtual: boolean }>}
  */
 export async function openDisplay() {
   if (hasDisplay()) return { environment: {}, close: async () => {}, virtual: false };
-  const server = own(
+  const server = killOnExit(
     spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1920x1200x24', '-nolisten', 'tcp'], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      detached: true, // out of reach of the terminal's Ctrl-C, so that it outlives the window
+      detached: true, // in a process group of its own: Ctrl-C must end the window first
     }),
   );
   const ended = new Promise((resolve) => server.once('close', resolve));

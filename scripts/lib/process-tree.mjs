@@ -1,47 +1,47 @@
-// The processes that a command starts end with it, however it ends: by itself, by Ctrl-C, by a signal, or because the
-// npm that started it was ended (npm passes a signal to its shell, which dies without passing it on).
+// Child processes that end with this one, however it ends: by itself, by Ctrl-C, by a signal, or because the npm that
+// started it was killed (npm passes a signal on to its shell, which dies without passing it on).
 
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
-const PATIENCE_MS = 3000;
+const GRACE_MS = 3000;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
-let watching = false;
+let installed = false;
 
 /**
- * Ends this child when this process is told to end.
+ * Kills this child when this process ends or is told to.
  * @template {import('node:child_process').ChildProcess} Child
  * @param {Child} child
  * @returns {Child}
  */
-export function own(child) {
-  watch();
+export function killOnExit(child) {
+  installHandlers();
   children.add(child);
   child.once('close', () => children.delete(child));
   return child;
 }
 
-function watch() {
-  if (watching) return;
-  watching = true;
-  for (const signal of SIGNALS) process.once(signal, endAll);
+function installHandlers() {
+  if (installed) return;
+  installed = true;
+  for (const signal of SIGNALS) process.once(signal, killAll);
   process.once('exit', () => {
     for (const child of children) child.kill();
   });
   const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid !== parent) endAll();
+    if (process.ppid !== parent) killAll();
   }, 500).unref();
 }
 
-/** One after the other, the last one first: a window ends before the display that it is on. */
-async function endAll() {
+/** In reverse order of their start, one at a time: a window ends before the display that it is on. */
+async function killAll() {
   for (const child of [...children].reverse()) {
-    const gone = new Promise((resolve) => child.once('close', resolve));
-    const impatient = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
     child.kill();
-    await gone;
-    clearTimeout(impatient);
+    await closed;
+    clearTimeout(timer);
   }
   process.exit(130);
 }

@@ -1,9 +1,9 @@
-// The steps of the set-up, each of which does nothing when it has been done before.
+// The steps of the set-up. Each does nothing if it has been done before.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { command, Failure, npm, say } from './console.mjs';
+import { command, Failure, log, npm } from './console.mjs';
 import { electronFlags, ensureElectron } from './electron.mjs';
 import { ensureBuilt, rust } from './native-build.mjs';
 import { ensureSystem } from './system.mjs';
@@ -19,7 +19,7 @@ export const setUp = ({ forTests }) =>
     const electron = await ensureElectron();
     const flags = electronFlags();
     const remark = flags.length > 0 ? ` Run as root it needs ${flags.join(' ')}: its own sandbox is off.` : '';
-    say(`Electron ${electron.version} (${electron.source}).${remark}`);
+    log(`Electron ${electron.version} (${electron.source}).${remark}`);
     await ensureSystem({ electron, forTests });
     await ensureBuilt();
   });
@@ -36,15 +36,15 @@ async function ensureRust() {
   }
 }
 
-/** Installs the packages of the lock file, unless just these are installed. */
+/** Installs the packages of the lock file, unless they are installed. */
 async function ensurePackages() {
   const lock = createHash('sha256')
     .update(fs.readFileSync(path.join(root, 'package-lock.json')))
     .digest('hex');
   const stamp = path.join(root, 'node_modules', '.inplace-exchange');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === lock) return;
-  say('installing the npm packages.');
-  // Errors only: on Node 20 npm warns of packages that ask for Node 22 and are tested here on 20.
+  log('installing the npm packages.');
+  // Errors only: on Node 20 npm warns of packages that ask for Node 22. They are tested here on 20.
   const { status, output } = await npm(['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: root });
   if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
   fs.writeFileSync(stamp, lock);

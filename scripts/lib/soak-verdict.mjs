@@ -1,12 +1,12 @@
-// Whether a soak has passed: what it may use, and how growth is told from what comes and goes.
+// Whether a soak has passed: the limits, and how growth is told from fluctuation.
 
-/** A call, or a page, that has said nothing for so long hangs. */
+/** A call that has been pending for longer hangs, and so does a page that has sent nothing for longer. */
 export const MAX_SILENCE_MS = 15_000;
 
-/** More than any load needs: a process that gets so large is not waited for, as the machine may have other users. */
+/** More than any load needs: a larger process fails the soak at once, as the machine may have other users. */
 export const MAX_MEMORY = 1.5 * 2 ** 30;
 
-/** By how much the median of the last third may be above that of the first third. */
+/** How far the median of the last third may be above that of the first. */
 const ALLOWED = {
   memory: { ratio: 0.15, plus: 48 * 2 ** 20 },
   descriptors: { ratio: 0, plus: 16 },
@@ -23,10 +23,10 @@ const SHOWN = {
   running: (number) => `${number} processes`,
 };
 
-/** This part of the run, and no more than this time, is warm-up. */
+/** The warm-up: this part of the run, and no more than this time. */
 const WARM_UP = 0.25;
 const MAX_WARM_UP_S = 120;
-/** With fewer points in it a third has no median worth the name. */
+/** A third with fewer points is not judged. */
 const MIN_POINTS = 5;
 const MAX_POINTS = 720;
 
@@ -36,7 +36,7 @@ function median(values) {
   return sorted[sorted.length >> 1];
 }
 
-/** What a process holds of something, over time. It keeps a bounded number of points: when they are too many, every other one. */
+/** A quantity of a process over time. Bounded: when there are too many points, every other one is dropped. */
 export class Series {
   /** @type {[seconds: number, value: number][]} */
   #points = [];
@@ -57,7 +57,7 @@ export class Series {
     return this.#points.length;
   }
 
-  /** The medians of the first and the last third, once it is warm. @param {number} seconds how long the run took */
+  /** The medians of the first and the last third after the warm-up. @param {number} seconds how long the run took */
   thirds(seconds) {
     const from = Math.min(seconds * WARM_UP, MAX_WARM_UP_S);
     const third = (seconds - from) / 3;
@@ -75,7 +75,7 @@ function allowance(quantity) {
 }
 
 /**
- * What has grown, in words, and how many quantities could be judged.
+ * What has grown, as text, and how many quantities could be judged.
  * @param {Map<string, Partial<Record<Quantity, Series>>>} held by process
  * @param {number} seconds how long the run took
  */

@@ -1,9 +1,9 @@
-// The system libraries that Electron needs on Linux, and what the tests need besides. On Debian and its kin, as root,
-// they are installed; otherwise the command to type is shown.
+// The system libraries that Electron needs on Linux, and the programs that the tests need. On Debian and its
+// derivatives they are installed if this runs as root; otherwise the command to type is shown.
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Failure, run, say } from './console.mjs';
+import { Failure, log, run } from './console.mjs';
 
 const ELECTRON_PACKAGES = ['libgtk-3-0', 'libnss3', 'libgbm1', 'libasound2', 'libxss1', 'libatk-bridge2.0-0'];
 
@@ -26,8 +26,8 @@ export async function ensureSystem({ electron, forTests }) {
 }
 
 /**
- * A program whose Debian package has its name.
- * @param {string} name @param {string} flag one that it takes without doing anything
+ * Installs a program whose Debian package has the program's name.
+ * @param {string} name @param {string} flag one with which it does nothing
  */
 export async function ensureProgram(name, flag) {
   if (await runs(name, flag)) return;
@@ -40,7 +40,7 @@ async function install(packages) {
   if (process.getuid?.() !== 0) {
     throw new Failure(`system packages are missing. Type: sudo apt-get install -y ${packages.join(' ')}`);
   }
-  say(`installing system packages: ${packages.join(' ')}.`);
+  log(`installing system packages: ${packages.join(' ')}.`);
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
     const { status, output } = await run('apt-get', args, { env: environment });
@@ -49,7 +49,7 @@ async function install(packages) {
 }
 
 /**
- * Debian names of what is not there.
+ * The Debian packages that are missing.
  * @param {import('./electron.mjs').Electron} electron @param {boolean} forTests
  */
 async function missing({ folder }, forTests) {
@@ -75,6 +75,6 @@ async function currentName(name) {
   return renamed.status === 0 ? `${name}t64` : name;
 }
 
-/** Whether a person's display can be reached. */
+/** Whether there is a display. */
 export const hasDisplay = () =>
   process.platform !== 'linux' || Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);

@@ -1,16 +1,16 @@
-// Opens the app's real window, for the commands that look at it and click in it. The caller has said which Electron
-// (useElectron), because Playwright asks `require('electron')`.
+// Opens the app's real window, for screenshots and tests. The caller has chosen the Electron (useElectron), since
+// Playwright takes that of `require('electron')`.
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
 import { electronFlags } from './electron.mjs';
-import { own } from './process-tree.mjs';
+import { killOnExit } from './process-tree.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
-/** Windows on one virtual display cover one another, and Chromium tells the page of a covered one that it is hidden. */
+/** On one virtual display windows cover each other, and the page of a covered window would be hidden. */
 export const windowFlags = () => [...electronFlags(), '--disable-backgrounding-occluded-windows'];
 
 /** @type {string[]} */
@@ -19,7 +19,7 @@ process.once('exit', () => {
   for (const folder of profiles) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
-/** A folder for what the app remembers, which is gone when this process ends: a person's own is left alone. */
+/** A user data folder that is removed when this process ends: the user's own stays as it is. */
 export function temporaryProfile() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-profile-'));
   profiles.push(folder);
@@ -38,7 +38,7 @@ export async function openWindow({ environment = {}, theme } = {}) {
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
     colorScheme: theme ?? null,
   });
-  own(app.process());
+  killOnExit(app.process());
   try {
     return { app, page: await app.firstWindow() };
   } catch (error) {

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
 import { electronFlags } from '../../scripts/lib/electron.mjs';
-import { own } from '../../scripts/lib/process-tree.mjs';
+import { killOnExit } from '../../scripts/lib/process-tree.mjs';
 
 const { FOR_EVER, cameraLog } = createRequire(import.meta.url)('../support/fixtures.js');
 
@@ -21,7 +21,7 @@ async function open() {
     args: [...electronFlags(), APP],
     env: /** @type {Record<string, string>} */ ({ ...process.env }),
   });
-  own(app.process());
+  killOnExit(app.process());
   return { app, log, page: await app.firstWindow() };
 }
 

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { own } from '../../scripts/lib/process-tree.mjs';
+import { killOnExit } from '../../scripts/lib/process-tree.mjs';
 import { temporaryProfile, windowFlags } from '../../scripts/lib/window.mjs';
 
 const require = createRequire(import.meta.url);
@@ -42,7 +42,7 @@ export async function drive(
 ) {
   const app = executable ? [] : [path.join(import.meta.dirname, '..', 'fixtures', script)];
   const flags = [...windowFlags(), '--log-level=3', `--user-data-dir=${profile}`];
-  const child = own(
+  const child = killOnExit(
     spawn(executable ?? require('electron'), [...flags, ...app], {
       env: {
         ...process.env,

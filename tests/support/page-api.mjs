@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { _electron } from 'playwright-core';
 import { electronFlags } from '../../scripts/lib/electron.mjs';
-import { own } from '../../scripts/lib/process-tree.mjs';
+import { killOnExit } from '../../scripts/lib/process-tree.mjs';
 
 const APP = path.join(import.meta.dirname, '..', 'fixtures', 'page-api');
 
@@ -29,7 +29,7 @@ export async function launch(environment = {}) {
     args: [...electronFlags(), '--js-flags=--expose-gc', APP],
     env: /** @type {Record<string, string>} */ ({ ...process.env, ...environment }),
   });
-  own(app.process());
+  killOnExit(app.process());
   const page = await app.firstWindow();
   await page.waitForURL((url) => url.protocol !== 'about:'); // a page that is still on its way there cannot be reloaded
   return { app, page };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { own } from '../../scripts/lib/process-tree.mjs';
+import { killOnExit } from '../../scripts/lib/process-tree.mjs';
 import { growth, Series } from '../../scripts/lib/soak-verdict.mjs';
 import { KINDS, windowsOf } from '../soak/kinds.mjs';
 
@@ -15,7 +15,7 @@ const MiB = 2 ** 20;
  * @returns {Promise<{ status: number | null, output: string, complaint: string }>}
  */
 function soak(...args) {
-  const child = own(spawn(process.execPath, ['scripts/soak.mjs', ...args], { cwd: root }));
+  const child = killOnExit(spawn(process.execPath, ['scripts/soak.mjs', ...args], { cwd: root }));
   let [output, complaint] = ['', ''];
   child.stdout.on('data', (chunk) => {
     output += chunk;

@@ -1,11 +1,11 @@
-// Electron's executable loads this when it is not packaged: it starts the app that the command line names, as the
+// The app that an unpackaged Electron executable loads first: starts the app that the command line names, as the
 // default app of Electron's own download does. Packed into resources/default_app.asar by scripts/lib/electron.mjs.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { app: electronApp } = require('electron');
 
-// These are Electron's own and not in its types.
+// Electron's internal API, which its types do not have.
 const app = /** @type {any} */ (electronApp);
 
 const args = process.argv.slice(1);
