@@ -1,4 +1,4 @@
-// npm run bench:calls: what a call of the addon costs, in a real renderer, beside its peers, to the nanosecond.
+// npm run bench:calls: the time of a call of the addon in a real renderer, to the nanosecond, and that of its peers.
 
 import { command, Failure, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
@@ -7,7 +7,7 @@ import { machine, measureIn } from './measure.mjs';
 import { abi, buildPeers, builtFile, compile } from './native.mjs';
 import { line, median, mib, out, ratio } from './report.mjs';
 
-/** Where code and data come to lie differs from process to process, and costs or saves a nanosecond: several are asked. */
+/** The addresses of code and data differ from process to process, by a nanosecond a call: several are measured. */
 const RENDERERS = 5;
 const ROUNDS = 9;
 
@@ -63,7 +63,7 @@ async function measure(electron, environment) {
 /** @typedef {import('./report.mjs').Row} Row */
 
 /**
- * What a renderer has measured.
+ * The results of a renderer.
  * @typedef {object} Run
  * @property {any} versions
  * @property {number} bytes
@@ -76,7 +76,7 @@ async function measure(electron, environment) {
  */
 
 /**
- * The rows of several renderers, as if they were one.
+ * The rows of several renderers, joined.
  * @param {Row[][]} runs
  */
 function joined(runs) {

@@ -1,4 +1,4 @@
-// Runs an app of this folder, whose renderer does the measuring.
+// Runs an app of this folder that measures in its renderer.
 
 import { spawn } from 'node:child_process';
 import os from 'node:os';
@@ -12,10 +12,10 @@ import { killOnExit } from '../scripts/lib/process-tree.mjs';
  * @param {import('../scripts/lib/electron.mjs').Electron} electron
  * @param {string} app its folder
  * @param {Record<string, string>} environment
- * @param {(line: string) => void} [told] is given each line that it prints, when it does
- * @returns {Promise<string>} all that it prints
+ * @param {(line: string) => void} [onLine] is called with each line of its output
+ * @returns {Promise<string>} its output
  */
-export async function measureIn(electron, app, environment, told = () => {}) {
+export async function measureIn(electron, app, environment, onLine = () => {}) {
   const folder = path.join(import.meta.dirname, app);
   const child = killOnExit(
     spawn(electron.executable, [...electronFlags(), '--log-level=3', '--js-flags=--expose-gc', folder], {
@@ -27,13 +27,13 @@ export async function measureIn(electron, app, environment, told = () => {}) {
   const lines = [];
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
-    told(line);
+    onLine(line);
   }
   if ((await ended) !== 0) throw new Failure('the measurement failed; the reason is above.');
   return lines.join('\n');
 }
 
-/** What it was measured on. @param {Record<string, string>} versions those of the renderer's process */
+/** The versions and the machine, as text. @param {Record<string, string>} versions those of the renderer's process */
 export function machine({ electron, chrome, node }) {
   const cpus = os.cpus();
   return `Electron ${electron}, Chromium ${chrome}, Node ${node}; ${cpus[0].model.trim()}, ${cpus.length} cores`;

@@ -1,4 +1,4 @@
-// What the measurements call, built from bench/native.
+// Builds the libraries and addons that the benchmarks call, from bench/native.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const packages = path.join(bench, 'node_modules');
 export const abi = ['-I', path.join(root, 'include')];
 const built = path.join(root, 'target', 'bench');
 
-/** Where a library or an addon stands when it is built. @param {string} name */
+/** The path of a library or an addon that has been built. @param {string} name */
 export const builtFile = (name) => path.join(built, name);
 
 /**
@@ -32,12 +32,12 @@ export async function compile(compiler, source, output, flags) {
     file,
     path.join(bench, 'native', source),
   ];
-  const { status, output: words } = await run(compiler, args);
-  if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${words}`);
+  const { status, output: errors } = await run(compiler, args);
+  if (status !== 0) throw new Failure(`${compiler} ${args.join(' ')}\n${errors}`);
   return file;
 }
 
-/** The peers, which users of the project never install. */
+/** Installs the peers. They are no dependencies of the project itself. */
 async function install() {
   const lock = path.join(bench, 'package-lock.json');
   const installed = path.join(packages, '.package-lock.json');
@@ -47,7 +47,7 @@ async function install() {
   if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
 }
 
-/** The peers, and the addons through which they call the library. */
+/** Installs the peers, and builds the addons that call the library in their way. */
 export async function buildPeers() {
   await install();
   const nodeApi = ['node-api-headers/include', 'node-addon-api'].flatMap((folder) => [

@@ -1,4 +1,4 @@
-// npm run bench:page: what the page API costs, in a window with context isolation on, beside what it is held against.
+// npm run bench:page: the time of the page API, in a window with context isolation on, and of what it is compared with.
 
 import { command, Failure, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
@@ -8,7 +8,7 @@ import { machine, measureIn } from './measure.mjs';
 import { abi, compile } from './native.mjs';
 import { line, median, mib, out, percentile, ratioOf } from './report.mjs';
 
-/** @typedef {Record<string, number[]>} Microseconds of each row, in each round */
+/** @typedef {Record<string, number[]>} Microseconds for each row, in each round */
 
 /** @param {string} json @returns {{ stage: string, result: { versions: Record<string, string>, measured: any } }} */
 function parsed(json) {
@@ -28,7 +28,7 @@ const cells = (us) =>
   [median(us), percentile(us, 10), percentile(us, 90)].map((value) => value.toFixed(value < 10 ? 2 : 1));
 
 /**
- * A row against others: it over them, or they over it. @param {Microseconds} rows
+ * Prints the ratio of two rows. @param {Microseconds} rows
  * @param {string} id @param {string} other @param {string} bar
  */
 function compare(rows, id, other, bar) {

@@ -68,7 +68,7 @@ describe('the documents', () => {
   });
 
   it('every row of the benchmark is explained', () => {
-    const ids = new Set(read('bench/run.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
+    const ids = new Set(read('bench/plan.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
     assert.equal(ids.size, 22);
     for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
   });

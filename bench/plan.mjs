@@ -1,0 +1,57 @@
+// What npm run bench measures: rows, sizes, rounds, and the ratios that must hold.
+
+export const MiB = 1024 * 1024;
+export const FRAME = 8_294_400; // 1920 x 1080 RGBA
+const LARGE = 100 * MiB;
+
+/** The addresses of code and data differ from process to process, and with them the times: several are measured. */
+export const FULL = { renderers: 3, rounds: 5, batchMs: 20 };
+export const QUICK = { renderers: 3, rounds: 3, batchMs: 8 };
+
+/** By group, in the order in which they are shown. @type {Record<string, string[]>} */
+export const ROWS = {
+  limit: ['limit/native-fill'],
+  'in-place': ['in-place/default', 'in-place/opened', 'in-place/async', 'in-place/fresh'],
+  page: [
+    'page/exchange-main',
+    'page/exchange-worker',
+    'page/allocated',
+    'page/allocated-lend',
+    'page/shared',
+    'page/frames',
+  ],
+  rejected: ['copy/buffer', 'copy/napi-vec', 'external'],
+  peer: ['peer/raw-c', 'peer/node-addon-api', 'peer/koffi', 'peer/ffi-rs', 'peer/napi-buffer', 'peer/napi-slice'],
+  electron: ['electron/context-bridge', 'electron/invoke', 'electron/utility-port'],
+  control: ['control/no-op', 'control/no-op-again'],
+};
+export const ALL = Object.values(ROWS).flat();
+export const SIZES = [0, 64, 1024, 64 * 1024, MiB, FRAME, LARGE];
+
+/** @typedef {{ id: string, against: string, bytes: number, againstBytes?: number, atMost?: number, atLeast?: number }} Bar */
+
+/** The ratios that must hold. @type {Bar[]} */
+export const BARS = [
+  { id: 'in-place/default', against: 'peer/raw-c', bytes: 64, atMost: 1.05 },
+  { id: 'in-place/opened', against: 'peer/raw-c', bytes: 64, atMost: 1.05 },
+  { id: 'in-place/default', against: 'limit/native-fill', bytes: FRAME, atMost: 1.08 },
+  { id: 'in-place/default', against: 'limit/native-fill', bytes: LARGE, atMost: 1.08 },
+  { id: 'copy/buffer', against: 'in-place/default', bytes: FRAME, atLeast: 15 },
+  { id: 'electron/context-bridge', against: 'page/exchange-main', bytes: FRAME, atLeast: 50 },
+  { id: 'electron/invoke', against: 'page/exchange-main', bytes: FRAME, atLeast: 150 },
+  { id: 'page/allocated-lend', against: 'page/allocated-lend', bytes: LARGE, againstBytes: 64, atMost: 1.2 },
+];
+
+/** The rows of each size. @param {boolean} quick */
+export function sizesOf(quick) {
+  const barred = BARS.flatMap(({ id, against }) => [id, against]);
+  return SIZES.map((bytes) => ({
+    bytes,
+    ids: ALL.filter((id) => {
+      if (id === 'page/allocated-lend') return bytes === 64 || bytes === LARGE;
+      if (id.startsWith('control/')) return bytes === 0;
+      if (id === 'external') return bytes === 64;
+      return !quick || bytes !== LARGE || (barred.includes(id) && !id.startsWith('electron/') && id !== 'copy/buffer');
+    }),
+  }));
+}

@@ -1,0 +1,170 @@
+// The results of npm run bench: collects the readings, prints them, compares them with the bars.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { machine } from './measure.mjs';
+import { ALL, BARS, FRAME, MiB, ROWS, SIZES } from './plan.mjs';
+import { line, median, out, percentile } from './report.mjs';
+
+/** The control's two readings of a run that may be compared differ by less. */
+const NOISE = 0.1;
+
+/**
+ * What a renderer reports.
+ * @typedef {object} Message
+ * @property {Record<string, string>} [versions]
+ * @property {{ id: string, bytes: number, ns?: number, error?: string }[]} [readings]
+ */
+
+/** By row and size: nanoseconds for a call, in each round of each renderer; or the error in their place. */
+export class Readings {
+  /** @type {Record<string, string>} */
+  versions = {};
+  /** @type {Map<string, number[]>} */
+  #ns = new Map();
+  /** @type {Map<string, string>} */
+  #errors = new Map();
+
+  /** @param {Message} message */
+  add({ versions = this.versions, readings = [] }) {
+    this.versions = versions;
+    for (const { id, bytes, ns, error } of readings) {
+      const key = `${id} ${bytes}`;
+      if (error !== undefined) this.#errors.set(key, error);
+      if (ns !== undefined) this.#ns.set(key, [...this.ns(id, bytes), ns]);
+    }
+  }
+
+  /** @param {string} id @param {number} bytes */
+  ns(id, bytes) {
+    return this.#ns.get(`${id} ${bytes}`) ?? [];
+  }
+
+  /** @param {string} id @param {number} bytes */
+  error(id, bytes) {
+    return this.#errors.get(`${id} ${bytes}`);
+  }
+
+  /** The ratio in each round. @param {import('./plan.mjs').Bar} bar */
+  ratios({ id, against, bytes, againstBytes = bytes }) {
+    const others = this.ns(against, againstBytes);
+    return this.ns(id, bytes).map((ns, round) => ns / others[round]);
+  }
+}
+
+/** @param {Readings} readings */
+export function json(readings) {
+  const rows = Object.entries(ROWS).flatMap(([group, ids]) =>
+    ids.flatMap((id) =>
+      SIZES.flatMap((bytes) => {
+        const ns = readings.ns(id, bytes);
+        const error = readings.error(id, bytes);
+        if (ns.length === 0 && error === undefined) return [];
+        const at = (/** @type {number} */ percent) => (ns.length > 0 ? percentile(ns, percent) : null);
+        return [{ id, group, bytes, medianNs: at(50), p10Ns: at(10), p90Ns: at(90), rounds: ns.length, error }];
+      }),
+    ),
+  );
+  const ratios = BARS.flatMap((bar) => {
+    const values = readings.ratios(bar);
+    return values.length > 0 ? [{ id: bar.id, against: bar.against, bytes: bar.bytes, median: median(values) }] : [];
+  });
+  const { electron, chrome, node, napi } = readings.versions;
+  const environment = {
+    date: new Date().toISOString().slice(0, 10),
+    electron,
+    chromium: chrome,
+    node,
+    nodeApi: napi,
+    system: `${os.type()} ${os.arch()}`,
+    cpu: os.cpus()[0].model.trim(),
+    cores: os.cpus().length,
+    peers: peers(),
+  };
+  return { environment, rows, ratios };
+}
+
+/** The versions of the peers. @returns {Record<string, string>} */
+function peers() {
+  const { dependencies } = JSON.parse(fs.readFileSync(path.join(import.meta.dirname, 'package.json'), 'utf8'));
+  const lock = fs.readFileSync(path.join(path.dirname(import.meta.dirname), 'Cargo.lock'), 'utf8');
+  const napi = /name = "napi"\nversion = "([^"]+)"/.exec(lock)?.[1] ?? '';
+  const names = ['ffi-rs', 'koffi', 'node-addon-api'];
+  return { ...Object.fromEntries(names.map((name) => [name, dependencies[name]])), 'napi-rs': napi };
+}
+
+/** @param {number} ns */
+function duration(ns) {
+  const [value, unit] = ns < 1e3 ? [ns, 'ns'] : ns < 1e6 ? [ns / 1e3, 'us'] : [ns / 1e6, 'ms'];
+  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${unit}`;
+}
+
+/** @param {number} bytes */
+export function size(bytes) {
+  if (bytes >= MiB && bytes % MiB === 0) return `${bytes / MiB} MiB`;
+  if (bytes >= 1024 && bytes < MiB) return `${bytes / 1024} KiB`;
+  return `${bytes.toLocaleString('en')} B`;
+}
+
+/** @param {Readings} readings */
+export function print(readings) {
+  out(machine(readings.versions));
+  out(
+    Object.entries(peers())
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+  );
+  out('');
+  line('median for a call', ...SIZES.map(size), 'GB/s');
+  for (const id of ALL) {
+    const cells = SIZES.map((bytes) => {
+      const ns = readings.ns(id, bytes);
+      return ns.length > 0 ? duration(median(ns)) : '';
+    });
+    const [small, large] = [64, FRAME].map((bytes) => median(readings.ns(id, bytes)));
+    const slope = large > small ? (FRAME - 64) / (large - small) : Number.NaN;
+    line(id, ...cells, Number.isNaN(slope) ? '' : slope.toFixed(1));
+    for (const bytes of SIZES) {
+      const error = readings.error(id, bytes);
+      if (error !== undefined) out(`  ${size(bytes)}: ${error}`);
+    }
+  }
+  out('\n0 B is the fixed cost of a call; GB/s is the slope from 64 B to 8,294,400 B.');
+  const noise = noiseOf(readings);
+  out(`noise: the control's two readings differ by a factor of ${noise.toFixed(2)}`);
+  if (Math.abs(noise - 1) > NOISE) out('This run is too noisy to compare.');
+  out('');
+  line('ratio, inside each round'.padEnd(64), 'median', 'p25', 'p75', '  bar');
+}
+
+/** @param {Readings} readings */
+const noiseOf = (readings) =>
+  median(readings.ratios({ id: 'control/no-op-again', against: 'control/no-op', bytes: 0 }));
+
+/**
+ * A bar is missed if three rounds in four miss it by more than the control's two readings differ: the noise of the run.
+ * @param {Readings} readings
+ * @returns {number} how many are missed
+ */
+export function judge(readings) {
+  const spread = 1 + Math.abs(noiseOf(readings) - 1);
+  let missed = 0;
+  for (const bar of BARS) {
+    const ratios = readings.ratios(bar);
+    const { id, against, bytes, againstBytes, atMost, atLeast } = bar;
+    const name = `${id} / ${againstBytes === undefined ? against : size(againstBytes)}, ${size(bytes)}`;
+    if (ratios.length === 0) {
+      line(name.padEnd(64), 'not measured');
+      continue;
+    }
+    const [p25, p50, p75] = [25, 50, 75].map((percent) => percentile(ratios, percent));
+    const text = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+    const met = atMost === undefined ? p50 >= Number(atLeast) : p50 <= atMost;
+    const clearly = atMost === undefined ? p75 * spread < Number(atLeast) : p25 > atMost * spread;
+    if (clearly) missed += 1;
+    const verdict = met ? '' : clearly ? '  MISSED' : '  missed, within the noise';
+    line(name.padEnd(64), ...[p50, p25, p75].map((value) => value.toFixed(2)), `  ${text}${verdict}`);
+  }
+  return missed;
+}
