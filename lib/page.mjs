@@ -2,6 +2,10 @@
 // in the preload. The page owns the memory. It is lent over a private MessagePort, which moves it and never copies it,
 // and comes back filled.
 
+import { checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
+import { aborted, departed, detached, failure, invalidBuffer, rebuilt } from './errors.mjs';
+import { framesOf } from './frames.mjs';
+
 /** What the halves call each other by. lib/preload.js says the same. */
 const NAME = 'inplaceExchange';
 const HELLO = 'inplace-exchange:connect';
@@ -13,13 +17,7 @@ const SHARE = 'inplace-exchange:share';
  */
 const SHARED_FROM_BYTES = 64 * 1024 * 1024;
 
-/** What a library can count to. */
-const MOST_BYTES = 2 ** 31 - 1;
-
-/** More in flight do not make frames come faster. */
-const MOST_BUFFERS = 64;
-
-/** @import { Exchange, Frames, FramesOptions, Memory } from './types/page.mjs' */
+/** @import { Exchange } from './types/page.mjs' */
 
 /** @type {typeof import('./types/page.mjs').connect} */
 export function connect() {
@@ -173,109 +171,6 @@ export function connect() {
 }
 
 /**
- * @param {Pick<Exchange, 'exchange' | 'allocate'> & { assertHere(): void }} page
- * @param {FramesOptions} options
- * @returns {Frames}
- */
-function framesOf({ exchange, allocate, assertHere }, options) {
-  const { library, signal } = checkedOptions(options);
-  const { byteLength, depth = 3, request } = options;
-  assertHere();
-  checkSize(byteLength);
-  checkWhole('depth', depth, 1, MOST_BUFFERS);
-  if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
-
-  /** @type {ArrayBufferLike[]} memory to be lent before any is allocated */
-  const free = [];
-  let kept = false;
-  let ended = false;
-
-  async function* fill() {
-    const end = new AbortController();
-    const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
-    const unlessAborted = abortable(signal, end.signal);
-    /** @type {Promise<Uint8Array>[]} */
-    const filling = [];
-    let index = 0;
-    let failed = false;
-
-    const lendNext = async () => {
-      let memory = free.pop();
-      while (memory && isDetached(memory)) memory = free.pop(); // it was given back, and then away
-      memory ??= allocate(byteLength).buffer;
-      request?.(new Uint8Array(memory), index);
-      index += 1;
-      return exchange(memory, { library, signal: stop });
-    };
-    const fillNext = () => {
-      if (failed) return;
-      const frame = lendNext();
-      // It is thrown when its turn comes, and not as a rejection that nobody handles before.
-      frame.catch(() => {
-        failed = true;
-      });
-      filling.push(frame);
-    };
-
-    try {
-      while (filling.length < depth) fillNext();
-      for (;;) {
-        const frame = await unlessAborted(/** @type {Promise<Uint8Array>} */ (filling.shift()));
-        kept = false;
-        yield frame;
-        const memory = frame.buffer;
-        if (!kept && !isDetached(memory) && !free.includes(memory)) free.push(memory);
-        fillNext();
-      }
-    } finally {
-      ended = true;
-      end.abort();
-      free.length = 0;
-    }
-  }
-
-  const stream = fill();
-  const next = stream.next.bind(stream);
-  return Object.assign(stream, {
-    next() {
-      assertHere();
-      return next();
-    },
-    keep() {
-      kept = true;
-    },
-    /** @param {Memory} data */
-    recycle(data) {
-      const memory = ArrayBuffer.isView(data) ? data.buffer : data;
-      checkedMemory(memory);
-      checkWhole('the size of the memory', memory.byteLength, byteLength, byteLength);
-      if (!ended && free.length < depth && !free.includes(memory)) free.push(memory);
-    },
-  });
-}
-
-/**
- * An abort is not kept waiting by a library that cannot be stopped. What listens to the signal, which may live long,
- * holds nothing but the frame that is awaited.
- * @param {AbortSignal | undefined} signal @param {AbortSignal} end when it is not listened to any more
- * @returns {<T>(promise: Promise<T>) => Promise<T>}
- */
-function abortable(signal, end) {
-  const none = () => {};
-  /** @type {(reason: Error) => void} */
-  let giveUp = none;
-  signal?.addEventListener('abort', () => giveUp(aborted(signal)), { signal: end });
-  return (promise) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted) throw aborted(signal);
-      giveUp = reject;
-      promise.then(resolve, reject).finally(() => {
-        giveUp = none;
-      });
-    });
-}
-
-/**
  * @param {MessagePort} port @param {unknown[]} question @param {ArrayBufferLike} memory
  */
 function move(port, question, memory) {
@@ -286,54 +181,6 @@ function move(port, question, memory) {
       `it cannot be moved (${/** @type {Error} */ (error).message}). Pass a copy of it: data.slice()`,
     );
   }
-}
-
-/** @param {unknown} memory @returns {memory is SharedArrayBuffer} */
-const isShared = (memory) => typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
-
-/** @param {ArrayBufferLike} memory */
-const isDetached = (memory) => 'detached' in memory && memory.detached;
-
-/** All of an ArrayBuffer, or of a shared one. @param {unknown} data @returns {ArrayBufferLike} */
-function checkedMemory(data) {
-  const view = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  const memory = view ? data.buffer : data;
-  if (!(memory instanceof ArrayBuffer) && !isShared(memory)) {
-    const wrap = ArrayBuffer.isView(data) ? '. Pass new Uint8Array(x.buffer, x.byteOffset, x.byteLength)' : '';
-    throw invalidBuffer(`it is ${kindOf(data)}, and not a Uint8Array or an ArrayBuffer of this page${wrap}`);
-  }
-  if (isDetached(memory)) throw detached('it was transferred elsewhere');
-  if (view && data.byteLength !== memory.byteLength)
-    throw invalidBuffer(
-      `it is a view of ${data.byteLength} bytes on an ArrayBuffer of ${memory.byteLength}, all of which would be moved. Pass data.buffer to lend the whole, or data.slice() for a copy of the part`,
-    );
-  if ('resizable' in memory ? memory.resizable : 'growable' in memory && memory.growable)
-    throw invalidBuffer('its ArrayBuffer is resizable. Pass one of fixed length');
-  return memory;
-}
-
-/**
- * @template {object} Options
- * @param {Options & { library?: unknown, thread?: unknown, signal?: unknown }} options
- */
-function checkedOptions(options) {
-  if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
-  const { library = 'default', thread = 'worker', signal } = options;
-  if (typeof library !== 'string') throw invalidType('library', 'a string', library);
-  if (thread !== 'worker' && thread !== 'main')
-    throw failure(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${shown(thread)}.`);
-  if (signal !== undefined && !isSignal(signal)) throw invalidType('signal', 'an AbortSignal of this page', signal);
-  return { library, thread, signal };
-}
-
-/** @param {number} byteLength */
-const checkSize = (byteLength) => checkWhole('byteLength', byteLength, 0, MOST_BYTES);
-
-/** @param {string} what @param {unknown} value @param {number} least @param {number} most */
-function checkWhole(what, value, least, most) {
-  if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return;
-  const range = least === most ? String(least) : `a whole number from ${least} to ${most}`;
-  throw failure(RangeError, 'ERR_OUT_OF_RANGE', `${what} must be ${range}, and is ${shown(value)}.`);
 }
 
 /** @param {number} byteLength */
@@ -355,65 +202,8 @@ function obtained(allocate) {
   }
 }
 
-/**
- * The error that was thrown on the other side, from what came of it over here.
- * @param {{ name: string, message: string, fields: object }} problem
- * @param {AbortSignal} [signal]
- */
-function rebuilt({ name, message, fields }, signal) {
-  const error = new ({ TypeError, RangeError }[name] ?? Error)(message);
-  Object.assign(error, fields);
-  return name === 'AbortError' ? asAbort(error, signal) : error;
-}
-
-/** @param {AbortSignal} [signal] */
-const aborted = (signal, message = 'The operation was aborted.') =>
-  asAbort(failure(Error, 'ABORT_ERR', message), signal);
-
-const departed = () => aborted(undefined, 'The page that made this exchange has gone.');
-
-/** @param {Error} error @param {AbortSignal} [signal] */
-function asAbort(error, signal) {
-  return Object.defineProperties(error, {
-    name: { value: 'AbortError', configurable: true, writable: true },
-    cause: { value: signal?.reason, configurable: true, writable: true },
-  });
-}
-
 /** Nothing is lost with an error. @param {Error} error @param {ArrayBufferLike} memory */
 function withMemory(error, memory) {
   if (isDetached(memory)) return error;
   return Object.defineProperty(error, 'buffer', { value: new Uint8Array(memory), configurable: true, writable: true });
-}
-
-/** @param {ErrorConstructor} Class @param {string} code @param {string} message */
-const failure = (Class, code, message) => Object.assign(new Class(message), { code });
-
-/** @param {string} why */
-const invalidBuffer = (why) => failure(TypeError, 'ERR_INVALID_BUFFER', `This cannot be lent: ${why}.`);
-
-/** @param {string} why */
-const detached = (why) => failure(TypeError, 'ERR_BUFFER_DETACHED', `This memory is elsewhere: ${why}.`);
-
-/** @param {string} what @param {string} expected @param {unknown} value */
-const invalidType = (what, expected, value) =>
-  failure(TypeError, 'ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, and is ${kindOf(value)}.`);
-
-/** @param {unknown} value @returns {value is AbortSignal} */
-function isSignal(value) {
-  try {
-    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
-  } catch {
-    return false; // an object with its prototype
-  }
-}
-
-/** @param {unknown} value */
-const shown = (value) => (typeof value === 'object' || typeof value === 'function' ? kindOf(value) : String(value));
-
-/** @param {unknown} value */
-function kindOf(value) {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value !== 'object') return `a ${typeof value}`;
-  return `an object of class ${value.constructor?.name ?? 'unknown'}`;
 }

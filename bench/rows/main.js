@@ -9,8 +9,11 @@ const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
-  ['/lib/page.mjs', { file: '../../lib/page.mjs', type: 'text/javascript' }],
 ]);
+
+/** A module of the package's page half. @param {string} pathname */
+const pageModule = (pathname) =>
+  /^\/lib\/\w+\.mjs$/.test(pathname) ? { file: `../..${pathname}`, type: 'text/javascript' } : undefined;
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 
@@ -22,7 +25,8 @@ function fail(why) {
 
 app.whenReady().then(() => {
   protocol.handle('app', async ({ url }) => {
-    const { file, type } = FILES.get(new URL(url).pathname) ?? {};
+    const { pathname } = new URL(url);
+    const { file, type } = FILES.get(pathname) ?? pageModule(pathname) ?? {};
     if (!file) return new Response('Not found', { status: 404 });
     return new Response(await fs.readFile(path.join(__dirname, file)), {
       headers: { ...HEADERS, 'Content-Type': String(type) },

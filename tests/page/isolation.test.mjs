@@ -50,12 +50,10 @@ describe('a page that is not cross-origin isolated', () => {
 
 describe('a page from a dev server', () => {
   it('that sends the two headers is isolated, and shares memory', async () => {
-    const files = new Map([
-      ['/', ['tests/fixtures/page-api/page.html', 'text/html']],
-      ['/connect.mjs', ['lib/page.mjs', 'text/javascript']],
-    ]);
     const server = http.createServer(({ url = '' }, response) => {
-      const [file = 'package.json', type = 'text/plain'] = files.get(url) ?? [];
+      const [file, type] = url.startsWith('/lib/')
+        ? [url.slice(1), 'text/javascript']
+        : ['tests/fixtures/page-api/page.html', 'text/html'];
       response.setHeader('Content-Type', type);
       response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
