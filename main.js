@@ -27,6 +27,7 @@ const FILES = new Map([
     'lib/frames.mjs',
     'lib/checks.mjs',
     'lib/errors.mjs',
+    'lib/protocol.mjs',
     'renderer/panels/exchange.mjs',
     'renderer/panels/hex.mjs',
     'renderer/live/live.mjs',

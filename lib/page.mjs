@@ -5,11 +5,7 @@
 import { checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
 import { aborted, departed, detached, failure, invalidBuffer, rebuilt } from './errors.mjs';
 import { framesOf } from './frames.mjs';
-
-/** What the halves call each other by. lib/preload.js says the same. */
-const NAME = 'inplaceExchange';
-const HELLO = 'inplace-exchange:connect';
-const SHARE = 'inplace-exchange:share';
+import { ABORT, BRIDGE, CONNECT, FREE, SHARE, SHARE_MEMORY } from './protocol.mjs';
 
 /**
  * From this size on, to move an ArrayBuffer makes V8 collect garbage each time (it takes 7 to 9 ms), and `allocate` gives
@@ -21,7 +17,7 @@ const SHARED_FROM_BYTES = 64 * 1024 * 1024;
 
 /** @type {typeof import('./types/page.mjs').connect} */
 export function connect() {
-  const bridge = /** @type {any} */ (globalThis)[NAME];
+  const bridge = /** @type {any} */ (globalThis)[BRIDGE];
   if (!bridge) {
     throw failure(
       Error,
@@ -55,7 +51,7 @@ export function connect() {
   }
   const { port1: port, port2 } = new MessageChannel();
   // To this very window: no other origin may receive it, and the preload takes it before any listener of the page.
-  globalThis.postMessage(HELLO, '/', [port2]);
+  globalThis.postMessage(CONNECT, '/', [port2]);
 
   /** @typedef {{ memory: ArrayBufferLike, resolve(bytes: Uint8Array): void, reject(error: Error): void, signal?: AbortSignal, abort?: () => void }} Call */
 
@@ -91,7 +87,7 @@ export function connect() {
   /** @type {WeakMap<ArrayBufferLike, number>} */
   const slots = new WeakMap();
   /** @type {FinalizationRegistry<number>} */
-  const dropped = new FinalizationRegistry((slot) => port.postMessage(['free', slot]));
+  const dropped = new FinalizationRegistry((slot) => port.postMessage([FREE, slot]));
   let lastSlot = 0;
 
   /** @param {SharedArrayBuffer} memory @returns {number} by what the preload knows it */
@@ -99,7 +95,7 @@ export function connect() {
     const known = slots.get(memory);
     if (known !== undefined) return known;
     const slot = ++lastSlot;
-    port.postMessage(['share', slot, memory]);
+    port.postMessage([SHARE_MEMORY, slot, memory]);
     slots.set(memory, slot);
     dropped.register(memory, slot);
     return slot;
@@ -126,7 +122,7 @@ export function connect() {
         calls.set(id, call);
         if (signal) {
           call.signal = signal;
-          call.abort = () => port.postMessage(['abort', id]);
+          call.abort = () => port.postMessage([ABORT, id]);
           signal.addEventListener('abort', call.abort);
         }
       } catch (error) {

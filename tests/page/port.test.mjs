@@ -1,7 +1,18 @@
 // What a hostile script can say over the port, in real isolated windows.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import * as ofThePage from '../../lib/protocol.mjs';
 import { appForAll } from '../support/page-api.mjs';
+
+const ofThePreload = createRequire(import.meta.url)('../../lib/protocol.js');
+
+describe('the names of the protocol', () => {
+  it('are the same in both halves', () => {
+    assert.deepEqual({ ...ofThePage }, ofThePreload);
+    assert.ok(Object.values(ofThePage).every((name) => name.length > 0));
+  });
+});
 
 describe('the port, told by somebody else,', () => {
   /** @type {import('playwright-core').Page} */
