@@ -1,4 +1,4 @@
-// The addon, as the package's own modules see it. index.js makes public what others may use of it.
+// The native addon, for the modules of this package. index.js is the public part of it.
 
 const { isPackaged } = require('./packaged.js');
 
@@ -14,12 +14,12 @@ const { isPackaged } = require('./packaged.js');
 /** @type {Native} */
 const native = load();
 
-/** By a library's `exchangeDataAsync`, the same for memory that nobody else holds. @type {WeakMap<Function, Function>} */
-const owning = new WeakMap([[native.exchangeDataAsync, native.exchangeOwnedAsync]]);
+/** For each `exchangeDataAsync`, the variant that does not detach the memory. @type {WeakMap<Function, Function>} */
+const ownedVariants = new WeakMap([[native.exchangeDataAsync, native.exchangeOwnedAsync]]);
 
 function load() {
-  // SECURITY: the generated loader obeys variables (NAPI_RS_NATIVE_LIBRARY_PATH, NAPI_RS_FORCE_WASI, ...) that name other
-  // code to load. They are for development.
+  // SECURITY: environment variables (NAPI_RS_NATIVE_LIBRARY_PATH, NAPI_RS_FORCE_WASI, ...) make the generated loader
+  // load other code. They are for development, so they are hidden from it in a packaged app.
   const names = isPackaged(__dirname) ? Object.keys(process.env).filter((name) => /^NAPI_RS_/i.test(name)) : [];
   const values = names.map((name) => process.env[name]);
   for (const name of names) delete process.env[name];
@@ -35,17 +35,17 @@ function load() {
 /** @type {typeof import('../index.js').openLibrary} */
 function openLibrary(path) {
   const { exchangeOwnedAsync, ...library } = native.openLibrary(path);
-  owning.set(library.exchangeDataAsync, exchangeOwnedAsync);
+  ownedVariants.set(library.exchangeDataAsync, exchangeOwnedAsync);
   return library;
 }
 
 /**
- * `exchangeDataAsync` for memory that the caller alone holds, and does not touch until the promise settles. The memory
- * is not detached, which saves a step. What is no function of the addon's is given back as it is.
+ * The variant of `exchangeDataAsync` for memory that only the caller references, and does not touch until the promise
+ * settles: it does not detach the memory, which is quicker. A function that is not the addon's is returned as it is.
  * @param {import('../index.js').ExchangeLibrary['exchangeDataAsync']} exchangeDataAsync
  * @returns {import('../index.js').ExchangeLibrary['exchangeDataAsync']}
  */
-const owned = (exchangeDataAsync) => /** @type {any} */ (owning.get(exchangeDataAsync) ?? exchangeDataAsync);
+const owned = (exchangeDataAsync) => /** @type {any} */ (ownedVariants.get(exchangeDataAsync) ?? exchangeDataAsync);
 
 module.exports = {
   bindingTarget: native.__napiBindingTarget,
@@ -56,6 +56,6 @@ module.exports = {
   openLibrary,
   owned,
   countSharedMemory: native.countSharedMemory,
-  /** One word: not 0 once this environment has ended. */
+  /** One element, which is not 0 once this environment has ended. */
   environmentEnded: native.environmentEnded,
 };

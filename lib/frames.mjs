@@ -1,27 +1,30 @@
-// frames(): buffers that are lent one after another, a few of them in flight.
+// frames(): an async generator over exchanges that are made ahead.
+//
+// At most `depth` buffers exist, and one is filled again only after the consumer has asked for the next frame: a slow
+// consumer slows the library down, and memory stays bounded.
 
-import { checkedMemory, checkedOptions, checkSize, checkWhole, isDetached } from './checks.mjs';
+import { checkedMemory, checkedOptions, checkInteger, checkSize, isDetached } from './checks.mjs';
 import { aborted, invalidType } from './errors.mjs';
 
-/** More in flight do not make frames come faster. */
-const MOST_BUFFERS = 64;
+/** Throughput does not grow beyond that. */
+const MAX_BUFFERS = 64;
 
 /** @import { Exchange, Frames, FramesOptions, Memory } from './types/page.mjs' */
 
 /**
- * @param {Pick<Exchange, 'exchange' | 'allocate'> & { assertHere(): void }} page
+ * @param {Pick<Exchange, 'exchange' | 'allocate'> & { assertLoaded(): void }} page
  * @param {FramesOptions} options
  * @returns {Frames}
  */
-export function framesOf({ exchange, allocate, assertHere }, options) {
+export function createFrames({ exchange, allocate, assertLoaded }, options) {
   const { library, signal } = checkedOptions(options);
   const { byteLength, depth = 3, request } = options;
-  assertHere();
+  assertLoaded();
   checkSize(byteLength);
-  checkWhole('depth', depth, 1, MOST_BUFFERS);
+  checkInteger('depth', depth, 1, MAX_BUFFERS);
   if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
 
-  /** @type {ArrayBufferLike[]} memory to be lent before any is allocated */
+  /** @type {ArrayBufferLike[]} lent before any is allocated */
   const free = [];
   let kept = false;
   let ended = false;
@@ -30,14 +33,14 @@ export function framesOf({ exchange, allocate, assertHere }, options) {
     const end = new AbortController();
     const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
     const unlessAborted = abortable(signal, end.signal);
-    /** @type {Promise<Uint8Array>[]} */
+    /** @type {Promise<Uint8Array>[]} in the order in which they are yielded */
     const filling = [];
     let index = 0;
     let failed = false;
 
     const lendNext = async () => {
       let memory = free.pop();
-      while (memory && isDetached(memory)) memory = free.pop(); // it was given back, and then away
+      while (memory && isDetached(memory)) memory = free.pop(); // transferred after it was recycled
       memory ??= allocate(byteLength).buffer;
       request?.(new Uint8Array(memory), index);
       index += 1;
@@ -46,7 +49,7 @@ export function framesOf({ exchange, allocate, assertHere }, options) {
     const fillNext = () => {
       if (failed) return;
       const frame = lendNext();
-      // It is thrown when its turn comes, and not as a rejection that nobody handles before.
+      // Handled here as well, or a frame that fails before it is awaited would be an unhandled rejection.
       frame.catch(() => {
         failed = true;
       });
@@ -74,7 +77,7 @@ export function framesOf({ exchange, allocate, assertHere }, options) {
   const next = stream.next.bind(stream);
   return Object.assign(stream, {
     next() {
-      assertHere();
+      assertLoaded();
       return next();
     },
     keep() {
@@ -84,29 +87,30 @@ export function framesOf({ exchange, allocate, assertHere }, options) {
     recycle(data) {
       const memory = ArrayBuffer.isView(data) ? data.buffer : data;
       checkedMemory(memory);
-      checkWhole('the size of the memory', memory.byteLength, byteLength, byteLength);
+      checkInteger('the size of the memory', memory.byteLength, byteLength, byteLength);
       if (!ended && free.length < depth && !free.includes(memory)) free.push(memory);
     },
   });
 }
 
 /**
- * An abort is not kept waiting by a library that cannot be stopped. What listens to the signal, which may live long,
- * holds nothing but the frame that is awaited.
- * @param {AbortSignal | undefined} signal @param {AbortSignal} end when it is not listened to any more
+ * Wraps the await of a frame so that an abort rejects it at once, even if the library cannot be stopped. The listener
+ * on `signal`, which may outlive the frames, references the awaited frame only, so that a dropped stream can be
+ * collected.
+ * @param {AbortSignal | undefined} signal @param {AbortSignal} end removes the listener
  * @returns {<T>(promise: Promise<T>) => Promise<T>}
  */
 function abortable(signal, end) {
-  const none = () => {};
+  const ignore = () => {};
   /** @type {(reason: Error) => void} */
-  let giveUp = none;
-  signal?.addEventListener('abort', () => giveUp(aborted(signal)), { signal: end });
+  let rejectAwaited = ignore;
+  signal?.addEventListener('abort', () => rejectAwaited(aborted(signal)), { signal: end });
   return (promise) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) throw aborted(signal);
-      giveUp = reject;
+      rejectAwaited = reject;
       promise.then(resolve, reject).finally(() => {
-        giveUp = none;
+        rejectAwaited = ignore;
       });
     });
 }

@@ -1,8 +1,10 @@
-// The origins of the documents that a preload exposes something to.
+// The `origins` of expose(): the documents that may use the libraries.
+
+const { codedError } = require('./errors.js');
 
 /**
- * Whether an origin is among those that were named. Throws for what names none, so that a slip is seen at once, and not
- * as a page that is given nothing, or as one that should not have been.
+ * A predicate for an origin. Throws for an entry that is not the serialization of an origin, which would never match: a
+ * typo is an error at once, and not a page without its libraries.
  * @param {unknown} origins
  * @returns {(origin: string) => boolean}
  */
@@ -31,7 +33,7 @@ function checkOrigin(origin) {
   );
 }
 
-/** The origin of an address as a document has it, or nothing. @param {string} address */
+/** The origin of an address as a document reports it, or undefined if it has none. @param {string} address */
 function serialized(address) {
   try {
     const { protocol, host } = new URL(address);
@@ -44,6 +46,6 @@ function serialized(address) {
 }
 
 /** @param {string} code @param {string} message */
-const invalid = (code, message) => Object.assign(new TypeError(message), { code });
+const invalid = (code, message) => codedError(TypeError, code, message);
 
 module.exports = { checkedOrigins };

@@ -1,5 +1,5 @@
-// Whether a folder is part of a packaged app. What a person in front of a shipped app can set, such as an environment
-// variable, must not choose the code that it loads.
+// Whether a folder belongs to a packaged app. There, environment variables must not choose the code that is loaded:
+// whoever starts the app could set them.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,18 +9,21 @@ function isPackaged(folder) {
   const { resourcesPath } = process; // undefined in plain Node.js
   if (!resourcesPath) return false;
   try {
-    // Real paths: the same folder can be named by a link, in another case, or by a short name of Windows.
+    // Real paths, because a symbolic link, another case or a short name on Windows can name the same folder.
     const relative = path.relative(
       fs.realpathSync.native(resourcesPath),
       fs.realpathSync.native(outsideArchive(folder)),
     );
     return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
   } catch {
-    return true; // not to be found out, so the answer that trusts nobody
+    return true; // unknown, so the safe answer
   }
 }
 
-/** The folder that holds the archive which `folder` is in; the system knows no paths inside one. @param {string} folder */
+/**
+ * The folder that holds the archive that `folder` is in. The system has no paths inside an archive.
+ * @param {string} folder
+ */
 function outsideArchive(folder) {
   const parts = folder.split(path.sep);
   const archive = parts.findIndex((part) => part.endsWith('.asar'));

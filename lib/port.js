@@ -1,64 +1,68 @@
-// What serves the page's port: exchanges, and the memory that the page shares.
+// The preload's end of the page's port: exchanges, their aborts, and the memory that the page shares.
+//
+// The page is not trusted. Every message is checked here, and an invalid one is answered with an error.
 
-const { badQuestion, describe } = require('./errors.js');
+const { invalidRequest, serializeError } = require('./errors.js');
 const { ABORT, FREE, SHARE_MEMORY } = require('./protocol.js');
-const { counted, isShared } = require('./shared-memory.js');
+const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
 
 /** @import { ExposeOptions } from './types/preload.js' */
-/** @import { Problem } from './errors.js' */
+/** @import { SerializedError } from './errors.js' */
 /** @typedef {Exclude<NonNullable<ExposeOptions['libraries']>[string], string>} Library */
 
 /**
- * Answers what the page asks over its port. A question is one of
- *   [id, key, memory, thread, abortable]   an exchange: memory is an ArrayBuffer, or the slot of a shared one
- *   ['abort', id]                          stop that exchange, if it can be stopped
- *   ['share', slot, memory]                a SharedArrayBuffer, which is called by its slot from then on
- *   ['free', slot]                         it will not be lent again
- * and the answer to an exchange is [id, memory, count] or [id, memory, -1, problem]; a slot is not sent back.
+ * Serves the requests that come over the port:
+ *   [id, key, memory, thread, abortable]   an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer
+ *   [ABORT, id]                            aborts that exchange
+ *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
+ *   [FREE, slot]                           the page has dropped that memory
+ * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared.
  *
  * @param {MessagePort} port
- * @param {(key: unknown) => Library} open
+ * @param {(key: unknown) => Library} resolveLibrary
  */
-function answer(port, open) {
+function serve(port, resolveLibrary) {
   /** @type {Map<unknown, SharedArrayBuffer>} */
   const slots = new Map();
   /** @type {Map<unknown, AbortController>} */
   const running = new Map();
 
-  /** @param {unknown} id @param {unknown} memory @param {number} count @param {Problem} [problem] */
-  const reply = (id, memory, count, problem) => {
-    if (memory instanceof ArrayBuffer) port.postMessage([id, memory, count, problem], [memory]);
-    else port.postMessage([id, undefined, count, problem]);
+  /** @param {unknown} id @param {unknown} memory @param {number} count @param {SerializedError} [error] */
+  const respond = (id, memory, count, error) => {
+    if (memory instanceof ArrayBuffer) port.postMessage([id, memory, count, error], [memory]);
+    else port.postMessage([id, undefined, count, error]);
   };
 
-  port.onmessage = ({ data: question }) => {
-    const id = question?.[0];
+  port.onmessage = ({ data: request }) => {
+    const id = request?.[0];
     if (typeof id === 'number') {
-      const memory = question[2];
+      const memory = request[2];
       try {
-        const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : slot(memory));
-        if (question[3] === 'main') reply(id, memory, open(question[1]).exchangeDataInPlace(bytes));
-        else exchangeOnWorker(id, open(question[1]), bytes, question[4] === true);
+        const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : memoryOf(memory));
+        const library = resolveLibrary(request[1]);
+        if (request[3] === 'main') respond(id, memory, library.exchangeDataInPlace(bytes));
+        else exchangeOnWorker(id, library, bytes, request[4] === true);
       } catch (error) {
-        reply(id, memory, -1, describe(error));
+        respond(id, memory, -1, serializeError(error));
       }
-    } else if (id === ABORT) running.get(question[1])?.abort();
-    else if (id === SHARE_MEMORY && isShared(question[2])) slots.set(question[1], counted(question[2]));
-    else if (id === FREE) slots.delete(question[1]);
-    else reply(undefined, undefined, -1, describe(badQuestion('This is no question that the bridge knows.')));
+    } else if (id === ABORT) running.get(request[1])?.abort();
+    else if (id === SHARE_MEMORY && isShared(request[2])) slots.set(request[1], trackExternalMemory(request[2]));
+    else if (id === FREE) slots.delete(request[1]);
+    else respond(undefined, undefined, -1, serializeError(invalidRequest('This is no request of the protocol.')));
   };
 
-  /** @param {unknown} number */
-  function slot(number) {
-    const memory = slots.get(number);
-    if (!memory) throw badQuestion('What was lent is neither an ArrayBuffer nor the slot of memory that was shared.');
+  /** @param {unknown} slot */
+  function memoryOf(slot) {
+    const memory = slots.get(slot);
+    if (!memory) throw invalidRequest('The memory of a request is an ArrayBuffer, or the slot of a SharedArrayBuffer.');
     return memory;
   }
 
   /** @param {number} id @param {Library} library @param {Uint8Array} bytes @param {boolean} abortable */
   async function exchangeOnWorker(id, library, bytes, abortable) {
-    // What came over the port is held here and nowhere else, and is not touched until it has been settled.
+    // The memory was transferred to this function, which alone references it and does not touch it until the call
+    // settles.
     const exchangeDataAsync = loadAddon().owned(library.exchangeDataAsync);
     /** @type {AbortSignal | undefined} */
     let signal;
@@ -69,17 +73,17 @@ function answer(port, open) {
     }
     try {
       const message = await exchangeDataAsync(bytes, { signal });
-      reply(id, message.buffer, message.length);
+      respond(id, message.buffer, message.length);
     } catch (error) {
-      // Without memory when the page is going and the library still writes to it. A function that is not the addon's does
-      // not say: what it has not moved is still here.
-      const ours = exchangeDataAsync !== library.exchangeDataAsync;
-      const { buffer = ours ? undefined : bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
-      reply(id, buffer?.byteLength ? buffer.buffer : undefined, -1, describe(error));
+      // The addon's error has no buffer if the page is being unloaded while the library still writes to it. The error
+      // of a function that is not the addon's need not have one: memory that it has not detached is still here.
+      const isAddons = exchangeDataAsync !== library.exchangeDataAsync;
+      const { buffer = isAddons ? undefined : bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
+      respond(id, buffer?.byteLength ? buffer.buffer : undefined, -1, serializeError(error));
     } finally {
       running.delete(id);
     }
   }
 }
 
-module.exports = { answer };
+module.exports = { serve };

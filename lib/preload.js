@@ -1,108 +1,120 @@
-// The preload half. It runs in the isolated world, beside the addon and out of the page's reach; lib/page.mjs is
-// its other half, in the page. Memory crosses between the two worlds over a private MessagePort, which moves an
-// ArrayBuffer and never copies it. What comes from the page is checked here: nothing that it says is believed.
+// The preload half: expose(). It runs in the isolated world, beside the addon and out of the page's reach; lib/page.mjs
+// is its counterpart in the page.
+//
+// The page is not trusted: whatever it passes is checked here or in port.js. Memory crosses between the two worlds over
+// a private MessagePort, which transfers an ArrayBuffer without copying it.
 
 const { contextBridge } = require('electron');
-const { badQuestion, describe, unknownLibrary } = require('./errors.js');
+const { codedError, invalidRequest, serializeError } = require('./errors.js');
 const { checkedOrigins } = require('./origins.js');
-const { answer } = require('./port.js');
+const { serve } = require('./port.js');
 const { BRIDGE, CONNECT, SHARE } = require('./protocol.js');
-const { counted, isShared } = require('./shared-memory.js');
+const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
 
 /** @import { ExposeOptions } from './types/preload.js' */
 /** @import { Library } from './port.js' */
-/** @import { Problem } from './errors.js' */
+/** @import { SerializedError } from './errors.js' */
 
 /** @type {typeof import('./types/preload.js').expose} */
 function expose(options) {
   const { origins, libraries } = options ?? {};
   const isAllowed = checkedOrigins(origins);
-  // SECURITY: a window can be navigated, and runs its preload again for whatever it then shows; so may a frame in it. It is
-  // the document's origin that counts: one in a sandbox has none, whatever its address is.
+  // SECURITY: a preload runs again for every document that its window, or a frame in it, is navigated to. The
+  // document's origin decides, not its address: a sandboxed document has an opaque origin at any address.
   if (!process.isMainFrame || !isAllowed(globalThis.origin)) return;
-  // SECURITY: now, before other code of this world can put something in the place of what the addon takes memory with. If
-  // it cannot be loaded, that is an error in the page, and not a page without its preload.
+  // SECURITY: loaded now, so that the addon keeps the built-in functions that it detaches memory with before other code
+  // of this world can replace them. If loading fails, each call of the page throws why.
   const hasAddon = preloadAddon();
-  const open = libraryResolver(libraries);
-  /** @type {unknown} */
-  let offered;
-  /** @type {Problem} */
-  let problem;
+  const resolveLibrary = libraryResolver(libraries);
   let connected = false;
 
   /** @param {MessageEvent} event */
-  const greet = (event) => {
-    // SECURITY: only a message that was posted moves its port. One that a script has made up leaves the port with that
-    // script as well, and with it a second hold on memory that a native thread is writing.
+  const onConnect = (event) => {
+    // SECURITY: only a message that was posted transfers its port. With one that a script has dispatched, the script
+    // would keep the port, and with it a second reference to memory that a native thread is writing.
     if (!connected || !event.isTrusted) return;
-    // SECURITY: from this very window and its own script. A frame, an opener or another origin is somebody else.
+    // SECURITY: not from a frame, an opener or another origin.
     if (event.source !== globalThis.window || event.origin !== globalThis.origin) return;
     if (event.data !== CONNECT || event.ports.length !== 1) return;
-    // SECURITY: or a listener of the page would be given the same port.
+    // SECURITY: listeners of the page would receive the same port.
     event.stopImmediatePropagation();
-    globalThis.removeEventListener('message', greet, true);
-    answer(event.ports[0], open);
+    globalThis.removeEventListener('message', onConnect, true);
+    serve(event.ports[0], resolveLibrary);
   };
+  globalThis.addEventListener('message', onConnect, true);
 
-  // Synchronous, and this world is given a clone: of a SharedArrayBuffer that is another handle on the same memory.
-  /** @param {Event} event */
-  const take = (event) => {
-    offered = /** @type {CustomEvent} */ (event).detail;
-  };
-
-  globalThis.addEventListener('message', greet, true);
-
-  // SECURITY: each asks first whether this page is still there. Another window may hold it. Without an addon there is no
-  // native code to be kept from, and an error to be told.
+  // SECURITY: another window may call these functions after this page was unloaded. Without an addon there is no native
+  // code to guard, and the functions report why it is missing.
   const guarded = hasAddon ? whileAlive : /** @type {typeof whileAlive} */ ((fn) => fn);
 
   contextBridge.exposeInMainWorld(BRIDGE, {
-    /** Whether the next port is taken: true once. */
+    /** Lets the next port in. True the first time. */
     connect: guarded(() => {
       if (connected) return false;
       connected = true;
-      globalThis.addEventListener('message', greet, true); // once more: document.open() takes all listeners away
+      globalThis.addEventListener('message', onConnect, true); // again: document.open() removes all listeners
       return true;
     }),
-    /** Before memory is offered. */
-    listen: guarded(() => globalThis.addEventListener(SHARE, take, { once: true })),
+    ...synchronousExchanges(resolveLibrary, guarded),
+  });
+}
+
+/**
+ * The bridge functions behind the page's `shared`: `listen`, then the event with the memory, then `shared`.
+ * @param {(key: unknown) => Library} resolveLibrary @param {typeof whileAlive} guarded
+ */
+function synchronousExchanges(resolveLibrary, guarded) {
+  /** @type {unknown} */
+  let offered;
+  /** @type {SerializedError} */
+  let lastError;
+
+  // An event is dispatched synchronously, and its detail is cloned into this world. The clone of a SharedArrayBuffer
+  // refers to the same memory.
+  /** @param {Event} event */
+  const onShare = (event) => {
+    offered = /** @type {CustomEvent} */ (event).detail;
+  };
+
+  return {
+    listen: guarded(() => globalThis.addEventListener(SHARE, onShare, { once: true })),
     /**
-     * An exchange over the memory that was offered last: it gives the count, or -1. Numbers cross between the worlds for
-     * nothing, and an argument costs a seventh of the call: so each memory has a function of its own, without any.
+     * A function that exchanges over the memory that was offered last, and returns the count, or -1. A function for
+     * each memory, because an argument would cost a seventh of the call, and a number crosses the bridge for free.
      */
     shared: guarded((/** @type {unknown} */ key) => {
       const memory = offered;
       offered = undefined;
       try {
-        const { exchangeDataInPlace } = open(key);
-        if (!isShared(memory)) throw badQuestion('No shared memory was offered.');
-        const bytes = new Uint8Array(counted(memory));
+        const { exchangeDataInPlace } = resolveLibrary(key);
+        if (!isShared(memory)) throw invalidRequest('No shared memory was offered.');
+        const bytes = new Uint8Array(trackExternalMemory(memory));
         return guarded(() => {
           try {
             return exchangeDataInPlace(bytes);
           } catch (error) {
-            problem = describe(error);
+            lastError = serializeError(error);
             return -1;
           }
         });
       } catch (error) {
-        problem = describe(error);
+        lastError = serializeError(error);
         return undefined;
       }
     }),
-    /** What went wrong last in `shared`, as plain data: the bridge drops an error's class and code. */
-    problem: guarded(() => problem),
-  });
+    /** The last error of `shared` or of a function that it returned. Thrown, it would lose its class and code. */
+    lastError: guarded(() => lastError),
+  };
 }
 
 /**
- * Opens a library when it is first asked for, by its key alone.
+ * Resolves a key to its library, which is opened the first time.
  * @param {ExposeOptions['libraries']} libraries
  * @returns {(key: unknown) => Library}
  */
 function libraryResolver(libraries) {
-  const named = new Map(libraries && Object.entries(libraries)); // a Map: `constructor` is nobody's key
+  const named = new Map(libraries && Object.entries(libraries)); // a Map has no inherited keys, such as `constructor`
   /** @type {Map<unknown, Library>} */
   const opened = new Map();
   return (key) => {
@@ -116,6 +128,13 @@ function libraryResolver(libraries) {
     opened.set(key, exchange);
     return exchange;
   };
+}
+
+/** @param {unknown} key @param {string[]} known */
+function unknownLibrary(key, known) {
+  const name = typeof key === 'string' ? `'${key.slice(0, 100)}'` : `by a ${typeof key}`;
+  const message = `No library is exposed as ${name}. The preload exposes: ${known.join(', ') || 'none'}. Add it to the libraries of expose().`;
+  return codedError(Error, 'ERR_LIBRARY_UNKNOWN', message);
 }
 
 module.exports = { expose, whileAlive };

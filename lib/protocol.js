@@ -1,16 +1,16 @@
-// The names that the halves call each other by, as the preload has them. A page loads ES modules and a preload CommonJS
-// ones, so protocol.mjs has them once more; a test holds the two to each other.
+// The names of the protocol between the two halves, for the preload half. protocol.mjs repeats them for the page half:
+// a page loads ES modules, the preload CommonJS ones. A test compares the two files.
 
-/** What the preload exposes to the page, as a property of globalThis. */
+/** The property of the page's globalThis that holds the bridge. */
 const BRIDGE = 'inplaceExchange';
 
-/** The message in which the page hands its port over. */
+/** The message that carries the page's port. */
 const CONNECT = 'inplace-exchange:connect';
 
-/** The event in which the page offers shared memory to the bridge. */
+/** The event that carries a SharedArrayBuffer to `shared` of the bridge. */
 const SHARE = 'inplace-exchange:share';
 
-/** Over the port, in place of an exchange's number. lib/port.js says what goes with each. */
+/** First element of a message over the port that is not an exchange. lib/port.js has the messages. */
 const ABORT = 'abort';
 const SHARE_MEMORY = 'share';
 const FREE = 'free';

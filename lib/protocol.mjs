@@ -1,15 +1,15 @@
-// The names that the halves call each other by, as the page has them: those of protocol.js, which says why.
+// The names of the protocol between the two halves, for the page half: those of protocol.js.
 
-/** What the preload exposes to the page, as a property of globalThis. */
+/** The property of the page's globalThis that holds the bridge. */
 export const BRIDGE = 'inplaceExchange';
 
-/** The message in which the page hands its port over. */
+/** The message that carries the page's port. */
 export const CONNECT = 'inplace-exchange:connect';
 
-/** The event in which the page offers shared memory to the bridge. */
+/** The event that carries a SharedArrayBuffer to `shared` of the bridge. */
 export const SHARE = 'inplace-exchange:share';
 
-/** Over the port, in place of an exchange's number. lib/port.js says what goes with each. */
+/** First element of a message over the port that is not an exchange. lib/port.js has the messages. */
 export const ABORT = 'abort';
 export const SHARE_MEMORY = 'share';
 export const FREE = 'free';

@@ -1,4 +1,4 @@
-// Memory that the page shares, as this world has it.
+// SharedArrayBuffers that the page shares with the preload.
 
 const { loadAddon } = require('./while-alive.js');
 
@@ -6,12 +6,13 @@ const { loadAddon } = require('./while-alive.js');
 const isShared = (memory) => typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
 
 /**
- * V8 does not count what a handle on shared memory holds, and would not collect garbage while memory runs out.
+ * Reports the memory to V8's garbage collector. V8 does not count the memory behind a SharedArrayBuffer that was
+ * received, and would not collect unreferenced ones while memory runs out.
  * @param {SharedArrayBuffer} memory
  */
-function counted(memory) {
+function trackExternalMemory(memory) {
   loadAddon().countSharedMemory(memory);
   return memory;
 }
 
-module.exports = { counted, isShared };
+module.exports = { isShared, trackExternalMemory };

@@ -1,61 +1,62 @@
-// Functions that end with their environment.
+// whileAlive(fn): a function that throws, in place of calling fn, once its environment has ended.
 //
-// Another page can hold on to what a preload exposes: a window that the page has opened, over a reload of the page.
-// Node.js has then freed the environment, and a call of a native function jumps through freed memory. V8 does not know.
-// So a function that reaches native code asks first, without native code, whether its environment has ended.
+// Another page can keep what a preload exposed: a window that the page opened keeps it over a reload of the page.
+// Node.js has then freed the environment, and V8 would still call its native functions, through freed memory. So the
+// check reads a word of a typed array, and calls no native code.
+
+const { codedError } = require('./errors.js');
 
 /** @import { whileAlive as WhileAlive } from './types/preload.js' */
 
 /** @type {typeof import('./addon.js') | undefined} */
 let addon;
 /** @type {Error | undefined} */
-let failure;
+let loadError;
 
-/** The addon, loaded when it is first asked for. A failure is kept: it will not go better the next time. */
+/** The addon, loaded by the first call. A failure is final, and thrown again by each call. */
 function loadAddon() {
-  if (failure) throw failure;
+  if (loadError) throw loadError;
   try {
     addon ??= require('./addon.js');
     return addon;
   } catch (error) {
-    failure = Object.assign(/** @type {Error} */ (error), { code: 'ERR_ADDON' });
-    throw failure;
+    loadError = Object.assign(/** @type {Error} */ (error), { code: 'ERR_ADDON' });
+    throw loadError;
   }
 }
 
-/** Loads the addon now, and tells whether that went well. What went wrong is thrown by those who use it. */
+/** Loads the addon now. Returns whether that succeeded; loadAddon() throws why not. */
 function preloadAddon() {
   try {
     return Boolean(loadAddon());
   } catch {
-    return false; // kept in `failure`
+    return false; // kept in `loadError`
   }
 }
 
 /** @type {typeof WhileAlive} */
 function whileAlive(fn) {
   if (typeof fn !== 'function')
-    throw Object.assign(
-      new TypeError(`whileAlive takes a function, and was given ${fn === null ? 'null' : typeof fn}.`),
-      {
-        code: 'ERR_INVALID_ARG_TYPE',
-      },
+    throw codedError(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `whileAlive takes a function, and was given ${fn === null ? 'null' : typeof fn}.`,
     );
-  if (!preloadAddon()) return /** @type {any} */ (loadAddon); // it throws why there is none
+  if (!preloadAddon()) return /** @type {any} */ (loadAddon); // which throws
   const { environmentEnded } = loadAddon();
   return /** @type {typeof fn} */ (
     (...args) => {
-      // Not 0 also when somebody has detached the word: it is undefined then.
-      if (environmentEnded[0] !== 0) throw ended();
+      // undefined, and so not 0, if a script has detached the array.
+      if (environmentEnded[0] !== 0) throw environmentGone();
       return fn(...args);
     }
   );
 }
 
-const ended = () =>
-  Object.assign(new Error('The page that exposed this function has gone, and its native code with it.'), {
-    name: 'AbortError',
-    code: 'ABORT_ERR',
-  });
+const environmentGone = () =>
+  Object.assign(
+    codedError(Error, 'ABORT_ERR', 'The page that exposed this function was unloaded, and its native code with it.'),
+    { name: 'AbortError' },
+  );
 
 module.exports = { loadAddon, preloadAddon, whileAlive };

@@ -1,128 +1,133 @@
-// What a page is given by `inplace-exchange/page`. Nothing here needs Node, or knows of native code.
+// The API of `inplace-exchange/page`, for the page. It needs no Node.js and contains no native code.
 
-/** Bytes that can be lent: all of an ArrayBuffer, or a view of all of it. */
+/** Memory that can be lent: an ArrayBuffer or SharedArrayBuffer, or a view that covers all of one. */
 export type Memory = Uint8Array | Uint8ClampedArray | ArrayBufferLike;
 
 export interface ExchangeOptions {
-  /** The key under which the preload exposes the library; `'default'` if left out. */
+  /** The key under which the preload exposes the library. `'default'` if omitted. */
   library?: string;
   /**
-   * Where the library runs. `'worker'`, which is meant if it is left out: on another thread, and the page goes on.
-   * `'main'`: on the page's own thread, which stands still meanwhile, while the way there and back is a quarter as long;
-   * for libraries that take microseconds.
+   * Where the library runs. `'worker'`, the default: on another thread; the page keeps running. `'main'`: on the page's
+   * main thread, which is blocked meanwhile; the round trip takes a quarter of the time. For libraries that take
+   * microseconds.
    */
   thread?: 'worker' | 'main';
   /**
-   * Drops the exchange while it waits for its turn, and asks the library to stop once it runs. On the main thread it is
-   * too late for both once `exchange` has been called.
+   * Cancels the exchange while it is queued, and asks the library to stop once it runs. On the main thread it has no
+   * effect after `exchange` has been called.
    */
   signal?: AbortSignal;
 }
 
-/** Synchronous exchange over memory that the page shares with the library. */
+/** Synchronous exchanges over memory that the page shares with the library. */
 export interface Shared {
-  /** The memory: the request is written here, and the answer read. A view of a SharedArrayBuffer. */
+  /** The memory, for the input and for the library's message. A view of a SharedArrayBuffer. */
   readonly bytes: Uint8Array;
   /**
-   * Lets the library write, and gives the length of its message in bytes. It returns when the library has. Throws what
-   * `exchangeDataInPlace` throws. It needs no `this`.
+   * Calls the library, and returns the length of its message in bytes. Throws what `exchangeDataInPlace` throws. Does
+   * not use `this`.
    */
   readonly exchange: () => number;
 }
 
 export interface FramesOptions {
-  /** The size of a frame, in bytes: 0 to 2^31-1. */
+  /** The size of a buffer in bytes, 0 to 2^31-1. */
   byteLength: number;
-  /** The key under which the preload exposes the library; `'default'` if left out. */
+  /** The key under which the preload exposes the library. `'default'` if omitted. */
   library?: string;
-  /** How many buffers there are, the one with the consumer included: 1 to 64, and 3 if left out. */
+  /** The number of buffers, 1 to 64, including the one that the consumer has. 3 if omitted. */
   depth?: number;
-  /** Ends the frames, at once, with `ABORT_ERR`. */
+  /** Ends the frames immediately, with `ABORT_ERR`. */
   signal?: AbortSignal;
   /**
-   * Writes the input of a frame (`index` counts from 0) into its memory, just before this is lent. What stands there
-   * otherwise is what an earlier frame has left, or zeroes.
+   * Writes the input of a frame (`index` counts from 0) into its memory, just before it is lent. Without it, the memory
+   * holds what an earlier frame left there, or zeros.
    */
   request?: (bytes: Uint8Array, index: number) => void;
 }
 
 /**
- * Frames, for `for await`. Each is a Uint8Array, trimmed to the library's message, and valid until the next one is asked
- * for: then its memory is lent again. A frame that was transferred elsewhere by then is replaced.
+ * Frames, for `for await`. Each is a Uint8Array, trimmed to the library's message, and valid until the next one is
+ * requested: then its memory is lent again. If it was transferred elsewhere by then, other memory takes its place.
  */
 export interface Frames extends AsyncGenerator<Uint8Array, void, void> {
-  /** The frame at hand is the consumer's for good: it is not filled again, and other memory takes its place. */
+  /** The current frame stays the consumer's: its memory is not lent again, and other memory takes its place. */
   keep(): void;
   /**
-   * Gives back memory of a frame that was transferred elsewhere (to a Worker that draws it, say): it is used before any
-   * is allocated. Throws `ERR_OUT_OF_RANGE` for memory of another size.
+   * Returns the memory of a frame that was transferred elsewhere, such as to a Worker that draws it. It is lent before
+   * any is allocated. Throws `ERR_OUT_OF_RANGE` for memory of another size.
    */
   recycle(memory: Memory): void;
 }
 
 /**
- * What `connect` gives. Its functions need no `this`. When the page goes, all that is under way is rejected with `ABORT_ERR`;
- * once it has gone, each function throws that: another window can still call it, and no promise of the page would ever be
- * settled.
+ * What `connect` returns. The functions do not use `this`. When the page is unloaded, calls in flight are rejected with
+ * `ABORT_ERR`. After that, each function throws it: another window may still call them, and V8 settles no promise of an
+ * unloaded page.
  */
 export interface Exchange {
   /**
-   * Lends memory to a library, which writes into it, and gives it back: a Uint8Array trimmed to the message. Its `buffer`
-   * is the whole memory, to be lent again. Nothing is copied.
+   * Lends memory to a library, which writes into it. Resolves to a Uint8Array over the same memory, trimmed to the
+   * message; its `buffer` is the whole memory, to be lent again. Nothing is copied.
    *
-   * An ArrayBuffer is moved: `data` is detached (its length is 0) from the call on. Up to 48 MiB that takes as long as for
-   * 64 bytes. From 64 MiB on each move makes V8 collect garbage (7 to 9 ms), but not for memory of `allocate`, which stays
-   * where it is and is lent once at a time. Any number of exchanges may be in flight.
+   * An ArrayBuffer is transferred: `data` is detached (its length is 0) from the call on. Up to 48 MiB that takes as
+   * long as for 64 bytes. From 64 MiB on, each transfer makes V8 collect garbage (7 to 9 ms). Memory of `allocate` of
+   * that size is shared instead: it is not detached, and can be lent to one exchange at a time. Any number of exchanges
+   * may be in flight.
    *
-   * Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the main thread),
-   * and
-   * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is going
+   * Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the main
+   * thread), and
+   * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is being unloaded
    * - `ERR_ADDON` (Error): the addon could not be loaded in the preload
-   * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library by that key
+   * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library under that key
    * - `ERR_INVALID_ARG_VALUE` (TypeError): `thread` is neither `'worker'` nor `'main'`
    *
-   * Once memory was given that can be lent, an error has it in its `buffer`, a Uint8Array: nothing is lost.
+   * The error has the memory in its `buffer`, a Uint8Array, unless an argument was refused or the page is being
+   * unloaded.
    */
   readonly exchange: (data: Memory, options?: ExchangeOptions) => Promise<Uint8Array>;
   /**
-   * Memory, all zeroes, that is cheap to lend at any size: from 64 MiB on it is shared with the preload at the first
-   * exchange, and held there until the page has dropped it. `byteLength` is 0 to 2^31-1.
+   * Allocates zeroed memory that is cheap to lend at any size. From 64 MiB on it is a SharedArrayBuffer, which is
+   * posted to the preload at the first exchange, and kept there until the page's reference to it is collected.
+   * `byteLength` is 0 to 2^31-1.
    *
-   * Shared memory has limits: `TextDecoder`, `ImageData`, `Blob` and `crypto.getRandomValues` refuse a view of it.
+   * `TextDecoder`, `ImageData`, `Blob` and `crypto.getRandomValues` refuse a view of shared memory.
    *
    * Throws an Error with a `code`:
-   * - `ERR_OUT_OF_RANGE` (RangeError): `byteLength` is no such number
-   * - `ERR_MEMORY_ALLOCATION_FAILED` (RangeError): there is not so much memory, or not in one piece (Electron 33 gives 1.5
-   *   GiB, and not 2)
+   * - `ERR_OUT_OF_RANGE` (RangeError): `byteLength` is not in that range
+   * - `ERR_MEMORY_ALLOCATION_FAILED` (RangeError): not enough memory, or not in one piece (Electron 33 allocates 1.5
+   *   GiB, but not 2)
    * - `ERR_NOT_ISOLATED` (Error): the page may not share memory; the message says what to set
    */
   readonly allocate: (byteLength: number) => Uint8Array;
   /**
-   * Memory that the page and a library share, for synchronous exchanges of messages so small that the way counts: it is
-   * shared once, and an exchange is then one call across the bridge (0.6 us). `byteLength` is 0 to 2^31-1.
+   * Memory that the page and a library share, for synchronous exchanges of messages so small that the round trip
+   * matters. It is shared once; each exchange is then one call across the bridge (0.6 us). `byteLength` is 0 to 2^31-1.
    *
-   * Throws as `allocate` does, and the errors of finding and loading the library.
+   * Throws the errors of `allocate`, and those of finding and loading the library.
    */
   readonly shared: (byteLength: number, options?: { library?: string }) => Shared;
   /**
-   * Frames one after another, filled on other threads while the consumer has earlier ones. There are `depth` buffers, and
-   * one is filled again only when the consumer has moved on: a slow consumer slows the library down.
+   * A sequence of frames, filled on other threads while the consumer works on earlier ones. There are `depth` buffers,
+   * and one is filled again only after the consumer has requested the next frame: a slow consumer slows the library
+   * down.
    *
    * Ends on `break`, when `signal` is aborted, and with the first error, which is thrown after the frames before it.
-   * Exchanges that are then under way are asked to stop, and no memory is held on to. Nothing is lent before the first
-   * frame is asked for.
+   * Exchanges that are then in flight are cancelled, and the memory is released. Nothing is lent before the first frame
+   * is requested.
    *
-   * Throws `ERR_OUT_OF_RANGE` and `ERR_INVALID_ARG_TYPE` for its options; the iterator throws what `exchange` rejects with,
-   * and what `allocate` and `request` throw.
+   * Throws `ERR_OUT_OF_RANGE` and `ERR_INVALID_ARG_TYPE` for its options; the iterator throws what `exchange` rejects
+   * with, and what `allocate` and `request` throw.
    */
   readonly frames: (options: FramesOptions) => Frames;
 }
 
 /**
- * Connects this page to the libraries that its preload exposes. Once in a document: keep what it gives, and hand it on.
+ * Connects this page to the libraries that its preload exposes. Once in each document: keep what it returns, and pass
+ * it on.
  *
  * Throws an Error with a `code`:
  * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page
- * - `ERR_ALREADY_CONNECTED`: this document has its connection; another script of it was first
+ * - `ERR_ALREADY_CONNECTED`: a script of this document has connected already
  */
 export function connect(): Exchange;

@@ -185,6 +185,6 @@ describe('connect', () => {
       const { inplaceExchange: bridge } = /** @type {any} */ (globalThis);
       return [Object.keys(bridge), Object.isFrozen(bridge)];
     });
-    assert.deepEqual(bridge, [['connect', 'listen', 'shared', 'problem'], true]);
+    assert.deepEqual(bridge, [['connect', 'listen', 'shared', 'lastError'], true]);
   });
 });

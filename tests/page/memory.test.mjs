@@ -236,7 +236,7 @@ describe('shared', () => {
       const ordinary = offer(new ArrayBuffer(64));
       const number = offer(1e9);
       const count = offer(new SharedArrayBuffer(64))();
-      return [without, ordinary, number, count, bridge.shared('zero'), bridge.problem().name];
+      return [without, ordinary, number, count, bridge.shared('zero'), bridge.lastError().name];
     });
     assert.deepEqual(seen, [undefined, undefined, undefined, 0, undefined, 'TypeError']);
     assert.equal(await page.evaluate(() => link.shared(64, { library: 'address' }).exchange()), 64);

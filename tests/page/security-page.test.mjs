@@ -62,7 +62,7 @@ const callAll = (popup) =>
       'bridge.connect': () => bridge.connect(),
       'bridge.listen': () => bridge.listen(),
       'bridge.shared': () => bridge.shared('address'),
-      'bridge.problem': () => bridge.problem(),
+      'bridge.lastError': () => bridge.lastError(),
       "a memory's function": () => rawCall(),
       'a bridge of the app': () => guarded.addressOf(),
     };
@@ -90,7 +90,7 @@ const callAll = (popup) =>
     return seen;
   });
 
-const GONE = 'The page that exposed this function has gone, and its native code with it.';
+const GONE = 'The page that exposed this function was unloaded, and its native code with it.';
 const REFUSED = {
   'a shared exchange': 'ABORT_ERR',
   shared: 'ABORT_ERR',
@@ -101,7 +101,7 @@ const REFUSED = {
   'bridge.connect': GONE,
   'bridge.listen': GONE,
   'bridge.shared': GONE,
-  'bridge.problem': GONE,
+  'bridge.lastError': GONE,
   "a memory's function": GONE,
   'a bridge of the app': GONE,
 };
