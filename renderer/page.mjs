@@ -8,7 +8,7 @@ import { start } from './panels/exchange.mjs';
 /** @type {Record<string, () => Promise<Panel>>} what else is loaded when it is first looked at */
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
-  live: async () => (await import('./live/live.mjs')).panel(notices.live, !quarantined.includes('live')),
+  live: async () => (await import('./panels/live.mjs')).panel(notices.live, !quarantined.includes('live')),
   about: async () => (await import('./panels/about.mjs')).panel(),
 };
 /** @type {Map<string, Promise<Panel>>} */

@@ -1,5 +1,6 @@
 // The first panel: a button, and what came of it. The page owns the memory and lends it to the library.
 
+import { HexView } from '../hex-view.mjs';
 import {
   allocate,
   byId,
@@ -13,7 +14,6 @@ import {
   showError,
   whole,
 } from '../host.mjs';
-import { HexView } from './hex.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

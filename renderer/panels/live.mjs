@@ -17,7 +17,7 @@ import {
   short,
   showError,
 } from '../host.mjs';
-import { Plot } from './plot.mjs';
+import { Plot } from '../live/plot.mjs';
 
 /** One is computed while another waits to be drawn. More would be pictures of where the pointer was. */
 const DEPTH = 2;
