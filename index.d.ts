@@ -27,16 +27,18 @@ export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
  * message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
  *
  * The calls of a library that takes one at a time are made one after another, in order, whichever page or worker of this
- * process they come from; one whose page or worker is too busy to start it (50 ms) lets the next one go first. The calls
- * of other libraries run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`, 4 if not set).
+ * process they come from, and all on one thread, which is the library's own. The calls of other libraries run at once, on
+ * up to four threads for each library. Node.js's thread pool has no part in it.
  *
- * `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
+ * `signal` drops a call that has not begun, and asks the library to stop one that has, if it can be asked.
  *
- * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+ * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
+ * `ERR_LIBRARY_BUSY`, and with:
  * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
  * - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
  *   that cannot be detached, such as a WebAssembly.Memory that is not shared
  * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+ * - `ERR_LIBRARY_THREAD` (Error): the system starts no thread for the library
  * - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it, or that it is a frame of.
  *   Open it with `noopener`, or use Electron 44 or later
  *

@@ -84,7 +84,9 @@ EXCHANGE_EXPORT uint32_t exchange_abi_version(void);
 
 /*
  * What the library can do: EXCHANGE_CONCURRENT, or 0. Other bits are reserved: leave them 0; the host ignores them.
- * Absent: 0, calls are made one at a time, though not always from the same thread.
+ * Absent: 0, calls are made one at a time. Asynchronous calls then come all from one thread, the library's own;
+ * synchronous calls, exchange_open and exchange_close may also come from the thread of a JavaScript environment.
+ * With EXCHANGE_CONCURRENT asynchronous calls come from up to four threads.
  * [load]
  */
 EXCHANGE_EXPORT uint32_t exchange_flags(void);

@@ -3,8 +3,6 @@
 //! The hot path is [`api::exchange::callback`]: it checks its argument and calls the library. Calls on other threads
 //! are made by way of [`api::exchange_async::callback`].
 
-#![deny(clippy::multiple_unsafe_ops_per_block, clippy::unwrap_used)]
-
 mod api;
 mod env;
 mod error;
@@ -57,16 +55,18 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 /// message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
 ///
 /// The calls of a library that takes one at a time are made one after another, in order, whichever page or worker of this
-/// process they come from; one whose page or worker is too busy to start it (50 ms) lets the next one go first. The calls
-/// of other libraries run at once, as many as the thread pool has threads (`UV_THREADPOOL_SIZE`, 4 if not set).
+/// process they come from, and all on one thread, which is the library's own. The calls of other libraries run at once, on
+/// up to four threads for each library. Node.js's thread pool has no part in it.
 ///
-/// `signal` drops a call that has not started, and asks the library to stop one that has, if it can be asked.
+/// `signal` drops a call that has not begun, and asks the library to stop one that has, if it can be asked.
 ///
-/// Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except `ERR_LIBRARY_BUSY`, and with:
+/// Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
+/// `ERR_LIBRARY_BUSY`, and with:
 /// - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
 /// - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
 ///   that cannot be detached, such as a WebAssembly.Memory that is not shared
 /// - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
+/// - `ERR_LIBRARY_THREAD` (Error): the system starts no thread for the library
 /// - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it, or that it is a frame of.
 ///   Open it with `noopener`, or use Electron 44 or later
 ///
@@ -172,7 +172,11 @@ pub fn address_of(env: &Env, buf: Unknown) -> Result<BigInt> {
 }
 
 fn argument<'env>(scope: Scope<'env>, argument: &Unknown<'env>) -> Result<Value<'env>> {
-    Value::of(scope, argument).ok_or_else(|| Error::from_reason("this environment has ended"))
+    Value::of(scope, argument).ok_or_else(ended)
+}
+
+fn ended() -> Error {
+    Error::from_reason("this environment has ended")
 }
 
 /// Tells V8 how much memory a SharedArrayBuffer holds, until it is collected, so that garbage is collected in time: V8 does
@@ -188,7 +192,8 @@ pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
 
     let scope = Scope::of(env);
     let value = argument(scope, &memory)?;
-    let Some(len) = instance::current(env)?.intrinsics.shared_len(value) else {
+    let environment = instance::current(scope).ok_or_else(ended)?;
+    let Some(len) = environment.intrinsics.shared_len(value) else {
         return Err(invalid_buffer(value).throw_into_napi(scope));
     };
     if !value.mark_once(&COUNTED) {
@@ -212,6 +217,7 @@ pub fn register(mut exports: Object, env: Env) -> Result<()> {
     exports.set_named_property("exchangeDataAsync", functions.asynchronous)?;
     // For the modules of this package alone (lib/addon.js).
     exports.set_named_property("exchangeOwnedAsync", functions.owned_asynchronous)?;
-    let ended = instance::current(&env)?.ended.word(Scope::of(&env));
+    let scope = Scope::of(&env);
+    let ended = instance::current(scope).and_then(|environment| environment.ended.word(scope));
     exports.set_named_property("environmentEnded", ended.map(Value::to_unknown))
 }

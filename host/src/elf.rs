@@ -95,7 +95,8 @@ fn truncated(ranges: impl Iterator<Item = (u64, u64)>, len: u64) -> Option<Damag
     (needed > len).then_some(Damage::Truncated { needed })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
 

@@ -106,6 +106,13 @@ pub enum Error {
         /// The library's file.
         path: PathBuf,
     },
+    /// The system starts no thread for the library's asynchronous calls.
+    LibraryThread {
+        /// The library's file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -127,6 +134,7 @@ impl Error {
             Self::LibraryCount { .. } => "ERR_LIBRARY_COUNT",
             Self::LibraryFailed { .. } => "ERR_LIBRARY_FAILED",
             Self::LibraryBusy { .. } => "ERR_LIBRARY_BUSY",
+            Self::LibraryThread { .. } => "ERR_LIBRARY_THREAD",
         }
     }
 
@@ -146,7 +154,8 @@ impl Error {
             | Self::LibraryAbi { path, .. }
             | Self::LibraryCount { path, .. }
             | Self::LibraryFailed { path, .. }
-            | Self::LibraryBusy { path } => Some(path),
+            | Self::LibraryBusy { path }
+            | Self::LibraryThread { path, .. } => Some(path),
         }
     }
 }
@@ -267,6 +276,12 @@ impl fmt::Display for Error {
                 "{} takes one call at a time, and one is running on another thread. Call again when that has ended.",
                 path.display(),
             ),
+            Self::LibraryThread { path, source } => write!(
+                f,
+                "No thread could be started for the asynchronous calls of {}: {source}. Call again when the process has \
+                 fewer threads or more memory.",
+                path.display(),
+            ),
         }
     }
 }
@@ -276,6 +291,7 @@ impl std::error::Error for Error {
         match self {
             Self::LibraryNotFound { source, .. } => Some(source),
             Self::LibraryLoad { source, .. } => Some(source),
+            Self::LibraryThread { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -1,17 +1,23 @@
 //! The host side of the C ABI in `exchange.h`: finds a library, loads it, and calls it, in order and on the right threads.
 //! Nothing in here knows of JavaScript.
 
+mod abi;
+mod call;
+mod dispatch;
 mod elf;
 mod error;
 mod library;
 mod loader;
 pub mod locate;
-mod task;
-mod turns;
+mod session;
+mod sync;
 
+pub use abi::LentMemory;
+pub use call::{Completions, NativeCall};
+pub use dispatch::Cancelled;
 pub use error::Error;
-pub use library::{Entry, Library};
-pub use task::{Home, Session, Task};
+pub use library::{EntryPoint, Library};
+pub use session::Session;
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.
 #[cfg(test)]

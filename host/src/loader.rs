@@ -1,10 +1,10 @@
 //! Loads each library's file once in a process, and never unloads it: its threads and function pointers outlive any
 //! caller.
 
+pub(crate) mod at_exit;
 mod claim;
 mod file_identity;
 mod loaded_files;
-#[allow(dead_code, reason = "for threads that outlive an environment")]
 pub(crate) mod pin;
 
 use std::path::Path;

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use inplace_exchange_host::LentMemory;
 use napi::sys;
 
 use crate::env::binding::Binding;
@@ -21,7 +22,7 @@ use crate::js::value::Value;
 ///
 /// A live environment cannot be checked in here. A page's functions outlive it where another page of its origin holds
 /// them, and Node-API passes such a call through the freed environment before any code of this crate runs. JavaScript
-/// that another page can reach therefore asks first ([`EndedFlag`](crate::env::ended_flag::EndedFlag)).
+/// that another page can reach therefore asks first ([`EndedFlag`](crate::js::ended_flag::EndedFlag)).
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let mut argc = 1;
     let (mut argument, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -55,26 +56,20 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
         Ok(bytes) => bytes,
         Err(error) => return error.throw(scope),
     };
+    // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
+    // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those may
+    // write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
+    let memory = unsafe { LentMemory::new(data, len) };
     match binding.entry() {
-        // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
-        // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those
-        // may write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
-        Some(entry) => return_or_throw(scope, unsafe { entry.exchange(data, len) }),
-        // SAFETY: as above.
-        None => unsafe { open_and_exchange(scope, binding, data, len) },
+        Some(entry) => return_or_throw(scope, entry.exchange(memory)),
+        None => open_and_exchange(scope, binding, memory),
     }
 }
 
 /// Out of line, to keep the hot path's values in registers.
-///
-/// # Safety
-/// - `data` points at `len` bytes that may be read and written until this returns.
-/// - Nothing else in this process relies on those bytes staying unchanged meanwhile, unless they are shared.
 #[cold]
-unsafe fn open_and_exchange(scope: Scope<'_>, binding: &Binding, data: *mut u8, len: usize) -> sys::napi_value {
-    // SAFETY: the bytes may be read and written until the call returns (this function's contract).
-    let outcome = binding.open_and_call(|entry| unsafe { entry.exchange(data, len) });
-    return_or_throw(scope, outcome)
+fn open_and_exchange(scope: Scope<'_>, binding: &Binding, memory: LentMemory<'_>) -> sys::napi_value {
+    return_or_throw(scope, binding.open_and_exchange(memory))
 }
 
 /// What the function returns, or throws.
@@ -101,7 +96,7 @@ where
 /// # Safety
 /// `value` is a value of the scope's environment.
 #[inline(always)]
-unsafe fn bytes(scope: Scope<'_>, value: sys::napi_value) -> Result<(*mut u8, usize), Box<Error>> {
+unsafe fn bytes(scope: Scope<'_>, value: sys::napi_value) -> Result<(NonNull<u8>, usize), Box<Error>> {
     // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
     let mut kind = sys::TypedarrayType::int8_array;
     let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
@@ -123,21 +118,18 @@ unsafe fn bytes(scope: Scope<'_>, value: sys::napi_value) -> Result<(*mut u8, us
         return Err(unsafe { not_bytes(scope, value) });
     }
     // SAFETY: Node-API has answered, and so written the length.
-    let mut len = unsafe { len.assume_init() };
+    let len = unsafe { len.assume_init() };
     // SAFETY: Node-API has answered, and so written the address.
     let data = unsafe { data.assume_init() };
     if !is_bytes(kind) {
         // SAFETY: value is one of the scope's environment (this function's contract).
         return Err(unsafe { not_bytes(scope, value) });
     }
-    let mut data = data.cast::<u8>();
-    if len == 0 || data.is_null() {
-        // An empty view's pointer may be null or stale. The contract gives the library one that is not null.
-        len = 0;
+    match NonNull::new(data.cast()) {
+        Some(data) if len > 0 => Ok((data, len)),
         // SAFETY: value is one of the scope's environment (this function's contract).
-        data = unsafe { empty_view(scope, value) }?.as_ptr();
+        _ => Ok((unsafe { empty_view(scope, value) }?, 0)),
     }
-    Ok((data, len))
 }
 
 /// # Safety
@@ -149,7 +141,8 @@ unsafe fn not_bytes(scope: Scope<'_>, value: sys::napi_value) -> Box<Error> {
     value.map_or_else(Error::aborted, invalid_buffer)
 }
 
-/// The pointer for a view without bytes, unless that is because its memory has gone.
+/// The pointer for a view without bytes, unless that is because its memory has gone: V8's may be null or stale, and the
+/// contract gives the library one that is not null.
 ///
 /// # Safety
 /// `value` is a value of the scope's environment.

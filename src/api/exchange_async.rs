@@ -1,4 +1,4 @@
-//! The call that does not hold up JavaScript: takes the memory away from it, has a thread of the pool make the call, and
+//! The call that does not hold up JavaScript: takes the memory away from it, has a thread of the library make the call, and
 //! gives the memory back with the outcome.
 //!
 //! No JavaScript touches the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory now
@@ -8,20 +8,19 @@
 use std::ptr;
 use std::sync::Arc;
 
-use inplace_exchange_host::Session;
 use napi::sys;
 
-use crate::env::background::{self, Background};
 use crate::env::binding::Binding;
 use crate::env::instance::{self, Environment};
 use crate::env::own_loop::Ownership;
+use crate::env::pending::{PendingCalls, Submission};
 use crate::error::Error;
-use crate::js::abort_listener::Subscription;
 use crate::js::byte_view::ByteView;
 use crate::js::lent_buffer::{Custody, LentBuffer};
 use crate::js::reference::Deferred;
 use crate::js::rejection::Rejection;
 use crate::js::scope::Scope;
+
 use crate::js::value::{Value, raw_of};
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
@@ -64,25 +63,16 @@ unsafe fn start_call(env: sys::napi_env, info: sys::napi_callback_info, custody:
     // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as the
     // environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
-    let (Ok(environment), Some((deferred, promise)), Some(buffer), Some(options)) =
-        (instance::current(&scope.env()), scope.promise(), buffer, options)
+    let (Some(environment), Some((deferred, promise)), Some(buffer), Some(options)) =
+        (instance::current(scope), scope.promise(), buffer, options)
     else {
         return ptr::null_mut();
     };
     match prepare(&environment, binding, custody, buffer, options) {
-        Ok(prepared) => submit(scope, &environment, prepared, deferred),
+        Ok((pending, submission)) => submit(scope, &environment, pending, submission, deferred),
         Err(rejection) => deferred.reject(scope, rejection.into_value(scope, Some(buffer))),
     }
     raw_of(Some(promise))
-}
-
-/// A call that nothing is in the way of any more.
-struct Prepared<'e> {
-    background: &'e Background,
-    id: u64,
-    session: Arc<Session>,
-    memory: LentBuffer,
-    signal: Option<Subscription>,
 }
 
 /// Checks the arguments and takes the memory, or says why not.
@@ -92,52 +82,57 @@ fn prepare<'e, 's>(
     custody: Custody,
     buffer: Value<'s>,
     options: Value<'s>,
-) -> Result<Prepared<'e>, Rejection<'s>> {
-    if environment.own_loop.ownership() == Ownership::Foreign {
+) -> Result<(&'e PendingCalls, Submission), Rejection<'s>> {
+    let scope = buffer.scope();
+    let (Some(pending), Ownership::Own | Ownership::Unknown) = (&environment.pending, environment.own_loop.ownership())
+    else {
         return Err(Box::new(Error::ForeignEventLoop).into());
+    };
+    if !pending.prepare(scope) {
+        return Err(Error::aborted().into());
     }
-    let background = Background::of(buffer.scope(), environment).map_err(|_| Error::aborted())?;
-    let id = background.next_id();
+    let id = pending.next_id();
     // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
-    let signal = environment.abort_listeners.subscribe(options, id)?;
+    let subscription = environment.abort_listeners.subscribe(options, id)?;
     let taken = ByteView::of(buffer).and_then(|view| {
         if environment.libraries.is_closing() {
             return Err(Error::aborted());
         }
         let session = binding.session()?; // before the memory is taken: the library may not load
-        let memory = LentBuffer::take(&environment.intrinsics, &view, custody)?;
-        Ok((Arc::clone(session), memory))
+        let buffer = LentBuffer::take(&environment.intrinsics, &view, custody)?;
+        Ok((Arc::clone(session), buffer))
     });
     match taken {
-        Ok((session, memory)) => Ok(Prepared {
-            background,
-            id,
-            session,
-            memory,
-            signal,
-        }),
+        Ok((session, buffer)) => {
+            let submission = Submission {
+                id,
+                session,
+                buffer,
+                subscription,
+            };
+            Ok((pending, submission))
+        }
         Err(error) => {
-            if let Some(signal) = signal {
-                signal.unsubscribe(buffer.scope());
+            if let Some(subscription) = subscription {
+                subscription.unsubscribe(scope);
             }
             Err(error.into())
         }
     }
 }
 
-/// Starts a call, or puts it in its place among the waiting ones. From here on it settles the promise.
-fn submit(scope: Scope<'_>, environment: &Environment, prepared: Prepared<'_>, deferred: Deferred) {
-    let Prepared {
-        background,
-        id,
-        session,
-        memory,
-        signal,
-    } = prepared;
+/// Submits a call, or holds it until it is known whose the event loop is. From here on it settles the promise.
+fn submit(
+    scope: Scope<'_>,
+    environment: &Environment,
+    pending: &PendingCalls,
+    submission: Submission,
+    deferred: Deferred,
+) {
     // Asked again: the caller's code may have run since.
     let hold = environment.own_loop.ownership() != Ownership::Own;
-    background.call(id, session, memory, signal, deferred, hold);
+    pending.submit(scope, submission, deferred, hold);
     if hold && !environment.own_loop.expect_answer(scope) {
-        background::refuse_held(environment);
+        pending.refuse_held(scope);
     }
 }

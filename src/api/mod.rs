@@ -24,7 +24,9 @@ pub(crate) struct Functions<'env> {
 /// The functions of this environment over a library. They may outlive the environment, and must not be called then.
 pub(crate) fn functions(env: &Env, source: Source) -> Result<Functions<'_>> {
     let scope = Scope::of(env);
-    let binding = Rc::as_ptr(&instance::current(env)?.libraries.binding(source));
+    let ended = || napi::Error::from_reason("this environment has ended");
+    let environment = instance::current(scope).ok_or_else(ended)?;
+    let binding = Rc::as_ptr(&environment.libraries.binding(source));
     let create = |name, callback: RawCallback| {
         // SAFETY: the callbacks ask for a Binding of this environment, which keeps it until it ends.
         let function = unsafe { scope.create_raw_function(name, callback, binding.cast()) };

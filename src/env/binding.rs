@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{self as host, Entry, Library, Session};
+use inplace_exchange_host::{EntryPoint, LentMemory, Library, Session};
 
 use crate::error::Error;
 
@@ -44,20 +44,14 @@ impl Libraries {
         self.sessions.closing.get()
     }
 
-    /// Closes them. The next exchange opens them again.
-    pub(crate) fn close(&self, deadline: Instant) {
+    /// Closes them. The next exchange opens them again. A library that is in use is waited for until the deadline, and
+    /// closed later if that has passed, or if there is none.
+    pub(crate) fn close(&self, deadline: Option<Instant>) {
         for binding in self.bindings.borrow().iter() {
             binding.entry.set(None);
         }
         for session in self.sessions.all.borrow().iter() {
-            session.close(Some(deadline));
-        }
-    }
-
-    /// What is to be done from time to time while calls wait or were asked to stop.
-    pub(crate) fn remind(&self) {
-        for session in self.sessions.all.borrow().iter() {
-            session.library().remind();
+            session.close(deadline);
         }
     }
 }
@@ -95,7 +89,7 @@ pub(crate) enum Source {
 #[repr(C, align(64))]
 pub(crate) struct Binding {
     /// First, at the start of a cache line: all that a call reads is then in one, wherever the allocator puts it.
-    entry: Cell<Option<Entry>>,
+    entry: Cell<Option<EntryPoint>>,
     source: Source,
     session: OnceCell<Arc<Session>>,
     sessions: Rc<Sessions>,
@@ -104,27 +98,24 @@ pub(crate) struct Binding {
 impl Binding {
     /// The library's entry, if it is open in this environment.
     #[inline]
-    pub(crate) fn entry(&self) -> Option<Entry> {
+    pub(crate) fn entry(&self) -> Option<EntryPoint> {
         self.entry.get()
     }
 
-    /// Opens the library, and makes a call of it.
+    /// As [`EntryPoint::exchange`], for a library that is not open.
     #[cold]
-    pub(crate) fn open_and_call(
-        &self,
-        call: impl FnOnce(Entry) -> Result<u32, Box<host::Error>>,
-    ) -> Result<u32, Box<Error>> {
+    pub(crate) fn open_and_exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
         /// How long the last call may hold up an environment that is about to end: nothing closes the library later.
         const PATIENCE: Duration = Duration::from_millis(100);
 
         let session = self.session()?;
         let library = session.library();
-        library.call(|| session.open())?;
-        let outcome = call(library.entry());
+        library.open_session(session)?;
+        let outcome = library.entry_point().exchange(memory);
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + PATIENCE));
         } else {
-            self.entry.set(Some(library.entry()));
+            self.entry.set(Some(library.entry_point()));
         }
         Ok(outcome?)
     }

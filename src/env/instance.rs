@@ -1,55 +1,34 @@
 //! What one environment holds, from its start to its end.
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use inplace_exchange_host::locate;
 use napi::bindgen_prelude::{Env, JsObjectValue, Object, Result};
 
-use crate::env::background::Background;
 use crate::env::binding::{Libraries, Source};
-use crate::env::ended_flag::EndedFlag;
 use crate::env::own_loop::OwnLoop;
+use crate::env::pending::PendingCalls;
 use crate::js::abort_listener::AbortListeners;
+use crate::js::ended_flag::EndedFlag;
 use crate::js::intrinsics::Intrinsics;
 use crate::js::scope::Scope;
 
-/// The data of an environment. It is dropped when the environment has ended and no other thread works for it.
+/// The data of an environment. It is dropped when the environment has ended.
 pub(crate) struct Environment {
     pub(crate) libraries: Libraries,
     pub(crate) intrinsics: Rc<Intrinsics>,
     pub(crate) ended: EndedFlag,
-    pub(crate) own_loop: Rc<OwnLoop>,
+    pub(crate) own_loop: OwnLoop,
     pub(crate) abort_listeners: Rc<AbortListeners>,
-    /// Made for the first asynchronous call.
-    pub(crate) background: OnceCell<Background>,
+    /// `None` where nothing could come back from another thread.
+    pub(crate) pending: Option<PendingCalls>,
 }
 
-impl Environment {
-    pub(crate) fn new(
-        intrinsics: Intrinsics,
-        ended: EndedFlag,
-        own_loop: Rc<OwnLoop>,
-        abort_listeners: AbortListeners,
-    ) -> Self {
-        Self {
-            libraries: Libraries::default(),
-            intrinsics: Rc::new(intrinsics),
-            ended,
-            own_loop,
-            abort_listeners: Rc::new(abort_listeners),
-            background: OnceCell::new(),
-        }
-    }
-}
-
-/// The environment that is running.
-pub(crate) fn current(env: &Env) -> Result<Rc<Environment>> {
-    match env.get_instance_data::<Rc<Environment>>()? {
-        Some(environment) => Ok(Rc::clone(environment)),
-        None => Err(napi::Error::from_reason("this environment has ended")),
-    }
+/// That of a scope. `None` once it has been dropped.
+pub(crate) fn current(scope: Scope<'_>) -> Option<Rc<Environment>> {
+    let data = scope.env().get_instance_data::<Rc<Environment>>();
+    data.ok().flatten().map(|environment| Rc::clone(environment))
 }
 
 /// The default library, as it is found in an environment.

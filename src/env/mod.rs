@@ -1,24 +1,11 @@
 //! What one JavaScript environment (a page load, a worker, the main process) has, and how its parts are put together.
 
-#[expect(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "goes with the calls on libuv's pool"
-)]
-pub(crate) mod background;
 pub(crate) mod binding;
-mod ended_flag;
+mod completions;
 pub(crate) mod instance;
-#[expect(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "goes with the calls on libuv's pool"
-)]
-mod loop_handles;
 pub(crate) mod own_loop;
-#[expect(
-    clippy::multiple_unsafe_ops_per_block,
-    reason = "goes with the calls on libuv's pool"
-)]
-mod uv;
+pub(crate) mod pending;
+pub(crate) mod teardown;
 
 use std::rc::Rc;
 
@@ -26,12 +13,15 @@ use napi::bindgen_prelude::{Env, Result};
 
 use crate::js::abort_listener::AbortListeners;
 use crate::js::callback::Callback;
+use crate::js::ended_flag::EndedFlag;
 use crate::js::intrinsics::Intrinsics;
 use crate::js::scope::Scope;
 use crate::js::value::Value;
-use ended_flag::EndedFlag;
+use binding::Libraries;
+use completions::{EventLoop, OnWake};
 use instance::Environment;
-use own_loop::{OwnLoop, Ownership};
+use own_loop::{OwnLoop, Ownership, Round};
+use pending::PendingCalls;
 
 /// Prepares an environment that has just loaded the addon.
 pub(crate) fn start(env: &Env) -> Result<()> {
@@ -40,15 +30,52 @@ pub(crate) fn start(env: &Env) -> Result<()> {
     let in_page = process_type.as_deref() == Some("renderer");
     let in_renderer = in_page || process_type.as_deref() == Some("worker");
     let missing = |what: &str| napi::Error::from_reason(format!("V8's own {what} is not whole"));
-    let environment = Environment::new(
-        Intrinsics::capture(scope, in_renderer).ok_or_else(|| missing("ArrayBuffer"))?,
-        EndedFlag::new(scope)?,
-        OwnLoop::probe::<OnLook>(scope, in_page, on_known),
-        AbortListeners::capture::<OnAbort>(scope).ok_or_else(|| missing("WeakMap"))?,
-    );
-    env.set_instance_data(Rc::new(environment), (), |context| drop(context.value))?;
-    background::listen_for_end(scope);
+    let intrinsics = Rc::new(Intrinsics::capture(scope, in_renderer).ok_or_else(|| missing("ArrayBuffer"))?);
+    let event_loop = EventLoop::open::<Woken>(scope);
+    let environment = Rc::new(Environment {
+        libraries: Libraries::default(),
+        ended: EndedFlag::new(scope).ok_or_else(|| missing("ArrayBuffer"))?,
+        own_loop: OwnLoop::new::<OnTimer>(scope, in_page, event_loop.is_some()),
+        abort_listeners: Rc::new(AbortListeners::capture::<OnAbort>(scope).ok_or_else(|| missing("WeakMap"))?),
+        pending: event_loop.map(|event_loop| PendingCalls::new(event_loop, Rc::clone(&intrinsics))),
+        intrinsics,
+    });
+    env.set_instance_data(Rc::clone(&environment), (), |context| drop(context.value))?;
+    teardown::listen(scope).ok_or_else(|| missing("environment"))?;
+    if let Some(pending) = &environment.pending
+        && environment.own_loop.ownership() == Ownership::Unknown
+    {
+        pending.wake();
+    }
     Ok(())
+}
+
+/// The event loop was woken: a call has ended, or it is to be found out whose loop this is.
+struct Woken;
+
+impl OnWake for Woken {
+    fn woken(scope: Scope<'_>) {
+        // Node.js runs the loop in the context of an environment that it tears down, whoever's loop it is. What is left
+        // then is left to the cleanup hook.
+        if !scope.can_call_js() {
+            return;
+        }
+        let Some(environment) = instance::current(scope) else {
+            return;
+        };
+        let Some(pending) = &environment.pending else { return };
+        let before = environment.own_loop.ownership();
+        match environment.own_loop.note_round(scope) {
+            Round::Own => {
+                if before != Ownership::Own {
+                    pending.submit_held(scope);
+                }
+                pending.drain(scope);
+            }
+            Round::AskAgain if before == Ownership::Unknown => pending.wake(),
+            Round::AskAgain | Round::Foreign => pending.postpone(),
+        }
+    }
 }
 
 /// A signal was aborted, whose number is `data`: cancels the calls that have it.
@@ -56,34 +83,26 @@ struct OnAbort;
 
 impl Callback for OnAbort {
     fn call(scope: Scope<'_>, _event: Option<Value<'_>>, number: usize) {
-        if let Ok(environment) = instance::current(&scope.env())
-            && let Some(background) = environment.background.get()
+        if let Some(environment) = instance::current(scope)
+            && let Some(pending) = &environment.pending
         {
             for call in environment.abort_listeners.calls(number) {
-                background.ask_to_stop(call);
+                pending.cancel(scope, call);
             }
         }
     }
 }
 
-/// The page's timer, by which it is found out whose the event loop is.
-struct OnLook;
+/// The page's timer, while calls wait for the answer whose the event loop is.
+struct OnTimer;
 
-impl Callback for OnLook {
+impl Callback for OnTimer {
     fn call(scope: Scope<'_>, _argument: Option<Value<'_>>, _data: usize) {
-        if let Ok(environment) = instance::current(&scope.env()) {
-            environment.own_loop.look(scope);
-        }
-    }
-}
-
-/// It is known whose the event loop is: the calls that wait for that are made, or refused.
-fn on_known(scope: Scope<'_>, ownership: Ownership) {
-    if let Ok(environment) = instance::current(&scope.env()) {
-        if ownership == Ownership::Own {
-            background::start_held(&environment);
-        } else {
-            background::refuse_held(&environment);
+        if let Some(environment) = instance::current(scope)
+            && let Some(pending) = &environment.pending
+            && environment.own_loop.is_lost(scope)
+        {
+            pending.refuse_held(scope);
         }
     }
 }

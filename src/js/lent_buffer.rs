@@ -1,7 +1,10 @@
 //! The memory of a buffer, taken out of JavaScript's reach and given back.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use inplace_exchange_host::{LentMemory, NativeCall};
 
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
@@ -135,4 +138,40 @@ pub(crate) fn empty_ptr() -> NonNull<u8> {
     static EMPTY: AtomicU8 = AtomicU8::new(0);
     EMPTY.store(0, Ordering::Relaxed);
     NonNull::from(&EMPTY).cast()
+}
+
+/// A buffer that a call has been lent, and the call. The memory stays where it is as long as the call uses it.
+pub(crate) struct Loan {
+    buffer: LentBuffer,
+    call: Arc<NativeCall>,
+}
+
+impl Loan {
+    /// Lends the buffer to the call that `create` makes with its memory.
+    pub(crate) fn new(buffer: LentBuffer, create: impl FnOnce(LentMemory<'static>) -> Arc<NativeCall>) -> Self {
+        // SAFETY: the owner keeps `len` bytes at `data` until it is released, which `release` does only after the call has
+        // ended. No JavaScript touches them, or they are shared, and others may write at the same time: a race on plain
+        // bytes that the library sees through a C pointer, as the caller chose.
+        let memory = unsafe { LentMemory::new(buffer.data, buffer.len) };
+        Self {
+            call: create(memory),
+            buffer,
+        }
+    }
+
+    pub(crate) fn call(&self) -> &Arc<NativeCall> {
+        &self.call
+    }
+
+    /// The buffer, once the call has ended.
+    pub(crate) fn buffer(&self) -> Option<&LentBuffer> {
+        self.call.has_ended().then_some(&self.buffer)
+    }
+
+    /// Lets V8 free the memory when JavaScript has no use for it either. If the call has not ended it stays, for good.
+    pub(crate) fn release(self, scope: Scope<'_>) {
+        if self.call.has_ended() {
+            self.buffer.release(scope);
+        }
+    }
 }

@@ -3,7 +3,9 @@
 pub(crate) mod abort_listener;
 pub(crate) mod byte_view;
 pub(crate) mod callback;
+pub(crate) mod callback_scope;
 mod create;
+pub(crate) mod ended_flag;
 pub(crate) mod intrinsics;
 pub(crate) mod lent_buffer;
 pub(crate) mod reference;

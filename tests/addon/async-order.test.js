@@ -10,7 +10,7 @@ const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
 // It fills all it is lent, and starts with the address and the length that it was given.
 const library = open('address');
 const WHERE = process.type ?? 'Node.js';
-const POOL_THREADS = 4;
+const MAX_THREADS = 4;
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
 /** @param {unknown} value @param {unknown} [options] @returns {Promise<Uint8Array>} */
 const exchange = (value, options) => /** @type {Function} */ (library.exchangeDataAsync)(value, options);
@@ -21,7 +21,7 @@ const failure = (promise) =>
     (error) => error,
   );
 
-describe(`turns in the ${WHERE} process`, () => {
+describe(`the queue of a library in the ${WHERE} process`, () => {
   it('a library that takes one call at a time gets them in order', async () => {
     const log = cameraLog();
     const camera = open('camera');
@@ -59,18 +59,18 @@ describe(`turns in the ${WHERE} process`, () => {
     for (const { code } of await Promise.all(calls)) assert.equal(code, 'ABORT_ERR');
   });
 
-  it('a library that takes several runs on all threads of the pool', async () => {
+  it('a library that takes several calls runs on up to four threads', async () => {
     const log = cameraLog();
     const camera = open('camera-concurrent');
     const stop = new AbortController();
-    const running = Array.from({ length: POOL_THREADS }, () =>
+    const running = Array.from({ length: MAX_THREADS }, () =>
       failure(camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal })),
     );
-    await log.until('begin', POOL_THREADS);
+    await log.until('begin', MAX_THREADS);
     const next = camera.exchangeDataAsync(cameraRequest(0));
     await new Promise((resolve) => setTimeout(resolve, 30));
-    assert.equal(log.count('begin'), POOL_THREADS, 'the pool is exhausted');
-    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'a synchronous call needs no thread of it');
+    assert.equal(log.count('begin'), MAX_THREADS, 'its threads are all busy');
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'a synchronous call needs none of them');
     stop.abort();
     await Promise.all(running);
     assert.equal((await next).byteLength, 64, 'what was meant for the others did not hit it');
@@ -116,7 +116,7 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.ok(Date.now() - started < 5000, 'it would take minutes');
   });
 
-  it('a call that waits is dropped at once, and those behind it move up', async () => {
+  it('a call that is queued is dropped at once, and those behind it move up', async () => {
     const log = cameraLog();
     const [first, second] = [begin('camera', FOR_EVER), begin('camera', FOR_EVER)];
     const third = open('camera').exchangeDataAsync(cameraRequest(0));
@@ -131,17 +131,17 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.equal(log.count('begin'), 2);
   });
 
-  it('a call that has not found a thread is dropped, while the pool is exhausted', async () => {
+  it('a call that is queued behind four that run is dropped', async () => {
     const log = cameraLog();
-    const running = Array.from({ length: POOL_THREADS }, () => begin('camera-concurrent', FOR_EVER));
-    await log.until('begin', POOL_THREADS);
+    const running = Array.from({ length: MAX_THREADS }, () => begin('camera-concurrent', FOR_EVER));
+    await log.until('begin', MAX_THREADS);
     const queued = begin('camera-concurrent', FOR_EVER);
     queued.abort('too late');
     aborted(await queued.outcome, queued.address, 'too late');
     assert.equal(log.count('end'), 0);
     for (const call of running) call.abort('enough');
     for (const call of running) aborted(await call.outcome, call.address, 'enough');
-    assert.equal(log.count('begin'), POOL_THREADS);
+    assert.equal(log.count('begin'), MAX_THREADS);
   });
 
   it('a library that ignores it: the promise waits for its return', async () => {

@@ -19,7 +19,7 @@ const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
 const library = open('address');
 
 const WHERE = process.type ?? 'Node.js';
-const POOL_THREADS = 4;
+const MAX_THREADS = 4;
 const FILL = 0xa5;
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
 
@@ -318,7 +318,7 @@ describe(`asynchronous exchanges in the ${WHERE} process`, () => {
   it('what runs keeps its memory, whatever is collected meanwhile', async () => {
     cameraLog();
     const camera = open('camera-concurrent');
-    const promises = Array.from({ length: POOL_THREADS }, () =>
+    const promises = Array.from({ length: MAX_THREADS }, () =>
       camera.exchangeDataAsync(cameraRequest(60, new ArrayBuffer(1024 * 1024))),
     );
     for (let round = 0; round < 10; round += 1) {

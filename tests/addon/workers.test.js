@@ -120,7 +120,8 @@ describe('a worker that is terminated in the middle of its calls', () => {
   ])) {
     it(`${library}: what runs is asked to stop, what is queued is not made`, async () => {
       const log = cameraLog();
-      const { worker, messages } = cameraWorker({ library, milliseconds: RUNNING_AND_TEN_QUEUED });
+      const { worker, messages, called } = cameraWorker({ library, milliseconds: RUNNING_AND_TEN_QUEUED });
+      await called();
       await log.until('begin', running);
       await worker.terminate();
       assert.deepEqual(messages, ['called']);
@@ -151,7 +152,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
     assert.equal(log.count('end'), log.count('begin'));
   });
 
-  it('while it waits for a turn that another has: those behind it move up', async () => {
+  it('while its calls are queued behind that of another: those behind it move up', async () => {
     const log = cameraLog();
     const camera = openLibrary(fixtureLibrary('camera'));
     const stop = new AbortController();
@@ -169,7 +170,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
   });
 });
 
-describe('turns among several environments', () => {
+describe('the queue of a library, with several environments', () => {
   it('calls are made in the order in which they came', async () => {
     const log = cameraLog();
     const camera = openLibrary(fixtureLibrary('camera'));
@@ -232,17 +233,19 @@ describe('an environment that is busy holds up nobody', () => {
     return new Worker(source, { eval: true, workerData: { addon, fixtures, library: fixtureLibrary('camera') } });
   }
 
-  it('with calls of its own that wait', async () => {
+  it('with calls that are queued: they are made, and those behind them', async () => {
     const log = cameraLog();
     const worker = blockedWorker(`
       for (let call = 0; call < 5; call += 1) camera.exchangeDataAsync(cameraRequest(20)).catch(() => {});
       block(30_000);`);
-    await log.until('end');
+    await log.until('begin');
     const camera = openLibrary(fixtureLibrary('camera'));
-    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'nobody is in the library');
     const started = Date.now();
+    await camera.exchangeDataAsync(cameraRequest(0));
+    assert.equal(log.count('end'), 6, 'in the order in which they were made');
     for (let call = 0; call < 5; call += 1) await camera.exchangeDataAsync(cameraRequest(0));
     assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'the library is free');
     await worker.terminate();
   });
 
@@ -295,12 +298,12 @@ describe('a process that exits', () => {
     ['when it is quiet', 'camera.exchangeDataInPlace(cameraRequest(0)); process.exit(7);', 7],
     ['by itself, when its calls are over', 'camera.exchangeDataAsync(cameraRequest(10));', 0],
     [
-      'when the next call has its turn, and has not begun',
+      'when its page is busy while two calls are made',
       `for (const ms of [20, 20]) camera.exchangeDataAsync(cameraRequest(ms)).catch(() => {}); (${BLOCK})(200); process.exit(7);`,
       7,
     ],
     [
-      'when a call waits for a thread of the pool',
+      "when libuv's pool is busy",
       `camera.exchangeDataInPlace(cameraRequest(0));
        for (let i = 0; i < 4; i += 1) require('node:crypto').pbkdf2('a', 'b', 200_000, 64, 'sha512', () => {});
        camera.exchangeDataAsync(cameraRequest(0)).catch(() => {});

@@ -12,7 +12,7 @@ const { FOR_EVER, cameraLog } = createRequire(import.meta.url)('../support/fixtu
 
 const APP = path.join(import.meta.dirname, '..', 'fixtures', 'app');
 const RUNNING_AND_TEN_QUEUED = 11;
-const POOL_THREADS = 4;
+const MAX_THREADS = 4;
 
 /** The app with one window, and what its cameras write down. */
 async function open() {
@@ -49,7 +49,7 @@ function everythingIsOff(log) {
 
 for (const [library, running] of /** @type {[string, number][]} */ ([
   ['camera', 1],
-  ['camera-concurrent', POOL_THREADS],
+  ['camera-concurrent', MAX_THREADS],
 ])) {
   describe(`a page with calls of ${library} in flight`, () => {
     /** @type {Opened} */

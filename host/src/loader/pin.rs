@@ -49,7 +49,8 @@ fn pin(address: *const c_void) -> bool {
     unsafe { GetModuleHandleExW(flags, address.cast(), &mut module) != 0 }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::path::Path;

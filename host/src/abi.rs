@@ -1,0 +1,249 @@
+//! The C ABI of `include/exchange.h` behind safe types. All calls into a library's code are here.
+
+use std::ffi::{CStr, c_char};
+use std::marker::PhantomData;
+use std::path::Path;
+use std::ptr::NonNull;
+
+use crate::error::Error;
+
+/// The version of the C ABI that this host speaks.
+pub(crate) const VERSION: u32 = 1;
+
+/// Bit 0 of `exchange_flags`: calls may run on several threads at once.
+const CONCURRENT: u32 = 1;
+
+/// The largest message that a call can report: lengths travel through JavaScript as signed 32-bit integers.
+const MAX_COUNT: u64 = i32::MAX as u64;
+
+type Name = unsafe extern "C" fn() -> *const c_char;
+type Number = unsafe extern "C" fn() -> u32;
+pub(crate) type Exchange = unsafe extern "C" fn(*mut u8, usize) -> i64;
+pub(crate) type ErrorMessage = unsafe extern "C" fn(i64) -> *const c_char;
+pub(crate) type Open = unsafe extern "C" fn() -> i64;
+pub(crate) type Action = unsafe extern "C" fn();
+
+/// Memory that is lent to one call.
+pub struct LentMemory<'a> {
+    data: NonNull<u8>,
+    len: usize,
+    lent: PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: whoever lends the memory allows writing to it through this pointer, from whichever thread has it.
+unsafe impl Send for LentMemory<'_> {}
+
+impl LentMemory<'_> {
+    /// Lends `len` bytes at `data`. When `len` is 0 the pointer is only passed on.
+    ///
+    /// # Safety
+    /// For the lifetime of this, which with an asynchronous call is until the call has ended:
+    /// - `data` points at `len` bytes that may be read and written.
+    /// - No Rust reference covers them, and no code of this process relies on their staying unchanged.
+    #[inline]
+    pub unsafe fn new(data: NonNull<u8>, len: usize) -> Self {
+        Self {
+            data,
+            len,
+            lent: PhantomData,
+        }
+    }
+}
+
+/// What the number returned by `exchange_inplace` means.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ReturnValue {
+    /// The message stands in the first so many bytes.
+    Message(u32),
+    /// It did not fit, and needs so many bytes.
+    TooSmall(u32),
+    /// A length beyond [`MAX_COUNT`]: no buffer can be asked for, and likely no length at all.
+    OutOfRange(i64),
+    /// A negative status.
+    Failed(i64),
+}
+
+impl ReturnValue {
+    #[inline]
+    fn of(number: i64, len: usize) -> Self {
+        // As an unsigned number a negative status is beyond every limit, so that one comparison settles a good answer.
+        let count = number.cast_unsigned();
+        if count > len as u64 || count > MAX_COUNT {
+            return Self::of_failure(number);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_COUNT")]
+        Self::Message(count as u32)
+    }
+
+    #[cold]
+    fn of_failure(number: i64) -> Self {
+        match u32::try_from(number) {
+            _ if number < 0 => Self::Failed(number),
+            Ok(count) if u64::from(count) <= MAX_COUNT => Self::TooSmall(count),
+            _ => Self::OutOfRange(number),
+        }
+    }
+}
+
+/// A library's `exchange_inplace`. The library stays loaded for the life of the process.
+#[derive(Clone, Copy)]
+pub(crate) struct ExchangeFunction(Exchange);
+
+impl ExchangeFunction {
+    #[inline]
+    pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
+        // SAFETY: the library is loaded, the signature is the header's, and the memory may be written to until this
+        // returns (LentMemory's contract).
+        let number = unsafe { (self.0)(memory.data.as_ptr(), memory.len) };
+        ReturnValue::of(number, memory.len)
+    }
+}
+
+/// The functions that a library exports.
+///
+/// Constructed from a library that stays loaded for the life of the process, so that they can be called at any time. Which
+/// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
+pub(crate) struct Functions {
+    pub(crate) exchange: ExchangeFunction,
+    error_message: Option<ErrorMessage>,
+    open: Option<Open>,
+    close: Option<Action>,
+    cancel: Option<Action>,
+}
+
+/// What a library says of itself when it is loaded.
+pub(crate) struct Description {
+    pub(crate) functions: Functions,
+    pub(crate) name: Option<String>,
+    pub(crate) version: u32,
+    /// It takes one call at a time.
+    pub(crate) serial: bool,
+}
+
+impl Functions {
+    /// # Safety
+    /// Each is a function that keeps the contract in the header, and can be called for the life of the process.
+    #[cfg(test)]
+    pub(crate) unsafe fn new(
+        exchange: Exchange,
+        open: Option<Open>,
+        close: Option<Action>,
+        cancel: Option<Action>,
+    ) -> Self {
+        Self {
+            exchange: ExchangeFunction(exchange),
+            error_message: None,
+            open,
+            close,
+            cancel,
+        }
+    }
+
+    /// Reads the version, refuses one that this host does not speak, and only then looks at the rest. `image` stays
+    /// loaded for the life of the process.
+    pub(crate) fn resolve_symbols(image: &'static libloading::Library, path: &Path) -> Result<Description, Box<Error>> {
+        // SAFETY: the header gives the symbol this signature.
+        let version: Option<Number> = unsafe { symbol(image, c"exchange_abi_version") };
+        // SAFETY: the header allows this call once the library is loaded, before any other.
+        let version = version.map_or(1, |version| unsafe { version() });
+        if version != VERSION {
+            return Err(Box::new(Error::LibraryAbi {
+                path: path.into(),
+                library: version,
+                host: VERSION,
+            }));
+        }
+        // SAFETY: the header gives the symbol this signature.
+        let Some(exchange) = (unsafe { symbol(image, c"exchange_inplace") }) else {
+            return Err(Box::new(Error::LibrarySymbol {
+                path: path.into(),
+                symbol: "exchange_inplace",
+            }));
+        };
+        // SAFETY: the header gives the symbol this signature.
+        let flags: Option<Number> = unsafe { symbol(image, c"exchange_flags") };
+        // SAFETY: the version is one whose header has this function, and allows this call now.
+        let flags = flags.map_or(0, |flags| unsafe { flags() });
+        // SAFETY: the header gives the symbol this signature.
+        let name: Option<Name> = unsafe { symbol(image, c"exchange_library_name") };
+        // SAFETY: as with the flags.
+        let name = name.map(|name| unsafe { name() });
+        Ok(Description {
+            // SAFETY: the text is null, or NUL-terminated and static, by the header.
+            name: name.and_then(|name| unsafe { text(name) }),
+            version,
+            serial: flags & CONCURRENT == 0,
+            functions: Self {
+                exchange: ExchangeFunction(exchange),
+                // SAFETY: the header gives the symbol this signature.
+                error_message: unsafe { symbol(image, c"exchange_error_message") },
+                // SAFETY: the header gives the symbol this signature.
+                open: unsafe { symbol(image, c"exchange_open") },
+                // SAFETY: the header gives the symbol this signature.
+                close: unsafe { symbol(image, c"exchange_close") },
+                // SAFETY: the header gives the symbol this signature.
+                cancel: unsafe { symbol(image, c"exchange_cancel") },
+            },
+        })
+    }
+
+    /// Opens the library for an environment. The status, if it refuses.
+    pub(crate) fn open(&self) -> Result<(), i64> {
+        let Some(open) = self.open else { return Ok(()) };
+        // SAFETY: the library is loaded; the signature is the header's.
+        match unsafe { open() } {
+            status @ ..0 => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        if let Some(close) = self.close {
+            // SAFETY: the library is loaded; the signature is the header's.
+            unsafe { close() };
+        }
+    }
+
+    pub(crate) fn can_cancel(&self) -> bool {
+        self.cancel.is_some()
+    }
+
+    pub(crate) fn cancel(&self) {
+        if let Some(cancel) = self.cancel {
+            // SAFETY: the library is loaded, and the header allows this call from any thread at any time.
+            unsafe { cancel() };
+        }
+    }
+
+    /// What the library says of a negative status.
+    pub(crate) fn error_message(&self, status: i64) -> Option<String> {
+        let message = self.error_message?;
+        // SAFETY: the library is loaded, and the header allows this call from any thread at any time.
+        let message = unsafe { message(status) };
+        // SAFETY: the text is null, or NUL-terminated and static, by the header.
+        unsafe { text(message) }
+    }
+}
+
+/// A library's text; bytes that are not UTF-8 are replaced.
+///
+/// # Safety
+/// `text` is null, or NUL-terminated and static.
+unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: not null, so NUL-terminated and static (this function's contract).
+    let text = unsafe { CStr::from_ptr(text) };
+    Some(text.to_string_lossy().into_owned())
+}
+
+/// # Safety
+/// `T` is the function type that the header gives this symbol.
+unsafe fn symbol<T: Copy>(image: &'static libloading::Library, name: &CStr) -> Option<T> {
+    // SAFETY: T is the symbol's type (this function's contract), and a 'static library is never unloaded.
+    unsafe { image.get::<T>(name) }.ok().map(|symbol| *symbol)
+}
+
+#[cfg(test)]
+mod tests;

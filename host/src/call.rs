@@ -1,0 +1,108 @@
+//! One asynchronous call, as the library's threads see it.
+
+use std::sync::Arc;
+
+use crate::abi::LentMemory;
+use crate::dispatch::{CallState, Cancelled, Phase};
+use crate::error::Error;
+use crate::session::Session;
+use crate::sync::{Deadline, Mutex, lock};
+
+/// The environment that calls come from, for the threads that make them.
+pub trait Completions: Send + Sync {
+    /// Says that a call has ended, on the thread that made it. No lock is held.
+    fn push(&self, call: Arc<NativeCall>);
+}
+
+/// A call that a library's thread makes.
+pub struct NativeCall {
+    /// Its number in its environment.
+    pub id: u64,
+    pub(crate) state: CallState,
+    session: Arc<Session>,
+    completions: Arc<dyn Completions>,
+    /// Until the call is made.
+    memory: Mutex<Option<LentMemory<'static>>>,
+    outcome: Mutex<Option<Result<u32, Box<Error>>>>,
+}
+
+impl NativeCall {
+    /// A call that is not queued yet. The memory is used until the call [has ended](Self::has_ended).
+    pub fn new(
+        id: u64,
+        session: Arc<Session>,
+        completions: Arc<dyn Completions>,
+        memory: LentMemory<'static>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            state: CallState::new(),
+            session,
+            completions,
+            memory: Mutex::new(Some(memory)),
+            outcome: Mutex::new(None),
+        })
+    }
+
+    /// Queues the call. When it has ended, [`Completions::push`] says so, unless this fails or
+    /// [`cancel`](Self::cancel) drops it. Called once.
+    pub fn submit(self: &Arc<Self>) -> Result<(), Box<Error>> {
+        let library = self.session.library();
+        library
+            .dispatcher()
+            .submit(self)
+            .map_err(|source| library.no_thread(source))
+    }
+
+    /// Cancels the call.
+    pub fn cancel(&self) -> Cancelled {
+        self.session.library().dispatcher().cancel(self)
+    }
+
+    /// Waits until the call has ended. False if it has not by the deadline.
+    pub fn wait(&self, deadline: Option<Deadline>) -> bool {
+        self.session.library().dispatcher().wait_for(self, deadline)
+    }
+
+    /// Whether a thread has taken the call, and has not ended it.
+    pub fn is_running(&self) -> bool {
+        self.state.is(Phase::Running)
+    }
+
+    /// Whether the call is over: from here on no thread uses its memory.
+    pub fn has_ended(&self) -> bool {
+        self.state.is(Phase::Ended)
+    }
+
+    /// What came of the call. Taken once; an aborted call if it was not made, or was cancelled meanwhile.
+    pub fn take_outcome(&self) -> Result<u32, Box<Error>> {
+        match lock(&self.outcome).take() {
+            Some(outcome) if !self.state.cancel_requested() => outcome,
+            _ => Err(Box::new(Error::Aborted)),
+        }
+    }
+
+    /// Makes the call, on a thread that may be inside the library.
+    pub(crate) fn run(&self) {
+        let outcome = self.session.enter().and_then(|()| {
+            let outcome = self.exchange();
+            self.session.leave();
+            outcome
+        });
+        *lock(&self.outcome) = Some(outcome);
+    }
+
+    fn exchange(&self) -> Result<u32, Box<Error>> {
+        let memory = lock(&self.memory).take();
+        match memory {
+            // Asked again: opening takes its time.
+            Some(memory) if !self.state.cancel_requested() => self.session.library().exchange(memory),
+            _ => Err(Box::new(Error::Aborted)),
+        }
+    }
+
+    /// Tells the environment.
+    pub(crate) fn complete(self: &Arc<Self>) {
+        self.completions.push(Arc::clone(self));
+    }
+}

@@ -1,0 +1,262 @@
+//! The dispatcher of a library: a queue of calls and the threads that make them.
+//!
+//! It guarantees:
+//! - Calls begin in the order in which they were submitted, whichever environment they come from.
+//! - Without `EXCHANGE_CONCURRENT` one thread makes all asynchronous calls, and never two threads are inside the library,
+//!   `exchange_open` and `exchange_close` included. With it up to [`MAX_THREADS`] threads do.
+//! - Each submitted call ends once: it has returned, or it was cancelled before it began. Then its environment is told.
+//! - A close that cannot be made at once is made by the thread, before the next call.
+//!
+//! Threads are started when first needed, and stay: COM, GL and many cameras want all calls on one thread.
+//!
+//! One lock for each library. It is not held while the library runs, but for `exchange_cancel`, which returns at once by
+//! contract. Lock order: session, then queue; an environment's list of completions is locked with neither held.
+
+mod canceller;
+mod gate;
+mod queue;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::abi::Functions;
+use crate::call::NativeCall;
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, after, has_passed, lock, pause, spawn, try_lock, wait};
+
+pub(crate) use gate::Gate;
+pub use queue::Cancelled;
+use queue::Queue;
+pub(crate) use queue::{CallState, Phase};
+
+/// The most threads of a library that takes several calls at a time.
+const MAX_THREADS: usize = 4;
+
+/// How long the thread leaves the gate open after a synchronous call was refused.
+const GAP: Duration = Duration::from_millis(1);
+
+pub(crate) struct Dispatcher {
+    gate: Gate,
+    /// The library takes one call at a time.
+    serial: bool,
+    functions: Functions,
+    queue: Mutex<Queue>,
+    /// There is work for a thread.
+    work: Condvar,
+    /// A call, or a close that was pending, has ended.
+    ended: Condvar,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(functions: Functions, serial: bool) -> Self {
+        Self {
+            gate: Gate::new(),
+            serial,
+            functions,
+            queue: Mutex::new(Queue::default()),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// What a synchronous call has to take, if the library takes one call at a time.
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.serial.then_some(&self.gate)
+    }
+
+    /// Queues a call. Its environment is told when it has ended, unless no thread could be started for it.
+    pub(crate) fn submit(&'static self, call: &Arc<NativeCall>) -> io::Result<()> {
+        let mut queue = self.lock();
+        if !call.state.is(Phase::Queued) {
+            return Ok(()); // cancelled before it was submitted
+        }
+        queue.push(call);
+        if let Err(error) = self.start_thread_if_needed(&mut queue) {
+            queue.discard(call);
+            return Err(error);
+        }
+        drop(queue);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// Cancels a call: one that is queued ends here and now, one that is running when the library lets it.
+    pub(crate) fn cancel(&'static self, call: &NativeCall) -> Cancelled {
+        let mut queue = self.lock();
+        let cancelled = queue.cancel(call);
+        if cancelled == Cancelled::Requested {
+            self.cancel_if_all_requested(&queue);
+            self.start_canceller(&mut queue);
+        }
+        cancelled
+    }
+
+    /// Waits until a call has ended. False if it has not by the deadline.
+    pub(crate) fn wait_for(&self, call: &NativeCall, deadline: Option<Deadline>) -> bool {
+        let mut queue = self.lock();
+        while !call.state.is(Phase::Ended) {
+            if has_passed(deadline) {
+                return false;
+            }
+            queue = wait(&self.ended, queue, deadline);
+        }
+        true
+    }
+
+    /// Closes the library for a session that has no call in it: at once if the library is free, or else by its thread,
+    /// which is waited for until the deadline.
+    pub(crate) fn close(&'static self, deadline: Option<Deadline>) {
+        if !self.serial {
+            self.functions.close();
+            return;
+        }
+        if self.gate.try_acquire() {
+            self.functions.close();
+            self.gate.release();
+            return;
+        }
+        let mut queue = self.lock();
+        let number = queue.request_close();
+        // If no thread can be started, the next call's thread makes the close.
+        let _ = self.start_thread_if_needed(&mut queue);
+        self.work.notify_one();
+        while deadline.is_some() && !queue.has_made_close(number) && !has_passed(deadline) {
+            queue = wait(&self.ended, queue, deadline);
+        }
+    }
+
+    /// The process exits: drops what is queued, and waits until nothing runs, or until the deadline.
+    ///
+    /// Without waiting for the lock: a library may have called `exit()` in its `exchange_cancel`.
+    pub(crate) fn finish(&self, deadline: Deadline) {
+        for round in 0.. {
+            if let Some(mut queue) = try_lock(&self.queue)
+                && queue.drop_all_but_running()
+            {
+                return;
+            }
+            if has_passed(Some(deadline)) {
+                return;
+            }
+            pause(round);
+        }
+    }
+
+    /// Has the threads end when there is nothing left to do: for tests and models. A host's libraries stay loaded, and
+    /// their threads stay.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and models"))]
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+        self.work.notify_all();
+    }
+
+    /// An idle thread may have been notified of other work already, so the count of what there is to do decides.
+    fn start_thread_if_needed(&'static self, queue: &mut Queue) -> io::Result<()> {
+        let most = if self.serial { 1 } else { MAX_THREADS };
+        if queue.threads >= most || queue.work() <= queue.idle {
+            return Ok(());
+        }
+        match spawn("exchange", || self.run_thread()) {
+            Ok(()) => queue.threads += 1,
+            Err(error) if queue.threads == 0 => return Err(error),
+            Err(_) => {} // the threads there are will do
+        }
+        Ok(())
+    }
+
+    fn run_thread(&self) {
+        loop {
+            let mut queue = self.lock();
+            queue.idle += 1;
+            while queue.work() == 0 && !queue.stopped {
+                queue = wait(&self.work, queue, None);
+            }
+            queue.idle -= 1;
+            if queue.work() == 0 {
+                queue.threads -= 1;
+                return;
+            }
+            drop(queue);
+            if self.serial {
+                self.work_inside_gate();
+            } else {
+                self.work_concurrently();
+            }
+        }
+    }
+
+    fn work_concurrently(&self) {
+        let popped = self.lock().pop();
+        if let Some(call) = popped {
+            call.run();
+            self.end(&call);
+        }
+    }
+
+    /// Makes the closes that are pending, and the next call. The call is taken from the queue only here, inside: until
+    /// then it can be cancelled without asking the library.
+    fn work_inside_gate(&self) {
+        self.gate.acquire();
+        self.make_pending_closes();
+        let popped = self.lock().pop();
+        if let Some(call) = &popped {
+            call.run();
+            self.make_pending_closes(); // before the call ends: who waits for it may count on the library being off
+            self.mark_ended(call);
+        }
+        self.gate.release();
+        if let Some(call) = popped {
+            self.tell(&call);
+        }
+        if self.gate.take_refused() {
+            self.leave_gap();
+        }
+    }
+
+    fn make_pending_closes(&self) {
+        let mut queue = self.lock();
+        while queue.has_pending_closes() {
+            drop(queue);
+            self.functions.close();
+            queue = self.lock();
+            queue.note_close();
+            self.ended.notify_all();
+        }
+    }
+
+    fn end(&self, call: &Arc<NativeCall>) {
+        self.mark_ended(call);
+        self.tell(call);
+    }
+
+    fn mark_ended(&self, call: &NativeCall) {
+        let mut queue = self.lock();
+        queue.end(call);
+        self.cancel_if_all_requested(&queue); // those that are left may all be cancelled
+    }
+
+    fn tell(&self, call: &Arc<NativeCall>) {
+        self.ended.notify_all();
+        call.complete();
+    }
+
+    /// Leaves the gate open, so that a synchronous call which is tried again gets in.
+    fn leave_gap(&self) {
+        let deadline = after(GAP);
+        let mut queue = self.lock();
+        while !queue.stopped && !has_passed(Some(deadline)) {
+            queue = wait(&self.ended, queue, Some(deadline));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests;

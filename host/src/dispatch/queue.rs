@@ -1,0 +1,157 @@
+//! What the threads of one library share under its lock: the calls that wait, in order, and how many run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::call::NativeCall;
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+/// Where a call is. It changes only under the lock of its library's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// It has not been taken by a thread.
+    Queued,
+    /// A thread has taken it: the library is being opened for it, or has it, or is being closed after it.
+    Running,
+    /// It has returned, or will not be made.
+    Ended,
+}
+
+/// A call's place in the queue.
+pub(crate) struct CallState {
+    phase: AtomicU8,
+    ticket: AtomicU64,
+    cancel_requested: AtomicBool,
+}
+
+impl CallState {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Queued as u8),
+            ticket: AtomicU64::new(u64::MAX), // until it is submitted: no other call's
+            cancel_requested: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn is(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::Acquire) == phase as u8
+    }
+
+    fn set(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
+    }
+
+    pub(crate) fn cancel_requested(&self) -> bool {
+        self.cancel_requested.load(Ordering::Relaxed)
+    }
+}
+
+/// What a request to cancel a call has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The call was queued, and will not be made. It has ended.
+    Dropped,
+    /// The call is running; the library is asked to return.
+    Requested,
+    /// It had ended, or was cancelled before.
+    TooLate,
+}
+
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// By ticket. Ordered, so that one of many can be taken out without a search.
+    waiting: BTreeMap<u64, Arc<NativeCall>>,
+    next_ticket: u64,
+    running: usize,
+    /// How many of those that run were asked to return.
+    cancel_requested: usize,
+    /// How many closes the thread was asked to make, because the library was in use. They go before calls: nothing stays
+    /// switched on behind a long queue.
+    closes_requested: u64,
+    closes_made: u64,
+    pub(super) threads: usize,
+    /// How many of them wait for work.
+    pub(super) idle: usize,
+    /// A thread calls `exchange_cancel` from time to time.
+    pub(super) cancelling: bool,
+    pub(super) stopped: bool,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, call: &Arc<NativeCall>) {
+        call.state.ticket.store(self.next_ticket, Ordering::Relaxed);
+        self.waiting.insert(self.next_ticket, Arc::clone(call));
+        self.next_ticket += 1;
+    }
+
+    /// The call that has waited longest. It runs from here on.
+    pub(super) fn pop(&mut self) -> Option<Arc<NativeCall>> {
+        let (_ticket, call) = self.waiting.pop_first()?;
+        call.state.set(Phase::Running);
+        self.running += 1;
+        Some(call)
+    }
+
+    /// Takes a call out that waits.
+    pub(super) fn discard(&mut self, call: &NativeCall) {
+        self.waiting.remove(&call.state.ticket.load(Ordering::Relaxed));
+        call.state.set(Phase::Ended);
+    }
+
+    pub(super) fn end(&mut self, call: &NativeCall) {
+        call.state.set(Phase::Ended);
+        self.running -= 1;
+        self.cancel_requested -= usize::from(call.state.cancel_requested());
+    }
+
+    pub(super) fn cancel(&mut self, call: &NativeCall) -> Cancelled {
+        if call.state.is(Phase::Ended) || call.state.cancel_requested.swap(true, Ordering::Relaxed) {
+            return Cancelled::TooLate;
+        }
+        if call.state.is(Phase::Queued) {
+            self.discard(call);
+            return Cancelled::Dropped;
+        }
+        self.cancel_requested += 1;
+        Cancelled::Requested
+    }
+
+    /// A library cannot be told which of its calls is meant, so it is asked when all that run are.
+    pub(super) fn all_that_run_are_cancelled(&self) -> bool {
+        self.cancel_requested > 0 && self.cancel_requested == self.running
+    }
+
+    pub(super) fn has_cancelled(&self) -> bool {
+        self.cancel_requested > 0
+    }
+
+    /// Asks the thread for a close, and gives its number.
+    pub(super) fn request_close(&mut self) -> u64 {
+        self.closes_requested += 1;
+        self.closes_requested
+    }
+
+    pub(super) fn has_pending_closes(&self) -> bool {
+        self.closes_made < self.closes_requested
+    }
+
+    pub(super) fn note_close(&mut self) {
+        self.closes_made += 1;
+    }
+
+    pub(super) fn has_made_close(&self, number: u64) -> bool {
+        self.closes_made >= number
+    }
+
+    /// Drops what is queued, without telling anyone. Whether nothing is left that a thread has to do.
+    pub(super) fn drop_all_but_running(&mut self) -> bool {
+        self.waiting.clear();
+        self.running == 0 && !self.has_pending_closes()
+    }
+
+    /// How many threads could be at work.
+    pub(super) fn work(&self) -> usize {
+        self.waiting.len() + usize::from(self.has_pending_closes())
+    }
+}
