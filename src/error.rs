@@ -20,7 +20,7 @@ pub(crate) enum Error {
     NotDetachable,
     /// The second argument, or its signal, is not what it should be.
     InvalidOptions { given: &'static str },
-    /// The environment's event loop is another's, or nobody's.
+    /// The environment's event loop is another page's, or no page's.
     ForeignEventLoop,
     /// Not a string.
     LibraryPathKind,

@@ -101,7 +101,7 @@ pub struct ExchangeLibrary<'env> {
         ts_type = "(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>"
     )]
     pub exchange_data_async: Unknown<'env>,
-    /// For the modules of this package alone (lib/addon.js): the asynchronous call for memory that its caller alone holds.
+    /// For the modules of this package alone (lib/addon.js): the asynchronous call for memory that only its caller holds.
     #[doc(hidden)]
     #[napi(skip_typescript)]
     pub exchange_owned_async: Unknown<'env>,

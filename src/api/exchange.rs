@@ -45,11 +45,11 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     let argument = unsafe { argument.assume_init() };
     // SAFETY: Node-API has answered, and so written the data pointer.
     let data: *mut std::ffi::c_void = unsafe { data.assume_init() };
-    // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as the
-    // environment, which is live, and only this thread uses it, by shared reference.
+    // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as
+    // the environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
-    // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around this
-    // call.
+    // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
+    // this call.
     let scope = unsafe { Scope::from_raw(env) };
     // SAFETY: the argument is a value of this call.
     let (data, len) = match unsafe { bytes(scope, argument) } {

@@ -1,9 +1,9 @@
 //! The call that does not hold up JavaScript: takes the memory away from it, has a thread of the library make the call, and
 //! gives the memory back with the outcome.
 //!
-//! No JavaScript touches the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory now
-//! is known to this addon alone; or the caller alone holds it, and leaves it be ([`Custody`]). A strong reference is kept
-//! until the native work has ended. What is and is not relied on for that is said at [`LentBuffer::take`].
+//! No JavaScript touches the memory meanwhile: the caller's ArrayBuffer is detached, and the one that owns the memory
+//! now is known to this addon alone; or the caller alone holds it, and leaves it be ([`Custody`]). A strong reference
+//! is kept until the native work has ended. What is and is not relied on for that is said at [`LentBuffer::take`].
 
 use std::ptr;
 use std::sync::Arc;
@@ -48,20 +48,20 @@ unsafe fn start_call(env: sys::napi_env, info: sys::napi_callback_info, custody:
     let mut argc = 2;
     let mut arguments = [ptr::null_mut(); 2];
     let mut data = ptr::null_mut();
-    // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type, with
-    // room for argc arguments. Node-API fills in undefined for those that the caller did not give.
+    // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type,
+    // with room for argc arguments. Node-API fills in undefined for those that the caller did not give.
     let status =
         unsafe { sys::napi_get_cb_info(env, info, &mut argc, arguments.as_mut_ptr(), ptr::null_mut(), &mut data) };
     if status != sys::Status::napi_ok {
         return ptr::null_mut();
     }
-    // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around this
-    // call.
+    // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
+    // this call.
     let scope = unsafe { Scope::from_raw(env) };
     // SAFETY: null, or a value of this call.
     let [buffer, options] = arguments.map(|argument| unsafe { Value::from_raw(scope, argument) });
-    // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as the
-    // environment, which is live, and only this thread uses it, by shared reference.
+    // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as
+    // the environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
     let (Some(environment), Some((deferred, promise)), Some(buffer), Some(options)) =
         (instance::current(scope), scope.promise(), buffer, options)

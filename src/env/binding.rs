@@ -19,7 +19,8 @@ pub(crate) struct Libraries {
 }
 
 impl Libraries {
-    /// The binding of a library: always the same one, so that opening it again costs no memory. It lives as long as this.
+    /// The binding of a library: always the same one, so that opening it again costs no memory. It lives as long as
+    /// this.
     pub(crate) fn binding(&self, source: Source) -> Rc<Binding> {
         let mut bindings = self.bindings.borrow_mut();
         let known = bindings.iter().position(|binding| binding.source == source);

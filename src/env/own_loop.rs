@@ -25,7 +25,7 @@ pub(crate) enum Ownership {
     /// Not found out yet.
     Unknown,
     Own,
-    /// Another page's, or nobody's.
+    /// Another page's, or no page's.
     Foreign,
 }
 

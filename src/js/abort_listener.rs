@@ -12,10 +12,11 @@ use crate::js::scope::Scope;
 use crate::js::throw::{abort_error, describe};
 use crate::js::value::Value;
 
-/// The AbortSignals that an environment listens to: each by one listener, however many calls have it. Node.js warns of a
-/// leak when an object has more than ten.
+/// The AbortSignals that an environment listens to: each by one listener, however many calls have it. Node.js warns of
+/// a leak when an object has more than ten.
 pub(crate) struct AbortListeners {
-    /// A WeakMap from the signal to its number, and functions of its prototype, as they were found when the addon was loaded.
+    /// A WeakMap from the signal to its number, and functions of its prototype, as they were found when the addon was
+    /// loaded.
     numbers: Reference,
     get: Reference,
     set: Reference,
@@ -42,8 +43,8 @@ pub(crate) struct Subscription {
 }
 
 impl AbortListeners {
-    /// `C` is called with the number of a signal when that is aborted, and cancels its [`calls`](Self::calls). `None` if
-    /// V8's own WeakMap is not whole.
+    /// `C` is called with the number of a signal when that is aborted, and cancels its [`calls`](Self::calls). `None`
+    /// if V8's own WeakMap is not whole.
     pub(crate) fn capture<C: Callback>(scope: Scope<'_>) -> Option<Self> {
         let constructor = scope.global()?.get_property(c"WeakMap").ok()?;
         let map = constructor.new_instance([])?;
@@ -129,8 +130,8 @@ impl AbortListeners {
         Ok(number)
     }
 
-    /// The calls that have a signal, the latest first: those that wait are dropped before those that run are asked, or a
-    /// thread would start the next one in between.
+    /// The calls that have a signal, the latest first: those that wait are dropped before those that run are asked, or
+    /// a thread would start the next one in between.
     pub(crate) fn calls(&self, number: usize) -> Vec<u64> {
         let listeners = self.listeners.borrow();
         u32::try_from(number)
@@ -151,8 +152,8 @@ impl Subscription {
         abort_error(scope, signal)
     }
 
-    /// The call is over. With its last call a signal is listened to no more. The signal's own code may run; what it throws
-    /// is dropped, as no caller is there to catch it.
+    /// The call is over. With its last call a signal is listened to no more. The signal's own code may run; what it
+    /// throws is dropped, as no caller is there to catch it.
     pub(crate) fn unsubscribe(self, scope: Scope<'_>) {
         let Some(AbortListener { signal, function, .. }) = self.take_if_last() else {
             return;

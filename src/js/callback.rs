@@ -8,8 +8,8 @@ use napi::sys;
 use crate::js::scope::Scope;
 use crate::js::value::{Value, raw_of};
 
-/// A callback in safe code, for all but the two functions that exchange data. What it is called for is `data`, a number:
-/// functions can be called long after what they were made for has gone, so that a pointer would not do.
+/// A callback in safe code, for all but the two functions that exchange data. What it is called for is `data`, a
+/// number: functions can be called long after what they were made for has gone, so that a pointer would not do.
 pub(crate) trait Callback {
     /// Returns undefined to JavaScript.
     fn call(scope: Scope<'_>, argument: Option<Value<'_>>, data: usize);

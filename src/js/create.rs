@@ -49,7 +49,8 @@ impl<'s> Scope<'s> {
         self.make(|env, result| unsafe { sys::napi_get_global(env, result) })
     }
 
-    /// An empty object. Its prototype is that of the current context, which libuv's callbacks may find to be another page's.
+    /// An empty object. Its prototype is that of the current context, which libuv's callbacks may find to be another
+    /// page's.
     pub(crate) fn object(self) -> Option<Value<'s>> {
         // SAFETY: env is live, and the result is a place for one value.
         self.make(|env, result| unsafe { sys::napi_create_object(env, result) })
@@ -83,8 +84,8 @@ impl<'s> Scope<'s> {
         offset: usize,
         len: usize,
     ) -> Option<Value<'s>> {
-        // SAFETY: env is live, the buffer is a value of it, and the result is a place for one value. Node-API checks the
-        // range.
+        // SAFETY: env is live, the buffer is a value of it, and the result is a place for one value. Node-API checks
+        // the range.
         self.make(|env, result| unsafe { sys::napi_create_typedarray(env, kind, len, buffer.raw(), offset, result) })
     }
 }

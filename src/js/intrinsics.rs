@@ -8,8 +8,8 @@ use crate::js::value::Value;
 pub(crate) struct Intrinsics {
     /// `ArrayBuffer.prototype.transfer`, or `structuredClone` with a list of what to transfer.
     transfer: Reference,
-    /// It is `structuredClone`: Node.js 20 has no `transfer` yet, and in a renderer of Electron, memory that was moved by
-    /// it and is then posted to a Worker is never freed.
+    /// It is `structuredClone`: Node.js 20 has no `transfer` yet, and in a renderer of Electron, memory that was moved
+    /// by it and is then posted to a Worker is never freed.
     by_clone: bool,
     /// The getter of `ArrayBuffer.prototype.resizable`, where there is one.
     resizable: Option<Reference>,
@@ -82,8 +82,8 @@ impl Intrinsics {
         view.buffer.strict_equals(buffer).then_some(view.len)
     }
 
-    /// A view of a SharedArrayBuffer, which Node-API has no function for. `None`, with an exception pending, if it cannot
-    /// be made.
+    /// A view of a SharedArrayBuffer, which Node-API has no function for. `None`, with an exception pending, if it
+    /// cannot be made.
     pub(crate) fn view_shared<'s>(&self, buffer: Value<'s>, offset: usize, len: usize) -> Option<Value<'s>> {
         let scope = buffer.scope();
         let count = |len: usize| scope.number(i64::try_from(len).unwrap_or(i64::MAX));

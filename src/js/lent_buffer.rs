@@ -25,8 +25,8 @@ pub(crate) enum Custody {
 
 /// Memory that is lent to a library: `len` bytes at `data`, which stay there until this is [released](Self::release).
 ///
-/// No JavaScript touches them meanwhile, as far as [`take`](Self::take) says; or they are shared, and can be reached by all
-/// who have them. Whoever uses the pointer on another thread keeps this until that thread has done with it.
+/// No JavaScript touches them meanwhile, as far as [`take`](Self::take) says; or they are shared, and can be reached by
+/// all who have them. Whoever uses the pointer on another thread keeps this until that thread has done with it.
 pub(crate) struct LentBuffer {
     /// Its ArrayBuffer or SharedArrayBuffer: as long as it is referred to, the memory stays where it is.
     owner: Reference,
@@ -41,9 +41,9 @@ impl LentBuffer {
     /// Takes a view's memory: detaches its ArrayBuffer, or refers to its SharedArrayBuffer, which can be neither
     /// detached nor freed nor made shorter.
     ///
-    /// It is detached by a function of JavaScript's (there is none in Node-API that keeps the memory), the one that was in
-    /// its place when the addon was loaded. Code that ran in the same world before, and put its own there, can keep a
-    /// second handle on the memory, and with it free what a library is writing to. That is code with all of this
+    /// It is detached by a function of JavaScript's (there is none in Node-API that keeps the memory), the one that was
+    /// in its place when the addon was loaded. Code that ran in the same world before, and put its own there, can keep
+    /// a second handle on the memory, and with it free what a library is writing to. That is code with all of this
     /// process's rights: a preload's own, or what it loaded first; a page's scripts have a world of their own under
     /// context isolation. `expose()` loads the addon at the top of a preload.
     pub(crate) fn take(intrinsics: &Intrinsics, view: &ByteView<'_>, custody: Custody) -> Result<Self, Box<Error>> {
@@ -84,8 +84,8 @@ impl LentBuffer {
         })
     }
 
-    /// A view of a message of `len` bytes, when no other thread writes to the memory any more. `None`, with an exception
-    /// pending, if it cannot be made.
+    /// A view of a message of `len` bytes, when no other thread writes to the memory any more. `None`, with an
+    /// exception pending, if it cannot be made.
     pub(crate) fn result_view<'s>(&self, scope: Scope<'s>, intrinsics: &Intrinsics, len: u32) -> Option<Value<'s>> {
         let owner = self.owner.value(scope)?;
         match self.shared {
@@ -132,8 +132,8 @@ fn non_null(data: *mut u8) -> NonNull<u8> {
     NonNull::new(data).unwrap_or(empty_ptr())
 }
 
-/// Non-null pointer for empty buffers. It points at a byte that was written to: a masked store, with which memset begins,
-/// stores nothing there, and takes 100 ns where the page is not mapped for writing.
+/// Non-null pointer for empty buffers. It points at a byte that was written to: a masked store, with which memset
+/// begins, stores nothing there, and takes 100 ns where the page is not mapped for writing.
 pub(crate) fn empty_ptr() -> NonNull<u8> {
     static EMPTY: AtomicU8 = AtomicU8::new(0);
     EMPTY.store(0, Ordering::Relaxed);

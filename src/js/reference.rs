@@ -9,8 +9,8 @@ use crate::js::value::{Value, raw_of};
 
 /// A strong reference to a JavaScript object. It ends with its environment, if it is not released before.
 ///
-/// It is used in its own environment only, which it tells by the address. That suffices because references are held by the
-/// environment's own data: none is left when a later environment may have the same address.
+/// It is used in its own environment only, which it tells by the address. That suffices because references are held by
+/// the environment's own data: none is left when a later environment may have the same address.
 pub(crate) struct Reference {
     env: sys::napi_env,
     reference: sys::napi_ref,
@@ -65,7 +65,8 @@ impl Deferred {
     /// Does nothing in another environment than the promise's, or while an exception is pending.
     pub(crate) fn resolve(self, value: Value<'_>) {
         if value.scope().raw() == self.env {
-            // SAFETY: env is live, as the value's scope proves. The deferred is of it, and settled once: self is consumed.
+            // SAFETY: env is live, as the value's scope proves. The deferred is of it, and settled once: self is
+            // consumed.
             unsafe { sys::napi_resolve_deferred(self.env, self.deferred, value.raw()) };
         }
     }
@@ -74,8 +75,8 @@ impl Deferred {
     pub(crate) fn reject<'s>(self, scope: Scope<'s>, error: Option<Value<'s>>) {
         if scope.raw() == self.env {
             let error = raw_of(error.or_else(|| scope.undefined()));
-            // SAFETY: env is live, as the scope proves. The deferred is of it, and settled once: self is consumed. Node-API
-            // refuses a null value.
+            // SAFETY: env is live, as the scope proves. The deferred is of it, and settled once: self is consumed.
+            // Node-API refuses a null value.
             unsafe { sys::napi_reject_deferred(self.env, self.deferred, error) };
         }
     }

@@ -30,8 +30,8 @@ impl Scope<'_> {
 
         let byte = Box::into_raw(Box::new(0u8));
         let mut buffer = ptr::null_mut();
-        // SAFETY: env is live, and buffer is a place for one value. On success the Buffer owns the byte, and frees it in
-        // its finalizer.
+        // SAFETY: env is live, and buffer is a place for one value. On success the Buffer owns the byte, and frees it
+        // in its finalizer.
         let status = unsafe {
             sys::napi_create_external_buffer(self.raw(), 1, byte.cast(), Some(free), byte.cast(), &mut buffer)
         };

@@ -32,9 +32,9 @@ impl Error {
         napi::Error::new(napi::Status::PendingException, reason)
     }
 
-    /// This as a JavaScript error, with a `code`, its fields, and the whole chain of causes in its message. No JavaScript
-    /// runs: properties are defined, so that no setter on a prototype is called. `None` if the environment makes none any
-    /// more.
+    /// This as a JavaScript error, with a `code`, its fields, and the whole chain of causes in its message. No
+    /// JavaScript runs: properties are defined, so that no setter on a prototype is called. `None` if the environment
+    /// makes none any more.
     #[cold]
     pub(crate) fn create<'s>(&self, scope: Scope<'s>) -> Option<Value<'s>> {
         let class = self.class();
@@ -45,8 +45,8 @@ impl Error {
         };
         let message = raw_of(scope.string(&self.to_string()));
         // Node-API would assign the code, so it is given none.
-        // SAFETY: env is live, the message is null, which Node-API refuses, or a string of it, and the result is a place
-        // for one value.
+        // SAFETY: env is live, the message is null, which Node-API refuses, or a string of it, and the result is a
+        // place for one value.
         let error = scope.make(|env, result| unsafe { create(env, ptr::null_mut(), message, result) })?;
         error.define(c"code", scope.string(self.code()));
         if class == Class::AbortError {

@@ -24,8 +24,8 @@ pub(crate) fn raw_of(value: Option<Value<'_>>) -> sys::napi_value {
 }
 
 impl<'s> Scope<'s> {
-    /// The value that a function of Node-API makes in this environment, or `None` if it refuses. What `create` writes to
-    /// the place that it is given, which takes `unsafe`, is null or such a value.
+    /// The value that a function of Node-API makes in this environment, or `None` if it refuses. What `create` writes
+    /// to the place that it is given, which takes `unsafe`, is null or such a value.
     #[inline]
     pub(super) fn make(
         self,
