@@ -20,7 +20,14 @@ const FILES = new Map([
   ['/', 'index.html'],
   ['/stopped', 'renderer/stopped.html'],
   ...[
-    'renderer/page.css',
+    'renderer/base.css',
+    'renderer/layout.css',
+    'renderer/controls.css',
+    'renderer/output.css',
+    'renderer/panels/exchange.css',
+    'renderer/panels/live.css',
+    'renderer/panels/about.css',
+    'renderer/stopped.css',
     'renderer/page.mjs',
     'renderer/host.mjs',
     'renderer/hex-view.mjs',
@@ -172,7 +179,7 @@ function openWindow() {
     minWidth: 640,
     minHeight: 480,
     autoHideMenuBar: true,
-    backgroundColor: nativeTheme.shouldUseDarkColors ? '#14161a' : '#fbfbfa', // as page.css, before it has loaded
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#14161a' : '#fbfbfa', // as base.css, before it has loaded
     show: false,
     webPreferences: {
       preload: path.join(__dirname, 'renderer', 'preload.js'),

@@ -7,7 +7,7 @@ import uPlot from '../../node_modules/uplot/dist/uPlot.esm.js';
 const READINGS = 80;
 const MARKS = [-15, -10, -5, 0];
 
-/** @param {string} name of a property of page.css */
+/** @param {string} name of a property of base.css */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const FONT = '11px system-ui, sans-serif';
