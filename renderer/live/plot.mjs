@@ -37,7 +37,7 @@ export class Plot {
 
   #make() {
     this.#plot?.destroy();
-    const [ink, line, accent, second] = ['--quiet', '--line', '--accent', '--second'].map(colour);
+    const [ink, line, accent, second] = ['--text-muted', '--border', '--accent', '--plot-second'].map(colour);
     const axis = { stroke: ink, font: FONT, ticks: { show: false } };
     const grid = { stroke: line, width: 1 };
     /** @type {import('uplot').Options} */
