@@ -62,7 +62,7 @@ const checkedName = (name) => (Object.hasOwn(VARIABLES, name) ? name : 'default'
 
 /**
  * @param {Uint8Array} request @param {number} byteLength
- * @returns {Promise<{ picture?: Uint8Array, problem?: { code?: string, message: string } }>}
+ * @returns {Promise<{ picture?: Uint8Array, error?: { code?: string, message: string } }>}
  */
 async function picture(request, byteLength) {
   try {
@@ -76,7 +76,7 @@ async function picture(request, byteLength) {
     return { picture };
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
-    return { problem: { code, message } };
+    return { error: { code, message } };
   }
 }
 

@@ -1,0 +1,90 @@
+// The readings beside the picture: frame rate, throughput, bytes copied, and the delay of the page's main thread.
+
+import { byId, bytes, duration, isOpen, median, short } from '../host.mjs';
+import { Plot } from './plot.mjs';
+
+/** The time over which rates are averaged. */
+const WINDOW_MS = 1000;
+/** After this long without a picture, the page says that it waits. */
+const WAITING_MS = 2000;
+
+const plot = new Plot(byId('plot'));
+
+export const readings = {
+  /** The stream that is measured, as text. */
+  title: '',
+  copiedBytes: 0,
+  /** Times by the worker's clock, over WINDOW_MS, and two at least. */
+  drawnAt: /** @type {number[]} */ ([]),
+  /** Milliseconds from the drawing of each of them to its event in the page. */
+  delays: /** @type {number[]} */ ([]),
+  frameBytes: 0,
+  lastFrameAt: 0,
+  isWaiting: false,
+  /** @type {{ rate: string, delay: string } | undefined} */
+  last: undefined,
+
+  /** @param {string} title @param {number} copiedBytes of each frame */
+  start(title, copiedBytes) {
+    Object.assign(this, {
+      title,
+      copiedBytes,
+      drawnAt: [],
+      delays: [],
+      lastFrameAt: performance.now(),
+      isWaiting: false,
+      last: undefined,
+    });
+  },
+
+  clear() {
+    for (const id of ['rate', 'throughput', 'frame-copied', 'lag']) byId(id).textContent = '–';
+  },
+
+  /** @param {number} at when it was drawn @param {number} length */
+  addFrame(at, length) {
+    this.lastFrameAt = performance.now();
+    this.frameBytes = length;
+    this.drawnAt.push(at);
+    this.delays.push(performance.timeOrigin + this.lastFrameAt - at);
+    while (this.drawnAt.length > 2 && at - this.drawnAt[0] > WINDOW_MS) {
+      this.drawnAt.shift();
+      this.delays.shift();
+    }
+    if (this.isWaiting) byId('live-state').textContent = '';
+    this.isWaiting = false;
+  },
+
+  show() {
+    const count = this.drawnAt.length - 1;
+    const isLate = performance.now() - this.lastFrameAt >= WAITING_MS;
+    if (count < 1 || isLate) {
+      plot.add(null, null);
+      if (isLate && isOpen('live')) this.showWaiting();
+      return;
+    }
+    const milliseconds = (this.drawnAt[count] - this.drawnAt[0]) / count;
+    const megabytes = this.frameBytes / milliseconds / 1000;
+    this.last = {
+      rate: (1000 / milliseconds).toFixed(milliseconds > 100 ? 1 : 0),
+      delay: duration(median(this.delays.toSorted((a, b) => a - b))),
+    };
+    plot.add(milliseconds, megabytes);
+    byId('rate').textContent = this.last.rate;
+    byId('throughput').textContent = `${short(megabytes)} MB/s`;
+    byId('frame-copied').textContent = bytes(this.copiedBytes);
+    byId('lag').textContent = this.last.delay;
+  },
+
+  showWaiting() {
+    this.isWaiting = true;
+    byId('live-state').textContent = 'Waiting for the library …';
+    this.clear();
+  },
+
+  /** Shows the last readings of this stream beside those of the next one, for comparison. */
+  showAsPrevious() {
+    if (!this.last) return;
+    byId('previous').textContent = `${this.title}: ${this.last.rate} per second, ${this.last.delay}.`;
+  },
+};
