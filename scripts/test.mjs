@@ -10,6 +10,8 @@ import { command, Failure, log, run } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
+import { IMPORTING } from './lib/import-rules.mjs';
+import { moduleGraph, ORDERS, problems } from './lib/module-graph.mjs';
 import { staleGenerated } from './lib/native-build.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -115,6 +117,9 @@ const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `te
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
+/** Those whose modules are in order. */
+const CRATES = /** @type {const} */ (['src', 'native-lib/src', 'live-lib/src']);
+
 /**
  * @typedef {object} Step
  * @property {string} name found by `npm test -- NAME`
@@ -134,6 +139,12 @@ const STEPS = [
   },
   { name: 'biome', run: check(packaged('.bin', 'biome'), ['ci', '--error-on-warnings', '.']) },
   { name: 'types', run: check(packaged('.bin', 'tsc'), ['--project', '.']) },
+  {
+    name: 'import graph, JavaScript',
+    run: check(packaged('.bin', 'depcruise'), ['--config', 'scripts/lib/import-rules.mjs', ...IMPORTING]),
+  },
+  { name: 'module graph, Rust', run: async () => moduleGraphs() },
+  { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
   { name: 'header as C11', run: check('cc', header('-std=c11')) },
   { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },
@@ -182,6 +193,17 @@ async function fuzz() {
   const args = ['scripts/fuzz.mjs', '--seed', '1', '--count', '20000'];
   const { status } = await run(process.execPath, args, { cwd: root, tee: true, limitMs: LIMIT_MS, env: environment });
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** @returns {Count} */
+function moduleGraphs() {
+  const count = { passed: 0, failed: 0 };
+  for (const crate of CRATES) {
+    const found = problems(moduleGraph(path.join(root, crate)), ORDERS[crate]);
+    for (const problem of found) process.stdout.write(`${crate}: ${problem}\n`);
+    count[found.length > 0 ? 'failed' : 'passed'] += 1;
+  }
+  return count;
 }
 
 /** @returns {Count} */
