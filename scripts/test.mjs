@@ -145,6 +145,7 @@ const STEPS = [
   },
   { name: 'module graph, Rust', run: async () => moduleGraphs() },
   { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
+  { name: 'house rules', run: mocha(['tests/tooling/house.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
   { name: 'header as C11', run: check('cc', header('-std=c11')) },
   { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },

@@ -22,7 +22,7 @@ const GROUP = /([\w:]*)\{([^{}]*)\}/;
 const LITERAL_OR_COMMENT = /\br(#+)"[\s\S]*?"\1|\br"[^"]*"|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])'|\/\/.*|\/\*[\s\S]*?\*\//g;
 
 /** A module's code without literals, comments and tests. @param {string} source */
-function codeOf(source) {
+export function codeOf(source) {
   let code = source.replace(LITERAL_OR_COMMENT, '');
   for (let start = code.search(TEST); start >= 0; start = code.search(TEST)) {
     // The item ends with the first `;` or `}` that is in no brackets.

@@ -1,0 +1,63 @@
+// The house rules that a test can hold the sources to: how long a file is, and where `unsafe` is.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { codeOf } from '../../scripts/lib/module-graph.mjs';
+
+const root = path.join(import.meta.dirname, '..', '..');
+
+const SOURCE = /\.(c|cc|h|rs|js|mjs|cjs|ts|mts|css|html)$/;
+const GENERATED = ['native.js', 'index.d.ts'];
+const TEST = /^tests\/|\/tests\.rs$|\/tests\//;
+
+const MAX_LINES = 300;
+const MAX_TEST_LINES = 500;
+
+/** Where the addon and the host may have `unsafe`: at the foreign interfaces. */
+const UNSAFE = [
+  'src/js/',
+  'src/api/',
+  'src/env/completions.rs',
+  'src/env/teardown.rs',
+  'host/src/abi.rs',
+  'host/src/loader.rs',
+  'host/src/loader/',
+];
+
+/** @param {string} file */
+const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
+
+/** The committed files, and those that git does not ignore. */
+function sources() {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard'];
+  const { status, stdout, stderr } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout
+    .split('\n')
+    .filter((file) => SOURCE.test(file) && !GENERATED.includes(file) && fs.existsSync(path.join(root, file)));
+}
+
+describe('the sources', () => {
+  it(`have at most ${MAX_LINES} lines in a file, ${MAX_TEST_LINES} in one of tests`, () => {
+    const files = sources();
+    assert.ok(files.includes('main.js') && files.includes('tests/tooling/house.test.mjs'));
+    const lengths = files.map((file) => ({ file, lines: read(file).trimEnd().split('\n').length }));
+    const tooLong = lengths.filter(({ file, lines }) => lines > (TEST.test(file) ? MAX_TEST_LINES : MAX_LINES));
+    assert.deepEqual(tooLong, []);
+  });
+
+  it('have unsafe code at the foreign interfaces alone', () => {
+    const unsafe = sources().filter(
+      (file) => /^(src|host)\/.*\.rs$/.test(file) && !TEST.test(file) && /\bunsafe\b/.test(codeOf(read(file))),
+    );
+    const allowed = (/** @type {string} */ file) => UNSAFE.some((place) => file.startsWith(place));
+    assert.deepEqual(
+      unsafe.filter((file) => !allowed(file)),
+      [],
+    );
+    const unused = UNSAFE.filter((place) => !unsafe.some((file) => file.startsWith(place)));
+    assert.deepEqual(unused, [], 'places that need no unsafe any more');
+  });
+});
