@@ -118,7 +118,7 @@ const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /** Those whose modules are in order. */
-const CRATES = /** @type {const} */ (['src', 'native-lib/src', 'live-lib/src']);
+const CRATES = Object.keys(ORDERS);
 
 /**
  * @typedef {object} Step

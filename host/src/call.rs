@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::abi::LentMemory;
-use crate::dispatch::{CallState, Cancelled, Phase};
+use crate::dispatch::{CallState, Cancelled, Job, Phase};
 use crate::error::Error;
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
@@ -18,7 +18,7 @@ pub trait Completions: Send + Sync {
 pub struct NativeCall {
     /// Its number in its environment.
     pub id: u64,
-    pub(crate) state: CallState,
+    state: CallState,
     session: Arc<Session>,
     completions: Arc<dyn Completions>,
     /// Until the call is made.
@@ -48,20 +48,19 @@ impl NativeCall {
     /// [`cancel`](Self::cancel) drops it. Called once.
     pub fn submit(self: &Arc<Self>) -> Result<(), Box<Error>> {
         let library = self.session.library();
-        library
-            .dispatcher()
-            .submit(self)
-            .map_err(|source| library.no_thread(source))
+        let job: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
+        let submitted = library.dispatcher().submit(&job);
+        submitted.map_err(|source| library.no_thread(source))
     }
 
     /// Cancels the call.
     pub fn cancel(&self) -> Cancelled {
-        self.session.library().dispatcher().cancel(self)
+        self.session.library().dispatcher().cancel(&self.state)
     }
 
     /// Waits until the call has ended. False if it has not by the deadline.
     pub fn wait(&self, deadline: Option<Deadline>) -> bool {
-        self.session.library().dispatcher().wait_for(self, deadline)
+        self.session.library().dispatcher().wait_for(&self.state, deadline)
     }
 
     /// Whether a thread has taken the call, and has not ended it.
@@ -82,16 +81,6 @@ impl NativeCall {
         }
     }
 
-    /// Makes the call, on a thread that may be inside the library.
-    pub(crate) fn run(&self) {
-        let outcome = self.session.enter().and_then(|()| {
-            let outcome = self.exchange();
-            self.session.leave();
-            outcome
-        });
-        *lock(&self.outcome) = Some(outcome);
-    }
-
     fn exchange(&self) -> Result<u32, Box<Error>> {
         let memory = lock(&self.memory).take();
         match memory {
@@ -100,9 +89,23 @@ impl NativeCall {
             _ => Err(Box::new(Error::Aborted)),
         }
     }
+}
 
-    /// Tells the environment.
-    pub(crate) fn complete(self: &Arc<Self>) {
-        self.completions.push(Arc::clone(self));
+impl Job for NativeCall {
+    fn state(&self) -> &CallState {
+        &self.state
+    }
+
+    fn run(&self) {
+        let outcome = self.session.enter().and_then(|()| {
+            let outcome = self.exchange();
+            self.session.leave();
+            outcome
+        });
+        *lock(&self.outcome) = Some(outcome);
+    }
+
+    fn complete(self: Arc<Self>) {
+        Arc::clone(&self.completions).push(self);
     }
 }

@@ -21,13 +21,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::Functions;
-use crate::call::NativeCall;
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, after, has_passed, lock, pause, spawn, try_lock, wait};
 
 pub(crate) use gate::Gate;
 pub use queue::Cancelled;
 use queue::Queue;
-pub(crate) use queue::{CallState, Phase};
+pub(crate) use queue::{CallState, Job, Phase};
 
 /// The most threads of a library that takes several calls at a time.
 const MAX_THREADS: usize = 4;
@@ -69,14 +68,14 @@ impl Dispatcher {
     }
 
     /// Queues a call. Its environment is told when it has ended, unless no thread could be started for it.
-    pub(crate) fn submit(&'static self, call: &Arc<NativeCall>) -> io::Result<()> {
+    pub(crate) fn submit(&'static self, call: &Arc<dyn Job>) -> io::Result<()> {
         let mut queue = self.lock();
-        if !call.state.is(Phase::Queued) {
+        if !call.state().is(Phase::Queued) {
             return Ok(()); // cancelled before it was submitted
         }
         queue.push(call);
         if let Err(error) = self.start_thread_if_needed(&mut queue) {
-            queue.discard(call);
+            queue.discard(call.state());
             return Err(error);
         }
         drop(queue);
@@ -85,7 +84,7 @@ impl Dispatcher {
     }
 
     /// Cancels a call: one that is queued ends here and now, one that is running when the library lets it.
-    pub(crate) fn cancel(&'static self, call: &NativeCall) -> Cancelled {
+    pub(crate) fn cancel(&'static self, call: &CallState) -> Cancelled {
         let mut queue = self.lock();
         let cancelled = queue.cancel(call);
         if cancelled == Cancelled::Requested {
@@ -96,9 +95,9 @@ impl Dispatcher {
     }
 
     /// Waits until a call has ended. False if it has not by the deadline.
-    pub(crate) fn wait_for(&self, call: &NativeCall, deadline: Option<Deadline>) -> bool {
+    pub(crate) fn wait_for(&self, call: &CallState, deadline: Option<Deadline>) -> bool {
         let mut queue = self.lock();
-        while !call.state.is(Phase::Ended) {
+        while !call.is(Phase::Ended) {
             if has_passed(deadline) {
                 return false;
             }
@@ -193,7 +192,8 @@ impl Dispatcher {
         let popped = self.lock().pop();
         if let Some(call) = popped {
             call.run();
-            self.end(&call);
+            self.mark_ended(call.state());
+            self.tell(call);
         }
     }
 
@@ -206,11 +206,11 @@ impl Dispatcher {
         if let Some(call) = &popped {
             call.run();
             self.make_pending_closes(); // before the call ends: who waits for it may count on the library being off
-            self.mark_ended(call);
+            self.mark_ended(call.state());
         }
         self.gate.release();
         if let Some(call) = popped {
-            self.tell(&call);
+            self.tell(call);
         }
         if self.gate.take_refused() {
             self.leave_gap();
@@ -228,18 +228,13 @@ impl Dispatcher {
         }
     }
 
-    fn end(&self, call: &Arc<NativeCall>) {
-        self.mark_ended(call);
-        self.tell(call);
-    }
-
-    fn mark_ended(&self, call: &NativeCall) {
+    fn mark_ended(&self, call: &CallState) {
         let mut queue = self.lock();
         queue.end(call);
         self.cancel_if_all_requested(&queue); // those that are left may all be cancelled
     }
 
-    fn tell(&self, call: &Arc<NativeCall>) {
+    fn tell(&self, call: Arc<dyn Job>) {
         self.ended.notify_all();
         call.complete();
     }

@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::loader::Loader;
 use crate::loader::at_exit::at_exit;
 use crate::loader::pin::pin_this_module;
-use crate::session::Session;
 use crate::sync::{after, is_dispatch_thread};
 
 /// Those that are loaded, for [`finish_calls`].
@@ -78,16 +77,6 @@ impl Library {
         }
     }
 
-    /// Opens the library in an environment, on its thread: refused if it takes one call at a time and is in use.
-    pub fn open_session(&'static self, session: &Session) -> Result<(), Box<Error>> {
-        match self.dispatcher.gate() {
-            Some(gate) => gate
-                .try_exclusive(|| session.open())
-                .unwrap_or_else(|| Err(self.busy())),
-            None => session.open(),
-        }
-    }
-
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         &self.dispatcher
     }
@@ -132,7 +121,7 @@ impl Library {
     }
 
     #[cold]
-    fn busy(&self) -> Box<Error> {
+    pub(crate) fn busy(&self) -> Box<Error> {
         let path = self.path.clone();
         Box::new(Error::LibraryBusy { path })
     }

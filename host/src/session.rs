@@ -52,12 +52,17 @@ impl Session {
         self.library
     }
 
-    /// Opens the library, unless it is open. The caller holds the library's gate, if it has one, and is on the thread that
-    /// calls [`close`](Self::close).
-    pub(crate) fn open(&self) -> Result<(), Box<Error>> {
-        self.opened().map(drop)
+    /// Opens the library for a synchronous call, unless it is open. Refused if the library takes one call at a time and is
+    /// in use. On the thread that calls [`close`](Self::close).
+    pub fn open(&self) -> Result<(), Box<Error>> {
+        let open = || self.opened().map(drop);
+        match self.library.dispatcher().gate() {
+            Some(gate) => gate.try_exclusive(open).unwrap_or_else(|| Err(self.library.busy())),
+            None => open(),
+        }
     }
 
+    /// Opens the library, unless it is open. The caller holds the library's gate, if it has one.
     fn opened(&self) -> Result<MutexGuard<'_, SessionState>, Box<Error>> {
         let mut state = lock(&self.state);
         state.closing = false;

@@ -32,6 +32,7 @@ const NATIVE = {
   'slow-late': { source: `${LIBRARIES}/slow.c`, defines: { LATE: '1' } },
   'slow-start': { source: `${LIBRARIES}/slow.c`, defines: { STARTS: '1500' } },
   thread: { source: `${LIBRARIES}/thread.c` },
+  'which-thread': { source: `${LIBRARIES}/which-thread.c` },
   camera: { source: `${LIBRARIES}/camera.c` },
   'camera-deaf': { source: `${LIBRARIES}/camera.c`, defines: { DEAF: '1' } },
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },

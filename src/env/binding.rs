@@ -111,7 +111,7 @@ impl Binding {
 
         let session = self.session()?;
         let library = session.library();
-        library.open_session(session)?;
+        session.open()?;
         let outcome = library.entry_point().exchange(memory);
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + PATIENCE));

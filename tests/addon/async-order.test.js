@@ -2,6 +2,7 @@
 // process and in plain Node.js.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { openLibrary } = require('../../index.js');
 const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
 
@@ -74,6 +75,33 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     stop.abort();
     await Promise.all(running);
     assert.equal((await next).byteLength, 64, 'what was meant for the others did not hit it');
+  });
+
+  it('a library that takes one call at a time is called on one thread, which is its own', async () => {
+    const { exchangeDataAsync, exchangeDataInPlace } = open('which-thread');
+    const threadOf = (/** @type {Uint8Array} */ bytes) => new DataView(bytes.buffer).getBigUint64(0, true);
+    const calls = await Promise.all(Array.from({ length: 50 }, () => exchangeDataAsync(new Uint8Array(8))));
+    const later = await exchangeDataAsync(new Uint8Array(8));
+    const here = new Uint8Array(8);
+    exchangeDataInPlace(here);
+    const threads = new Set([...calls, later].map(threadOf));
+    assert.equal(threads.size, 1);
+    assert.ok(!threads.has(threadOf(here)));
+  });
+
+  it('Node.js has its thread pool to itself', async () => {
+    const log = cameraLog();
+    const stop = new AbortController();
+    const calls = ['camera', 'camera-concurrent'].flatMap((name) =>
+      Array.from({ length: 8 }, () =>
+        failure(open(name).exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal })),
+      ),
+    );
+    await log.until('begin', 1 + MAX_THREADS);
+    const { ino } = await fs.promises.stat(__filename);
+    assert.ok(ino > 0 && log.count('end') === 0);
+    stop.abort();
+    await Promise.all(calls);
   });
 });
 

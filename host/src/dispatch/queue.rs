@@ -3,8 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::call::NativeCall;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+/// A call, as the dispatcher sees it.
+pub(crate) trait Job: Send + Sync {
+    /// Its place in the queue.
+    fn state(&self) -> &CallState;
+
+    /// Makes the call, on a thread that may be inside the library.
+    fn run(&self);
+
+    /// Tells the call's environment that it has ended. No lock is held.
+    fn complete(self: Arc<Self>);
+}
 
 /// Where a call is. It changes only under the lock of its library's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +72,7 @@ pub enum Cancelled {
 #[derive(Default)]
 pub(crate) struct Queue {
     /// By ticket. Ordered, so that one of many can be taken out without a search.
-    waiting: BTreeMap<u64, Arc<NativeCall>>,
+    waiting: BTreeMap<u64, Arc<dyn Job>>,
     next_ticket: u64,
     running: usize,
     /// How many of those that run were asked to return.
@@ -79,37 +90,37 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, call: &Arc<NativeCall>) {
-        call.state.ticket.store(self.next_ticket, Ordering::Relaxed);
+    pub(super) fn push(&mut self, call: &Arc<dyn Job>) {
+        call.state().ticket.store(self.next_ticket, Ordering::Relaxed);
         self.waiting.insert(self.next_ticket, Arc::clone(call));
         self.next_ticket += 1;
     }
 
     /// The call that has waited longest. It runs from here on.
-    pub(super) fn pop(&mut self) -> Option<Arc<NativeCall>> {
+    pub(super) fn pop(&mut self) -> Option<Arc<dyn Job>> {
         let (_ticket, call) = self.waiting.pop_first()?;
-        call.state.set(Phase::Running);
+        call.state().set(Phase::Running);
         self.running += 1;
         Some(call)
     }
 
     /// Takes a call out that waits.
-    pub(super) fn discard(&mut self, call: &NativeCall) {
-        self.waiting.remove(&call.state.ticket.load(Ordering::Relaxed));
-        call.state.set(Phase::Ended);
+    pub(super) fn discard(&mut self, call: &CallState) {
+        self.waiting.remove(&call.ticket.load(Ordering::Relaxed));
+        call.set(Phase::Ended);
     }
 
-    pub(super) fn end(&mut self, call: &NativeCall) {
-        call.state.set(Phase::Ended);
+    pub(super) fn end(&mut self, call: &CallState) {
+        call.set(Phase::Ended);
         self.running -= 1;
-        self.cancel_requested -= usize::from(call.state.cancel_requested());
+        self.cancel_requested -= usize::from(call.cancel_requested());
     }
 
-    pub(super) fn cancel(&mut self, call: &NativeCall) -> Cancelled {
-        if call.state.is(Phase::Ended) || call.state.cancel_requested.swap(true, Ordering::Relaxed) {
+    pub(super) fn cancel(&mut self, call: &CallState) -> Cancelled {
+        if call.is(Phase::Ended) || call.cancel_requested.swap(true, Ordering::Relaxed) {
             return Cancelled::TooLate;
         }
-        if call.state.is(Phase::Queued) {
+        if call.is(Phase::Queued) {
             self.discard(call);
             return Cancelled::Dropped;
         }

@@ -3,7 +3,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::call::Completions;
+use crate::call::{Completions, NativeCall};
 use crate::error::Error;
 use crate::library::Library;
 use crate::library::tests::{Exports, lend, library};
@@ -134,7 +134,7 @@ fn session_of(library: &'static Library) -> Arc<Session> {
 
 /// A synchronous call, as an environment makes it.
 fn exchange_now(session: &Session, memory: &mut [u8]) -> Result<u32, Box<Error>> {
-    session.library().open_session(session)?;
+    session.open()?;
     session.library().entry_point().exchange(lend(memory))
 }
 
@@ -363,7 +363,7 @@ fn a_call_that_waits_for_a_synchronous_one_can_be_cancelled_and_a_close_is_made_
     let (session, other) = (session_of(library), session_of(library));
     let environment = Arc::new(Environment::default());
     let mut lent = [0; 64];
-    library.open_session(&session).unwrap();
+    session.open().unwrap();
     thread::scope(|scope| {
         scope.spawn(|| assert_eq!(exchange_now(&other, &mut [0; 64]).ok(), Some(64)));
         seen.wait_for_calls(1);

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::*;
 use crate::abi::{Action, Exchange, Open};
+use crate::session::Session;
 use proptest::prelude::*;
 
 thread_local! {
@@ -88,7 +89,7 @@ proptest! {
             let start = view.as_ptr().addr();
             let outcome = library.entry_point().exchange(lend(view));
             prop_assert_eq!(SEEN.get(), (start, len));
-            prop_assert!(library.open_session(&Session::new(library)).is_ok(), "others may enter again");
+            prop_assert!(Session::new(library).open().is_ok(), "others may enter again");
             match outcome.map_err(|error| *error) {
                 Ok(count) => {
                     prop_assert_eq!(i64::from(count), number);
@@ -115,9 +116,9 @@ fn a_library_that_takes_one_call_at_a_time_refuses_a_second_one() {
     let library = scribbler(true);
     let gate = library.dispatcher().gate().unwrap();
     let session = Session::new(library);
-    let busy = gate.try_exclusive(|| library.open_session(&session)).unwrap();
+    let busy = gate.try_exclusive(|| session.open()).unwrap();
     assert!(matches!(busy.map_err(|error| *error), Err(Error::LibraryBusy { .. })));
-    assert!(library.open_session(&session).is_ok());
+    assert!(session.open().is_ok());
 }
 
 #[test]
