@@ -17,6 +17,7 @@ pub use call::{Completions, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::Error;
 pub use library::{EntryPoint, Library};
+pub use loader::pin::pin_this_module;
 pub use session::Session;
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.

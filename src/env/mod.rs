@@ -25,6 +25,7 @@ use pending::PendingCalls;
 
 /// Prepares an environment that has just loaded the addon.
 pub(crate) fn start(env: &Env) -> Result<()> {
+    inplace_exchange_host::pin_this_module(); // libuv calls back, to close the handle, when the environment has ended
     let scope = Scope::of(env);
     let process_type = instance::process_type(env);
     let in_page = process_type.as_deref() == Some("renderer");

@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::sync::Once;
 
 /// Pins the file that this function is in. Has no effect where that is the program itself, which is never unloaded.
-pub(crate) fn pin_this_module() {
+pub fn pin_this_module() {
     static PINNED: Once = Once::new();
     PINNED.call_once(|| {
         pin(pin_this_module as fn() as *const c_void);
