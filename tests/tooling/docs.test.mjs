@@ -21,6 +21,30 @@ const sourcesOfTheApp = () => [
   ),
 ];
 
+/** The anchors of a page's headings, as GitHub makes them. @param {string} text */
+const anchorsOf = (text) =>
+  [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+/** The relative links of a page that lead nowhere. @param {string} page @param {string} text */
+function deadLinks(page, text) {
+  const prose = text.replace(/^```.*?^```/gms, '');
+  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)].map(([, a, b]) => a ?? b);
+  return targets
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .filter((target) => {
+      const [file, anchor] = target.split('#');
+      const there = file === '' ? page : path.posix.join(path.posix.dirname(page), file);
+      if (!fs.existsSync(path.join(root, there))) return true;
+      return anchor !== undefined && !anchorsOf(read(there)).includes(anchor);
+    })
+    .map((target) => `${page}: ${target}`);
+}
+
 describe('the documents', () => {
   const folder = temporaryFolder();
 
@@ -106,18 +130,19 @@ describe('the documents', () => {
     }
   });
 
-  it('no link leads nowhere', () => {
-    for (const page of [
-      'README.md',
-      'SECURITY.md',
-      ...fs
-        .readdirSync(path.join(root, 'docs'))
-        .filter((file) => file.endsWith('.md'))
-        .map((file) => `docs/${file}`),
-    ]) {
-      for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        assert.ok(fs.existsSync(path.join(root, path.dirname(page), target)), `${page}: ${target}`);
-      }
-    }
+  it('every link leads to a file that is there, and to a heading in it', () => {
+    const { stdout } = spawnSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' });
+    const pages = stdout.trim().split('\n');
+    assert.ok(pages.includes('README.md') && pages.includes('docs/errors.md'));
+    assert.deepEqual(
+      pages.flatMap((page) => deadLinks(page, read(page))),
+      [],
+    );
+    const dead = ['nowhere.md', 'README.md#nowhere', '#nowhere', 'docs/errors.md#try-it'];
+    const text = [...dead, 'README.md#try-it', 'src', 'https://example.com'].map((target) => `[x](${target})`);
+    assert.deepEqual(
+      deadLinks('CHANGELOG.md', `${text.join(' ')} <img src="nowhere.png">`),
+      [...dead, 'nowhere.png'].map((target) => `CHANGELOG.md: ${target}`),
+    );
   });
 });
