@@ -1,4 +1,4 @@
-// Why this project exists: what Electron answers to the two usual ways of getting native memory into JavaScript.
+// V8's memory cage: what Electron does with the two usual ways of getting native memory into JavaScript.
 
 const assert = require('node:assert/strict');
 const { externalBuffersAllowed } = require('../../index.js');
@@ -6,7 +6,7 @@ const { addressOf, copyNativeMemory, wrapNativeMemory } = require('../support/fi
 
 const NAPI_NO_EXTERNAL_BUFFERS_ALLOWED = 22;
 
-describe(`the problem, in the ${process.type} process`, () => {
+describe(`the memory cage, in the ${process.type} process`, () => {
   it('wrapping native memory in a Buffer is refused', () => {
     const { status, message } = wrapNativeMemory();
     assert.equal(status, NAPI_NO_EXTERNAL_BUFFERS_ALLOWED);
