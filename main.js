@@ -1,4 +1,4 @@
-// The main process: one window, which shows local files and nothing else.
+// The main process: one window, which shows the local files of this app and nothing else.
 //
 // "SECURITY" marks each hardened line, with the item of Electron's security checklist it answers
 // (electronjs.org/docs/latest/tutorial/security).
@@ -6,6 +6,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { app, BrowserWindow, clipboard, ipcMain, nativeTheme, protocol, session } = require('electron');
+const { COPY, OPENED, OPENING, START } = require('./main/channels.js');
 const { LIBRARIES, everyLibrary, notOpened, crashMarker, setOpening, quarantined } = require('./main/crash-marker.js');
 const { keepOnPage } = require('./main/navigation.js');
 const { notices, takeNotices } = require('./main/notices.js');
@@ -15,7 +16,7 @@ const { superviseRenderer } = require('./main/supervisor.js');
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript' };
 
-/** All that the page can load: URL path to file. A path that is not here does not exist. */
+/** The files that the page can load, by URL path. All other paths are 404. */
 const FILES = new Map([
   ['/', 'index.html'],
   ['/stopped', 'renderer/stopped.html'],
@@ -29,6 +30,8 @@ const FILES = new Map([
     'renderer/panels/about.css',
     'renderer/stopped.css',
     'renderer/page.mjs',
+    'renderer/dom.mjs',
+    'renderer/format.mjs',
     'renderer/host.mjs',
     'renderer/hex-view.mjs',
     'lib/page.mjs',
@@ -51,8 +54,8 @@ const FILES = new Map([
 ]);
 
 const HEADERS = {
-  // SECURITY (7): nothing inline, nothing from elsewhere, no eval, no frames, no forms; one worker, whose script is
-  // named in renderer/host.mjs and nowhere else.
+  // SECURITY (7): no inline scripts, no other origins, no eval, no frames, no forms. Scripts can start one worker, with
+  // the trusted-types policy that renderer/host.mjs creates.
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self'",
@@ -64,19 +67,19 @@ const HEADERS = {
     "require-trusted-types-for 'script'",
     'trusted-types inplace-exchange',
   ].join('; '),
-  // These two make the page cross-origin isolated, which SharedArrayBuffer and precise timers need.
+  // These two make the page cross-origin isolated, for SharedArrayBuffer and precise timers.
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
 };
 
-// SECURITY (18): a protocol of our own instead of file://, so that a page can reach a few files and not the whole disk.
+// SECURITY (18): a custom protocol in place of file://, so that a page can load a few files and not the whole disk.
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 
 app.on('web-contents-created', (_event, contents) => {
-  // SECURITY (13): the window stays on its page. A reload is not a navigation to anywhere else. What comes without this
-  // event is undone in main/navigation.js.
+  // SECURITY (13): the window stays on its page; a reload is allowed. main/navigation.js undoes the navigations that do
+  // not emit this event.
   contents.on('will-frame-navigate', (event) => {
     if (pageOf(event.url) !== PAGE) event.preventDefault();
   });
@@ -86,11 +89,11 @@ app.on('web-contents-created', (_event, contents) => {
   contents.on('will-attach-webview', (event) => event.preventDefault());
 });
 
-/** Characters that a page may have copied. */
-const MOST_COPIED = 100_000;
+/** The longest text that the page may copy. */
+const MAX_COPIED_LENGTH = 100_000;
 
-// One app for one profile. A second one would take the marker of a library that is being opened here for one that a crash
-// has left behind, and remove it.
+// One instance for each profile. A second one would mistake the marker of a library that is being opened here for one
+// that a crash has left, and remove it.
 if (app.requestSingleInstanceLock()) {
   app.whenReady().then(start);
 } else {
@@ -98,10 +101,10 @@ if (app.requestSingleInstanceLock()) {
   app.exit();
 }
 
-/** @type {ReturnType<typeof superviseRenderer> | undefined} of the window */
+/** Of the current window. @type {ReturnType<typeof superviseRenderer> | undefined} */
 let supervisor;
-/** Whether the app was started again while its window was being closed. */
-let reopens = false;
+/** Whether a second start came while the window was closing: a new window opens then. */
+let reopensWindow = false;
 
 app.on('second-instance', () => {
   const [window] = BrowserWindow.getAllWindows();
@@ -109,14 +112,14 @@ app.on('second-instance', () => {
     if (app.isReady()) openWindow();
     return;
   }
-  reopens = supervisor?.isClosing() ?? false;
+  reopensWindow = supervisor?.isClosing() ?? false;
   if (window.isMinimized()) window.restore();
   window.show();
   window.focus();
 });
 
 app.on('window-all-closed', () => {
-  if (reopens) openWindow();
+  if (reopensWindow) openWindow();
   else if (process.platform !== 'darwin') app.quit();
 });
 
@@ -134,15 +137,15 @@ function start() {
       text: `This app ended while the native library was being opened. ${notOpened(library)}`,
     };
   }
-  answerPage('start', () => ({ notices: takeNotices(), quarantined: [...quarantined] }));
-  answerPage('opening', (library) => setOpening(library, true));
-  answerPage('opened', (library) => {
+  handle(START, () => ({ notices: takeNotices(), quarantined: [...quarantined] }));
+  handle(OPENING, (library) => setOpening(library, true));
+  handle(OPENED, (library) => {
     quarantined.delete(library);
     setOpening(library, false);
   });
-  // SECURITY (5): instead of a permission to write to the clipboard whenever a page likes.
-  answerPage('copy', (text) => {
-    if (typeof text !== 'string' || text.length > MOST_COPIED) return false;
+  // SECURITY (5): in place of the clipboard permission, which would allow more than to copy a text of limited length.
+  handle(COPY, (text) => {
+    if (typeof text !== 'string' || text.length > MAX_COPIED_LENGTH) return false;
     clipboard.writeText(text);
     return true;
   });
@@ -152,13 +155,11 @@ function start() {
   });
 }
 
-/**
- * @param {string} channel @param {(argument: any) => unknown} answer
- */
-function answerPage(channel, answer) {
-  // SECURITY (17): only our page is answered.
+/** @param {string} channel @param {(argument: any) => unknown} handler */
+function handle(channel, handler) {
+  // SECURITY (17): messages of other documents are ignored.
   ipcMain.handle(channel, ({ senderFrame }, argument) =>
-    senderFrame && pageOf(senderFrame.url) === PAGE ? answer(argument) : undefined,
+    senderFrame && pageOf(senderFrame.url) === PAGE ? handler(argument) : undefined,
   );
 }
 
@@ -176,7 +177,7 @@ async function serve(request) {
 }
 
 function openWindow() {
-  reopens = false;
+  reopensWindow = false;
   const window = new BrowserWindow({
     width: 1120,
     height: 760,
@@ -187,18 +188,18 @@ function openWindow() {
     show: false,
     webPreferences: {
       preload: path.join(__dirname, 'renderer', 'preload.js'),
-      // SECURITY (2, 3, 6): the defaults, said aloud.
+      // SECURITY (2, 3, 6): the defaults, made explicit.
       nodeIntegration: false,
       contextIsolation: true,
       webSecurity: true,
-      // SECURITY (4): the one exception. A sandboxed preload cannot load a native addon, and the addon has to be in
-      // this process: that is where the page's memory is. What the page itself can reach is renderer/preload.js.
+      // SECURITY (4): the one exception. A sandboxed preload cannot load a native addon, and the addon must run in this
+      // process, which has the page's memory. The page itself can reach only what renderer/preload.js exposes.
       sandbox: false,
     },
   });
   window.once('ready-to-show', () => window.show());
   window.on('close', () => {
-    reopens = false; // the last word counts
+    reopensWindow = false; // closed after the second start, so it stays closed
   });
   supervisor = superviseRenderer(window, keepOnPage(window));
   window.loadURL(PAGE);

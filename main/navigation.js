@@ -1,8 +1,8 @@
-// Brings the window back to its page from wherever else it is: not every way there can be barred (main.js bars the others).
+// Returns the window to its page after navigations that cannot be prevented. main.js prevents the others.
 
 const { PAGE, STOPPED, pageOf } = require('./page.js');
 
-/** What a navigation that was given up fails with: the page stays. */
+/** The error code of a navigation that was cancelled: the page stays. */
 const ERR_ABORTED = -3;
 
 /** @typedef {ReturnType<typeof keepOnPage>} Navigation */
@@ -10,17 +10,17 @@ const ERR_ABORTED = -3;
 /** @param {import('electron').BrowserWindow} window */
 function keepOnPage(window) {
   const { webContents } = window;
-  /** The page with the panel that it showed last. */
+  /** The address of the page with its last panel. */
   let home = PAGE;
-  /** The document that is shown. */
+  /** The address of the current document. */
   let shown = PAGE;
   /** @type {{ url: string, unlessLoading: boolean } | undefined} */
   let next;
 
   /**
-   * In a task of its own and once for all who ask meanwhile: two pages that come to one new process leave it without
-   * Node's event loop (Electron 33).
-   * @param {string} url @param {{ unlessLoading?: boolean }} [options] whether a load that is under way will do
+   * Loads a page in a task of its own, and once for several requests: two pages that are loaded into one new process
+   * leave it without Node.js's event loop (Electron 33).
+   * @param {string} url @param {{ unlessLoading?: boolean }} [options] whether a load in progress is good enough
    */
   function load(url, { unlessLoading = false } = {}) {
     if (next === undefined) setTimeout(loadNow);
@@ -31,11 +31,12 @@ function keepOnPage(window) {
     const { url, unlessLoading } = /** @type {NonNullable<typeof next>} */ (next);
     next = undefined;
     if (window.isDestroyed() || (unlessLoading && webContents.isLoadingMainFrame())) return;
-    window.loadURL(url).catch(() => {}); // another load has taken its place
+    window.loadURL(url).catch(() => {}); // superseded by another load
   }
 
-  // SECURITY (13): about:blank fires no will-frame-navigate, and stopping it when it starts ends the main process (Electron
-  // 27, 33). An address that a script has pushed fires none either, and is what a reload would look for.
+  // SECURITY (13): a navigation to about:blank emits no will-frame-navigate, and stopping it when it starts kills the
+  // main process (Electron 27, 33). history.pushState emits none either, and a reload would load the address that it
+  // has set.
   webContents.on('did-navigate', (_event, url) => {
     shown = pageOf(url);
     if (shown === PAGE) home = url;

@@ -1,18 +1,21 @@
-// Notices: what a page shows when it has started, such as why it was started again.
+// Notices: what a panel shows after the page has started, such as why the page was restarted.
 
-/** @type {Record<string, { title: string, text: string }>} by panel */
+/** @typedef {{ title: string, text: string }} Notice */
+
+/** By panel. @type {Record<string, Notice>} */
 const notices = {};
 
 /**
- * Unless there is more to say: what ended a page on purpose has said why.
- * @param {string} panel @param {string} text @param {string} [then]
+ * Adds a notice to a panel that has none yet: the first reason for a restart is the real one. `details` is appended to
+ * the notice in any case.
+ * @param {string} panel @param {string} text @param {string} [details]
  */
-function addNotice(panel, text, then = '') {
+function addNotice(panel, text, details = '') {
   notices[panel] ??= { title: 'The page was started again', text };
-  notices[panel].text += then;
+  notices[panel].text += details;
 }
 
-/** Those that have not been shown yet. */
+/** The notices that have not been shown yet. */
 function takeNotices() {
   const taken = { ...notices };
   for (const panel of Object.keys(notices)) delete notices[panel];

@@ -2,10 +2,10 @@
 
 const HOST = 'inplace-exchange';
 const PAGE = `app://${HOST}/`;
-/** Shown when the page's process has ended too often. */
+/** Shown after too many crashes of the page's process. */
 const STOPPED = `${PAGE}stopped`;
 
-/** Without the panel that it names. @param {string} url */
+/** The address without its fragment, which names the panel. @param {string} url */
 const pageOf = (url) => url.split('#')[0];
 
 module.exports = { HOST, PAGE, STOPPED, pageOf };

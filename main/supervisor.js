@@ -1,4 +1,4 @@
-// Supervises the page's process: ends it when a native library holds it up, and brings the window back when it has ended.
+// Supervises the page's process: kills it when the page does not unload, and restarts the page after a crash.
 
 const { setTimeout: delay } = require('node:timers/promises');
 const { app } = require('electron');
@@ -6,18 +6,18 @@ const { LIBRARIES, everyLibrary, notOpened, opening, setOpening, quarantined } =
 const { addNotice } = require('./notices.js');
 const { PAGE, STOPPED } = require('./page.js');
 
-/** How long a native library may hold up a reload or the closing of the window. */
-const PATIENCE_MS = 5000;
+/** How long the page may take to unload, for a reload or for the closing of the window. */
+const UNLOAD_TIMEOUT_MS = 5000;
 
-/** How long a page may take to answer, or to crash when it is told to. One that is frozen does not read that it was. */
-const CRASH_MS = 1000;
+/** How long the page may take to answer a ping, or to crash on request. A frozen process does neither. */
+const ANSWER_TIMEOUT_MS = 1000;
 
-/** So many crashes in so short a time, and the page is not started again unasked. */
+/** After so many crashes within CRASH_WINDOW_MS, the page is not restarted automatically. */
 const MAX_CRASHES = 3;
 const CRASH_WINDOW_MS = 60_000;
 
-/** @type {Record<string, string>} how a process ends, by Electron's word for it */
-const ENDED = {
+/** What happened, by the `reason` of 'render-process-gone'. @type {Record<string, string>} */
+const REASONS = {
   'clean-exit': 'ended itself, most likely in a native library, which runs there',
   'abnormal-exit': 'ended itself, most likely in a native library, which runs there',
   crashed: 'crashed, most likely in a native library, which runs there',
@@ -25,134 +25,137 @@ const ENDED = {
   oom: 'ran out of memory',
 };
 
-const HELD_UP = `This page did not end within ${PATIENCE_MS / 1000} seconds after it was asked to reload, most likely because a native library did not return, so its process was ended. What the library had open may still be switched on.`;
+const NOT_UNLOADED = `This page did not end within ${UNLOAD_TIMEOUT_MS / 1000} seconds after it was asked to reload, most likely because a native library did not return, so its process was ended. What the library had open may still be switched on.`;
 
 /**
- * A native library can take its page with it: by never returning, and by crashing. The window comes back in another
- * process, and its page says why.
+ * A native library can block the page's process or crash it. Either way the window gets a new process, and the page
+ * shows the reason.
  * @param {import('electron').BrowserWindow} window @param {import('./navigation.js').Navigation} navigation
  */
 function superviseRenderer(window, navigation) {
   const { webContents } = window;
-  /** @type {NodeJS.Timeout | undefined} runs out when the page does not end */
+  /** @type {NodeJS.Timeout | undefined} runs while the page unloads */
   let watchdog;
-  /** @type {NodeJS.Timeout | undefined} runs out when the process does not crash */
+  /** @type {NodeJS.Timeout | undefined} runs while the process should crash */
   let killTimer;
   let closing = false;
-  /** Whether the page is on its way to another one, or to itself again. */
+  /** Whether a navigation or a reload is in progress. */
   let navigating = false;
-  /** Whether it has declined that when Chromium had gone on without its answer: it may be replaced, or stay. */
+  /**
+   * Whether the page has declined to unload after Chromium had stopped waiting for its answer: it may unload, or stay.
+   */
   let declinedLate = false;
-  /** Whether there is a page that can have native calls. */
+  /** Whether there is a page that can make native calls. */
   let alive = false;
-  /** @type {number[]} when the page's process has ended */
+  /** Times of the crashes within CRASH_WINDOW_MS. @type {number[]} */
   let crashes = [];
 
-  /** Where what has happened is shown. */
+  /** The panel for notices: the visible one. */
   const panel = () => (navigation.home().endsWith('#/live') ? 'live' : 'exchange');
-  const stop = () => {
+  const stopWatchdog = () => {
     clearTimeout(watchdog);
     watchdog = undefined;
     declinedLate = false;
   };
   const endRenderer = () => {
-    if (!closing) addNotice(panel(), HELD_UP);
+    if (!closing) addNotice(panel(), NOT_UNLOADED);
     const pid = webContents.getOSProcessId();
     webContents.forcefullyCrashRenderer();
     killTimer ??= setTimeout(() => {
       killTimer = undefined;
       if (killRenderer(webContents, pid) && !closing)
-        addNotice(panel(), HELD_UP, ' It was frozen, and had to be killed.');
-    }, CRASH_MS);
+        addNotice(panel(), NOT_UNLOADED, ' It was frozen, and had to be killed.');
+    }, ANSWER_TIMEOUT_MS);
   };
-  // A page ends when its native calls have ended. One that does not would keep the window from coming back for ever.
-  const start = () => {
+  // A page unloads when its native calls have returned. Without the watchdog, one that does not return would block the
+  // window forever.
+  const startWatchdog = () => {
     watchdog ??= setTimeout(async () => {
-      if (declinedLate && (await answers(webContents))) {
-        stop();
-        if (closing || navigating) start(); // asked again meanwhile
+      if (declinedLate && (await isResponsive(webContents))) {
+        stopWatchdog();
+        if (closing || navigating) startWatchdog(); // requested again meanwhile
       } else if (watchdog !== undefined) {
-        stop();
+        stopWatchdog();
         endRenderer();
       }
-    }, PATIENCE_MS);
+    }, UNLOAD_TIMEOUT_MS);
   };
-  const arrived = () => {
+  const onNavigationEnd = () => {
     navigating = false;
-    if (!closing && !declinedLate) stop();
+    if (!closing && !declinedLate) stopWatchdog();
   };
   webContents.on('did-start-navigation', ({ isMainFrame, isSameDocument }) => {
     if (!isMainFrame || isSameDocument) return;
     navigating = true;
-    if (alive) start();
+    if (alive) startWatchdog();
   });
-  // The page before has ended as it should, whatever it was opening.
+  // The previous page has unloaded without a crash, whatever it was opening.
   webContents.on('did-navigate', () => {
     for (const library of opening) setOpening(library, false);
   });
   webContents.on('dom-ready', () => {
     declinedLate = false;
-    arrived();
+    onNavigationEnd();
     alive = !navigation.isStopped();
   });
-  webContents.on('did-stop-loading', arrived); // a navigation that is denied ends so, and the page stays
-  // A page that declines to be closed or reloaded has answered: it does not hang.
+  webContents.on('did-stop-loading', onNavigationEnd); // also ends a navigation that was prevented
+  // A page that declines to unload has answered, so it is not blocked.
   webContents.on('will-prevent-unload', () => {
     closing = false;
     if (navigating) declinedLate = true;
-    else stop();
+    else stopWatchdog();
   });
   window.on('close', () => {
     closing = true;
-    start();
+    startWatchdog();
   });
   window.on('closed', () => {
-    stop();
+    stopWatchdog();
     clearTimeout(killTimer);
-    for (const library of opening) setOpening(library, false); // the page has ended as it should
+    for (const library of opening) setOpening(library, false); // the page has unloaded without a crash
   });
 
   webContents.on('render-process-gone', (_event, { reason }) => {
-    stop();
+    stopWatchdog();
     clearTimeout(killTimer);
     killTimer = undefined;
     navigating = false;
     alive = false;
     const whileOpening = [...opening];
-    opening.clear(); // and the files stay
+    opening.clear(); // the marker files stay, for the next run
     for (const library of whileOpening) quarantined.add(library);
     if (closing || navigation.isStopped()) {
       window.destroy();
       return;
     }
-    const text = `The process of this page ${ENDED[reason] ?? `ended (${reason})`}.`;
+    const text = `The process of this page ${REASONS[reason] ?? `ended (${reason})`}.`;
     if (whileOpening.length === 0) addNotice(panel(), text);
     for (const library of whileOpening)
       addNotice(LIBRARIES[library].panel, text, ` The library was being opened. ${notOpened(library)}`);
     const now = Date.now();
     crashes = [...crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
-    const stopped = crashes.length >= MAX_CRASHES;
-    if (stopped) {
+    const isStopped = crashes.length >= MAX_CRASHES;
+    if (isStopped) {
       crashes = [];
       for (const library of everyLibrary()) quarantined.add(library);
     }
-    const noticesOn = whileOpening.map((library) => LIBRARIES[library].panel);
-    const again = `${PAGE}#/${noticesOn.length === 0 || noticesOn.includes(panel()) ? panel() : noticesOn[0]}`;
-    // A load that has outlived the process brings the page as well.
-    navigation.load(stopped ? STOPPED : again, { unlessLoading: !stopped });
+    const panelsWithNotice = whileOpening.map((library) => LIBRARIES[library].panel);
+    const next = panelsWithNotice.length === 0 || panelsWithNotice.includes(panel()) ? panel() : panelsWithNotice[0];
+    // A load that has survived the process shows the page as well.
+    navigation.load(isStopped ? STOPPED : `${PAGE}#/${next}`, { unlessLoading: !isStopped });
   });
   return { isClosing: () => closing };
 }
 
 /**
- * Whether the page still runs its script.
+ * Whether the page still runs scripts.
  * @param {import('electron').WebContents} webContents @returns {Promise<boolean>}
  */
-const answers = (webContents) =>
-  Promise.race([webContents.executeJavaScript('true').catch(() => false), delay(CRASH_MS, false)]);
+const isResponsive = (webContents) =>
+  Promise.race([webContents.executeJavaScript('true').catch(() => false), delay(ANSWER_TIMEOUT_MS, false)]);
 
 /**
- * Kills a renderer that has not ended meanwhile: its number may be another process's by then.
+ * Kills the renderer with this process id, unless it has ended: the id may belong to another process by then.
  * @param {import('electron').WebContents} webContents @param {number} pid
  */
 function killRenderer(webContents, pid) {

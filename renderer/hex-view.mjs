@@ -1,12 +1,12 @@
-// Any number of bytes in hexadecimal, of which only the rows in sight exist.
+// A view of bytes in hexadecimal, of any number: only the visible rows are elements.
 //
-// The browser makes no element higher than some millions of pixels, which 100 MiB exceed ten times. So the scroll bar is
-// that of a lower element, and what it stands for is in proportion; the wheel and the keys move by rows, as everywhere.
+// A browser limits the height of an element to some millions of pixels, a tenth of what 100 MiB need. So the scroll bar
+// is that of a lower element and is mapped in proportion, while the wheel and the keys scroll by rows.
 
 const ROW_BYTES = 16;
 const ROW_PX = 20;
-/** Well below what the browser allows (about 16 million on a dense display). */
-const MOST_PX = 4_000_000;
+/** Well below the limit of the browser, which is about 16 million on a dense display. */
+const MAX_PX = 4_000_000;
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const CHARACTERS = Array.from({ length: 256 }, (_, byte) =>
@@ -15,10 +15,10 @@ const CHARACTERS = Array.from({ length: 256 }, (_, byte) =>
 
 /** @param {string} className @param {string} role */
 function element(className, role) {
-  const made = document.createElement('div');
-  made.className = className;
-  if (role) made.setAttribute('role', role);
-  return made;
+  const div = document.createElement('div');
+  div.className = className;
+  div.setAttribute('role', role);
+  return div;
 }
 
 export class HexView {
@@ -26,10 +26,11 @@ export class HexView {
   #height = element('height', 'table');
   #window = element('window', 'rowgroup');
   #bytes = /** @type {Uint8Array} */ (new Uint8Array());
-  /** What is in sight, in pixels of rows that could all be there. */
+  /** The scroll position, in pixels of a view in which all rows exist. */
   #top = 0;
-  #isAway = true;
-  /** Where the scroll bar was put, so that being there is not taken for being moved. */
+  /** Whether the bytes cannot be read, as their memory is lent. */
+  #isFrozen = true;
+  /** Where the scroll bar was last set, to tell a scroll by the user from the event of setting it. */
   #barTop = 0;
 
   /** @param {HTMLElement} container */
@@ -38,23 +39,23 @@ export class HexView {
     this.#height.setAttribute('aria-label', 'Bytes');
     this.#height.append(this.#window);
     container.append(this.#height);
-    container.addEventListener('scroll', () => this.#followBar());
-    container.addEventListener('wheel', (event) => this.#turn(event), { passive: false });
-    container.addEventListener('keydown', (event) => this.#press(event));
+    container.addEventListener('scroll', () => this.#onScroll());
+    container.addEventListener('wheel', (event) => this.#onWheel(event), { passive: false });
+    container.addEventListener('keydown', (event) => this.#onKey(event));
     new ResizeObserver(() => this.draw()).observe(container);
   }
 
-  /** The memory is lent: what is in sight stays, and does not move, until bytes are shown again. */
-  away() {
-    this.#isAway = true;
+  /** Before the memory is lent: the visible rows stay, and cannot be scrolled, until show() is called. */
+  freeze() {
+    this.#isFrozen = true;
   }
 
   /** @param {Uint8Array} bytes */
   show(bytes) {
     this.#bytes = bytes;
-    this.#isAway = false;
+    this.#isFrozen = false;
     this.#height.setAttribute('aria-rowcount', String(this.#rows));
-    this.#height.style.height = `${Math.min(this.#fullPx, MOST_PX)}px`;
+    this.#height.style.height = `${Math.min(this.#fullPx, MAX_PX)}px`;
     this.#window.replaceChildren();
     this.#moveTo(this.#top);
   }
@@ -67,25 +68,25 @@ export class HexView {
     return this.#rows * ROW_PX;
   }
 
-  get #lowest() {
+  get #maxTop() {
     return Math.max(0, this.#fullPx - this.#container.clientHeight);
   }
 
-  get #lowestBar() {
+  get #maxBarTop() {
     return Math.max(0, this.#container.scrollHeight - this.#container.clientHeight);
   }
 
-  #followBar() {
+  #onScroll() {
     const { scrollTop } = this.#container;
-    if (this.#isAway || Math.abs(scrollTop - this.#barTop) < 1) return;
+    if (this.#isFrozen || Math.abs(scrollTop - this.#barTop) < 1) return;
     this.#barTop = scrollTop;
-    this.#top = this.#lowestBar > 0 ? (scrollTop / this.#lowestBar) * this.#lowest : 0;
+    this.#top = this.#maxBarTop > 0 ? (scrollTop / this.#maxBarTop) * this.#maxTop : 0;
     this.draw();
   }
 
   /** @param {WheelEvent} event */
-  #turn(event) {
-    if (this.#isAway || event.ctrlKey || event.deltaY === 0) return;
+  #onWheel(event) {
+    if (this.#isFrozen || event.ctrlKey || event.deltaY === 0) return;
     const unit = [1, ROW_PX, this.#container.clientHeight][event.deltaMode];
     const before = this.#top;
     this.#moveTo(before + event.deltaY * unit);
@@ -93,7 +94,7 @@ export class HexView {
   }
 
   /** @param {KeyboardEvent} event */
-  #press(event) {
+  #onKey(event) {
     const page = this.#container.clientHeight - ROW_PX;
     const to = {
       ArrowDown: this.#top + ROW_PX,
@@ -102,27 +103,27 @@ export class HexView {
       PageUp: this.#top - page,
       ' ': this.#top + (event.shiftKey ? -page : page),
       Home: 0,
-      End: this.#lowest,
+      End: this.#maxTop,
     }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    if (!this.#isAway) this.#moveTo(to);
+    if (!this.#isFrozen) this.#moveTo(to);
   }
 
   /** @param {number} top */
   #moveTo(top) {
-    this.#top = Math.min(Math.max(top, 0), this.#lowest);
+    this.#top = Math.min(Math.max(top, 0), this.#maxTop);
     const { scrollTop } = this.#container;
-    const barTop = this.#lowest > 0 ? (this.#top / this.#lowest) * this.#lowestBar : 0;
+    const barTop = this.#maxTop > 0 ? (this.#top / this.#maxTop) * this.#maxBarTop : 0;
     if (Math.abs(barTop - scrollTop) >= 1) this.#container.scrollTop = barTop;
     this.#barTop = this.#container.scrollTop;
     this.draw();
   }
 
-  /** Fills the rows that are in sight. */
+  /** Fills the visible rows. */
   draw() {
     const { clientHeight } = this.#container;
-    if (clientHeight === 0 || this.#isAway) return;
+    if (clientHeight === 0 || this.#isFrozen) return;
     const first = Math.floor(this.#top / ROW_PX);
     const count = Math.min(Math.ceil(clientHeight / ROW_PX) + 1, this.#rows - first);
     while (this.#window.childElementCount < count) this.#window.append(newRow());

@@ -1,97 +1,73 @@
-// What the panels share: the connection to the libraries, which a page has once, and what the preload of this app adds.
+// What the preload gives this page: the connection to the libraries, which a document has once, and the bridge of the
+// app.
 
 import { connect } from '../lib/page.mjs';
+import { byId } from './dom.mjs';
 
 export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
 export const { exchange, allocate, frames } = connect();
 
-// SECURITY: this page may start one worker. The policy is made here, before anybody else could, and is not kept.
+// SECURITY: the Content-Security-Policy allows one trusted-types policy. It is created here, for the script of one
+// worker, before another script could create it, and no reference to it is kept.
 const { trustedTypes } = /** @type {any} */ (globalThis);
-/** The script of that worker. */
+/** The script of the worker that draws. */
 export const drawScript = trustedTypes
   .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/live/draw.mjs' })
   .createScriptURL('');
 
-/** @param {string} id */
-export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** @param {string} id */
-export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
-
-/** @param {string} name of radio buttons @returns {string} the value of the one that is checked */
-export const chosen = (name) =>
-  /** @type {HTMLInputElement} */ (document.querySelector(`input[name=${name}]:checked`)).value;
+/** @typedef {'default' | 'live'} LibraryName */
 
 /** @type {Set<string>} */
 const opened = new Set();
 /** @type {Map<string, Promise<void>>} */
-const beingOpened = new Map();
+const opening = new Map();
 
-/** Whether an exchange with it has succeeded on this page. @param {string} library */
+/** The code of the error with which a library was last not opened. @type {Map<string, string>} */
+export const openErrors = new Map();
+
+/** Whether an exchange with the library has succeeded on this page. @param {string} library */
 export const isOpen = (library) => opened.has(library);
 
 /**
- * Makes a library's first exchange, which opens it; once at a time, whoever asks. The main process is told before: should
- * this page's process not survive it, the library is not opened again unasked.
- * @param {'default' | 'live'} library @param {() => Promise<unknown>} first
+ * Makes a library's first exchange, which opens it. Concurrent calls share one attempt. The main process is notified
+ * first: if opening the library kills this page's process, it is not reopened automatically.
+ * @param {LibraryName} library @param {() => Promise<unknown>} firstExchange
  */
-export async function open(library, first) {
+export async function openLibrary(library, firstExchange) {
   if (opened.has(library)) return;
-  const opening = beingOpened.get(library) ?? openNow(library, first);
-  beingOpened.set(library, opening);
-  await opening.finally(() => beingOpened.delete(library));
+  const attempt = opening.get(library) ?? attemptToOpen(library, firstExchange);
+  opening.set(library, attempt);
+  await attempt.finally(() => opening.delete(library));
 }
 
-/** @param {'default' | 'live'} library @param {() => Promise<unknown>} first */
-async function openNow(library, first) {
+/** @param {LibraryName} library @param {() => Promise<unknown>} firstExchange */
+async function attemptToOpen(library, firstExchange) {
   await host.opening(library);
   try {
-    await first();
+    await firstExchange();
     opened.add(library);
   } catch (error) {
-    notOpened.set(library, /** @type {{ code?: string }} */ (error).code ?? 'ERR_ADDON');
+    openErrors.set(library, /** @type {{ code?: string }} */ (error).code ?? 'ERR_ADDON');
     throw error;
   } finally {
     await host.opened(library);
   }
 }
 
-/** By library, the code of what kept it from being opened. @type {Map<string, string>} */
-export const notOpened = new Map();
+/** The codes of errors about a library's file or its path. */
+const LOAD_ERRORS = ['PATH', 'NOT_FOUND', 'LOAD', 'SYMBOL', 'ABI'].map((what) => `ERR_LIBRARY_${what}`);
 
 /**
- * Shows what went wrong, beside what went wrong.
- * @param {string} place @param {unknown} error
- * @param {'default' | 'live'} library where a variable named it, that is said when it could not be loaded
+ * Shows an error in the element `place`. If the file of the library is at fault and an environment variable names it,
+ * the message says so.
+ * @param {string} place @param {unknown} error @param {LibraryName} library
  */
 export function showError(place, error, library) {
   const { code = 'ERR_ADDON', message } = /** @type {{ code?: string, message: string }} */ (error);
-  const variable = LOADING.includes(code) ? host.runtime.named[library] : undefined;
+  const variable = LOAD_ERRORS.includes(code) ? host.runtime.named[library] : undefined;
   byId(`${place}-code`).textContent = code;
   byId(`${place}-message`).textContent = variable
     ? `${message} It is what ${variable} names: an absolute path is expected there.`
     : message;
   byId(place).hidden = false;
 }
-
-/** What can be wrong with a library's file, or the name of it. */
-const LOADING = ['PATH', 'NOT_FOUND', 'LOAD', 'SYMBOL', 'ABI'].map((what) => `ERR_LIBRARY_${what}`);
-
-const integer = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
-
-/** @param {number} count */
-export const whole = (count) => integer.format(count);
-
-/** @param {number} count */
-export const bytes = (count) => `${integer.format(count)} B`;
-
-/** @param {number} value */
-export const short = (value) => threeDigits.format(value);
-
-/** @param {number} milliseconds */
-export const duration = (milliseconds) =>
-  milliseconds < 1 ? `${short(milliseconds * 1000)} µs` : `${short(milliseconds)} ms`;
-
-/** @param {number[]} values in order */
-export const median = (values) => values[values.length >> 1];

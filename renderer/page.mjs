@@ -1,11 +1,13 @@
-// The page: three panels, one at a time. It has no Node and no native code, only what the preload exposes.
+// The page of the window: three panels, one of which is visible. It has no Node.js and no native code, only what the
+// preload exposes.
 
-import { byId, host } from './host.mjs';
+import { byId } from './dom.mjs';
+import { host } from './host.mjs';
 import { start } from './panels/exchange.mjs';
 
 /** @typedef {{ enter(): void, leave(): void }} Panel */
 
-/** @type {Record<string, () => Promise<Panel>>} what else is loaded when it is first looked at */
+/** Loads a panel at its first visit. @type {Record<string, () => Promise<Panel>>} */
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
   live: async () => (await import('./panels/live.mjs')).panel(notices.live, !quarantined.includes('live')),
@@ -22,11 +24,11 @@ function panel(name) {
   return known;
 }
 
-/** The panel that the address names. */
+/** Shows the panel that the address names. */
 async function show() {
   const name = location.hash.slice(2);
   const next = Object.hasOwn(panels, name) ? name : 'exchange';
-  const before = current;
+  const previous = current;
   current = next;
   for (const id of Object.keys(panels)) byId(`panel-${id}`).hidden = id !== next;
   for (const link of document.querySelectorAll('[data-panel]')) {
@@ -36,9 +38,9 @@ async function show() {
       document.title = `${link.textContent} – Inplace Exchange`;
     }
   }
-  // What had the focus may be out of sight.
-  if (before !== next && document.activeElement === document.body) byId(`panel-${next}`).focus();
-  if (before !== next) (await panel(before)).leave();
+  // The focused element may have been hidden with its panel.
+  if (previous !== next && document.activeElement === document.body) byId(`panel-${next}`).focus();
+  if (previous !== next) (await panel(previous)).leave();
   const entered = await panel(next);
   if (current === next) entered.enter();
 }

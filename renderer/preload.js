@@ -1,22 +1,23 @@
-// The preload of this app: it shares the page's process and is out of the page's reach (the isolated world). It exposes
-// two libraries to the page, and what the page says about itself.
+// The preload of this app. It runs in the isolated world of the page's process, where the page cannot reach it. It
+// exposes the libraries, and the bridge `host`: named functions that take and return plain data.
 
 const path = require('node:path');
 const { contextBridge, ipcRenderer } = require('electron');
 const { isPackaged } = require('../lib/packaged.js');
 const { expose, whileAlive } = require('../lib/preload.js');
+const { COPY, OPENED, OPENING, START } = require('../main/channels.js');
 
 const root = path.dirname(__dirname);
 const addon = () => require('../index.js');
 
-/** Variables that name other libraries; a packaged app does not let itself be told by them. */
+/** Environment variables that name other libraries. A packaged app ignores them. */
 const VARIABLES = { default: 'INPLACE_EXCHANGE_LIBRARY', live: 'INPLACE_EXCHANGE_LIVE_LIBRARY' };
 const packaged = isPackaged(root);
 
-/** The variable that names this library, if one does. @param {keyof typeof VARIABLES} name */
+/** The variable that is set for this library, if any. @param {keyof typeof VARIABLES} name */
 const variable = (name) => (!packaged && process.env[VARIABLES[name]] ? VARIABLES[name] : undefined);
 
-/** @param {keyof typeof VARIABLES} name @param {string} file as Cargo calls it */
+/** @param {keyof typeof VARIABLES} name @param {string} file the name of the crate's library target */
 function libraryPath(name, file) {
   const named = variable(name);
   if (named) return String(process.env[named]);
@@ -28,8 +29,9 @@ function libraryPath(name, file) {
 const libraries = { default: libraryPath('default', 'native_lib'), live: libraryPath('live', 'live_lib') };
 
 /**
- * Writes where the memory is into its first eight bytes: what the page shows as proof. SECURITY: an address helps an
- * attacker, so this is for a page that runs no script but its own.
+ * A library of this preload: writes the address of the memory into its first eight bytes. The page shows it as proof
+ * that nothing was moved. SECURITY: addresses help an attacker, so do not expose them to a page that runs scripts of
+ * others.
  */
 const address = {
   /** @param {Uint8Array | Uint8ClampedArray} bytes */
@@ -41,7 +43,7 @@ const address = {
   exchangeDataAsync: async (bytes) => new Uint8Array(bytes.buffer, 0, address.exchangeDataInPlace(bytes)),
 };
 
-/** @returns {boolean | undefined} undefined when there is no addon, which an exchange then says in words */
+/** @returns {boolean | undefined} undefined without an addon; the error of an exchange then says why */
 function externalBuffersAllowed() {
   try {
     return addon().externalBuffersAllowed();
@@ -50,29 +52,34 @@ function externalBuffersAllowed() {
   }
 }
 
-/** What makes the pictures that are copied. @type {import('../index.js').ExchangeLibrary | undefined} */
-let painter;
+/** Computes the pictures that contextBridge clones. @type {import('../index.js').ExchangeLibrary | undefined} */
+let liveLibrary;
 
-/** This preload's own, for pictures that are copied. The last ones rest: they may not have been cloned yet. @type {ArrayBufferLike[]} */
-const resting = [];
-const REST = 2;
+/**
+ * Memory of the last pictures that were returned, oldest first. contextBridge may not have cloned the newest ones yet,
+ * so they are not reused.
+ * @type {ArrayBufferLike[]}
+ */
+const returned = [];
+const NOT_REUSED = 2;
 
 /** @param {keyof typeof VARIABLES} name */
 const checkedName = (name) => (Object.hasOwn(VARIABLES, name) ? name : 'default');
 
 /**
+ * A picture of the live library in memory of this preload, to be cloned by contextBridge.
  * @param {Uint8Array} request @param {number} byteLength
  * @returns {Promise<{ picture?: Uint8Array, error?: { code?: string, message: string } }>}
  */
 async function picture(request, byteLength) {
   try {
-    const spare = resting.length > REST ? resting.shift() : undefined;
+    const spare = returned.length > NOT_REUSED ? returned.shift() : undefined;
     const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
     memory.set(request);
-    painter ??= addon().openLibrary(libraries.live);
-    const picture = await painter.exchangeDataAsync(memory);
-    if (resting.length > REST) resting.shift();
-    resting.push(picture.buffer);
+    liveLibrary ??= addon().openLibrary(libraries.live);
+    const picture = await liveLibrary.exchangeDataAsync(memory);
+    if (returned.length > NOT_REUSED) returned.shift();
+    returned.push(picture.buffer);
     return { picture };
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
@@ -83,22 +90,26 @@ async function picture(request, byteLength) {
 const { electron, chrome, v8, node, napi = 'unknown' } = process.versions;
 
 const host = {
-  /** @returns {Promise<{ notices: Partial<Record<'exchange' | 'live', { title: string, text: string }>>, quarantined: string[] }>} what the panels show at the start, such as why the page was started again; which libraries are not opened unasked */
-  start: () => ipcRenderer.invoke('start'),
-  /** Told, and heard, before a library is opened: should this process not survive it, the main process knows why. @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
-  opening: (name) => ipcRenderer.invoke('opening', name),
-  /** @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
-  opened: (name) => ipcRenderer.invoke('opened', name),
-  /** To the clipboard. @param {string} text @returns {Promise<boolean>} */
-  copy: (text) => ipcRenderer.invoke('copy', text),
-  /** What is known of a library that is open. */
-  library: whileAlive((/** @type {keyof typeof VARIABLES} */ name) => {
-    const { name: itself, abiVersion, path } = addon().openLibrary(libraries[checkedName(name)]);
-    return { name: itself, abiVersion, path };
-  }),
   /**
-   * A picture of the live library, made in memory of this preload and cloned by contextBridge: what Live is held against.
+   * What the panels show at the start, and the libraries that are not opened automatically.
+   * @returns {Promise<{ notices: Partial<Record<'exchange' | 'live', Notice>>, quarantined: string[] }>}
    */
+  start: () => ipcRenderer.invoke(START),
+  /**
+   * To be awaited before a library is opened. If that kills this process, the main process knows which library did it.
+   * @param {keyof typeof VARIABLES} name @returns {Promise<void>}
+   */
+  opening: (name) => ipcRenderer.invoke(OPENING, name),
+  /** @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
+  opened: (name) => ipcRenderer.invoke(OPENED, name),
+  /** Copies to the clipboard. @param {string} text @returns {Promise<boolean>} */
+  copy: (text) => ipcRenderer.invoke(COPY, text),
+  /** The properties of an open library. */
+  library: whileAlive((/** @type {keyof typeof VARIABLES} */ name) => {
+    const { name: ownName, abiVersion, path } = addon().openLibrary(libraries[checkedName(name)]);
+    return { name: ownName, abiVersion, path };
+  }),
+  /** The transport that Live is compared with. */
   picture: whileAlive(picture),
   runtime: {
     version: require('../package.json').version,
@@ -112,10 +123,11 @@ const host = {
   },
 };
 
-// Not beside the message that is shown when this page had to be given up: nothing native runs there.
+// Not to stopped.html, which must not run native code.
 if (location.pathname === '/') {
   expose({ libraries: { ...libraries, address }, origins: ['app://inplace-exchange'] });
   contextBridge.exposeInMainWorld('host', host);
 }
 
+/** @typedef {import('../main/notices.js').Notice} Notice */
 /** @typedef {typeof host} Host */

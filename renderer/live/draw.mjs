@@ -1,5 +1,5 @@
-// The worker that draws: one picture each time the display wants one, away from the page's thread. The memory of each
-// picture goes back when it has been drawn.
+// The worker that draws the pictures, one for each animation frame, so that the page's thread does not. It transfers
+// the memory of each picture back after drawing it.
 
 /** @typedef {{ stream: number, width: number, height: number, bytes: Uint8Array<ArrayBuffer> }} Picture */
 
@@ -24,7 +24,7 @@ function draw() {
   const { stream, width, height, bytes } = /** @type {Picture} */ (waiting.shift());
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   context?.putImageData(new ImageData(new Uint8ClampedArray(bytes.buffer), width, height), 0, 0);
-  // The time on a clock that the page has, too.
+  // With timeOrigin, because the page's clock has another origin than the worker's.
   postMessage({ stream, bytes, at: performance.timeOrigin + performance.now() }, { transfer: [bytes.buffer] });
   if (waiting.length > 0) requestAnimationFrame(draw);
 }

@@ -1,6 +1,6 @@
 // The viewer's input: pointer, wheel and keys on the canvas, and the zoom slider. request.mjs sends it with each frame.
 
-import { byId, inputById } from '../host.mjs';
+import { byId, inputById } from '../dom.mjs';
 
 const MAX_ZOOM = 8;
 /** For how many frames a press of the space bar adds ink. */

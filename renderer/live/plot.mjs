@@ -1,13 +1,13 @@
-// The plot beside the moving picture: how long a frame takes, and how many bytes come in.
+// The plot below the picture: the time of a frame and the throughput, over the last twenty seconds.
 
 // @ts-expect-error: the package has types, but not under the name of this file
 import uPlot from '../../node_modules/uplot/dist/uPlot.esm.js';
 
-/** Four readings a second, for twenty seconds. */
+/** Twenty seconds at four readings a second. */
 const READINGS = 80;
 const MARKS = [-15, -10, -5, 0];
 
-/** @param {string} name of a property of base.css */
+/** @param {string} name of a custom property of base.css */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const FONT = '11px system-ui, sans-serif';
@@ -26,8 +26,8 @@ export class Plot {
   /** @param {HTMLElement} container */
   constructor(container) {
     this.#container = container;
-    this.#make();
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#make());
+    this.#create();
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#create());
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(container);
   }
 
@@ -35,11 +35,11 @@ export class Plot {
     return { width: Math.max(this.#container.clientWidth, 100), height: Math.max(this.#container.clientHeight, 80) };
   }
 
-  #make() {
+  #create() {
     this.#plot?.destroy();
-    const [ink, line, accent, second] = ['--text-muted', '--border', '--accent', '--plot-second'].map(colour);
-    const axis = { stroke: ink, font: FONT, ticks: { show: false } };
-    const grid = { stroke: line, width: 1 };
+    const [text, border, accent, second] = ['--text-muted', '--border', '--accent', '--plot-second'].map(colour);
+    const axis = { stroke: text, font: FONT, ticks: { show: false } };
+    const grid = { stroke: border, width: 1 };
     /** @type {import('uplot').Options} */
     const options = {
       ...this.#size(),
@@ -48,8 +48,8 @@ export class Plot {
       padding: [8, 0, 0, 0],
       scales: {
         x: { time: false },
-        ms: { range: (_, __, most) => [0, Math.max(20, most * 1.15)] },
-        mb: { range: (_, __, most) => [0, Math.max(100, most * 1.15)] },
+        ms: { range: (_, __, max) => [0, Math.max(20, max * 1.15)] },
+        mb: { range: (_, __, max) => [0, Math.max(100, max * 1.15)] },
       },
       axes: [
         {

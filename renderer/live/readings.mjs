@@ -1,6 +1,8 @@
 // The readings beside the picture: frame rate, throughput, bytes copied, and the delay of the page's main thread.
 
-import { byId, bytes, duration, isOpen, median, short } from '../host.mjs';
+import { byId } from '../dom.mjs';
+import { formatBytes, formatDuration, formatNumber, median } from '../format.mjs';
+import { isOpen } from '../host.mjs';
 import { Plot } from './plot.mjs';
 
 /** The time over which rates are averaged. */
@@ -67,12 +69,12 @@ export const readings = {
     const megabytes = this.frameBytes / milliseconds / 1000;
     this.last = {
       rate: (1000 / milliseconds).toFixed(milliseconds > 100 ? 1 : 0),
-      delay: duration(median(this.delays.toSorted((a, b) => a - b))),
+      delay: formatDuration(median(this.delays.toSorted((a, b) => a - b))),
     };
     plot.add(milliseconds, megabytes);
     byId('rate').textContent = this.last.rate;
-    byId('throughput').textContent = `${short(megabytes)} MB/s`;
-    byId('frame-copied').textContent = bytes(this.copiedBytes);
+    byId('throughput').textContent = `${formatNumber(megabytes)} MB/s`;
+    byId('frame-copied').textContent = formatBytes(this.copiedBytes);
     byId('lag').textContent = this.last.delay;
   },
 

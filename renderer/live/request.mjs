@@ -1,7 +1,7 @@
-// The request of a frame: the input of the live library, at the start of the memory that it then fills with the picture.
-// The layout is that of live-lib/src/request.rs.
+// The request of a frame: the input of the live library, at the start of the memory that it then fills with the
+// picture. The layout is that of live-lib/src/request.rs.
 
-import { inputById } from '../host.mjs';
+import { inputById } from '../dom.mjs';
 import { pointer, view } from './input.mjs';
 
 export const REQUEST_BYTES = 64;

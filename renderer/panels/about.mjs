@@ -1,78 +1,80 @@
-// The third panel: what this window runs on, each fact with what it means, and all of it as text for a bug report.
+// The panel about this runtime: facts with their meaning, which can be copied as text for a bug report.
 
-import { byId, host, isOpen, notOpened } from '../host.mjs';
+import { byId } from '../dom.mjs';
+import { host, isOpen, openErrors } from '../host.mjs';
 
 /**
  * @typedef {object} Fact
- * @property {string} what
- * @property {string} here
+ * @property {string} item
+ * @property {string} value
  * @property {string} [path]
- * @property {string} means
- * @property {boolean} [good] whether it is as it should be, where that can be said
+ * @property {string} meaning
+ * @property {boolean} [good] whether the value is the desired one, if there is one
  */
 
 /** @returns {Fact[]} */
 function facts() {
   const { runtime } = host;
   const { externalBuffersAllowed, versions } = runtime;
-  const node = 'require' in globalThis || 'process' in globalThis;
+  const hasNode = 'require' in globalThis || 'process' in globalThis;
   return [
     {
-      what: 'Memory cage',
-      here: externalBuffersAllowed === undefined ? 'unknown: there is no addon' : externalBuffersAllowed ? 'off' : 'on',
-      means:
+      item: 'Memory cage',
+      value:
+        externalBuffersAllowed === undefined ? 'unknown: there is no addon' : externalBuffersAllowed ? 'off' : 'on',
+      meaning:
         externalBuffersAllowed === false
           ? 'Native memory cannot be wrapped in a Buffer (it was tried), so the page lends its own.'
           : 'Native memory could be wrapped in a Buffer here. In Electron it cannot.',
       good: externalBuffersAllowed === false,
     },
     {
-      what: 'Context isolation',
-      here: runtime.contextIsolated ? 'on' : 'off',
-      means: 'The page (main world) cannot reach into the preload (isolated world).',
+      item: 'Context isolation',
+      value: runtime.contextIsolated ? 'on' : 'off',
+      meaning: 'The page (main world) cannot reach into the preload (isolated world).',
       good: runtime.contextIsolated,
     },
     {
-      what: 'Node in the page',
-      here: node ? 'yes' : 'no',
-      means: 'A script of the page cannot touch files or programs.',
-      good: !node,
+      item: 'Node in the page',
+      value: hasNode ? 'yes' : 'no',
+      meaning: 'A script of the page cannot touch files or programs.',
+      good: !hasNode,
     },
     {
-      what: 'Cross-origin isolation',
-      here: crossOriginIsolated ? 'on' : 'off',
-      means: 'Allows SharedArrayBuffer, which allocate() uses from 64 MiB on, and precise timers.',
+      item: 'Cross-origin isolation',
+      value: crossOriginIsolated ? 'on' : 'off',
+      meaning: 'Allows SharedArrayBuffer, which allocate() uses from 64 MiB on, and precise timers.',
       good: crossOriginIsolated,
     },
     {
-      what: 'Sandbox of the preload',
-      here: runtime.sandboxed ? 'on' : 'off',
-      means: 'A sandboxed preload cannot load a native addon. Every other protection is on.',
+      item: 'Sandbox of the preload',
+      value: runtime.sandboxed ? 'on' : 'off',
+      meaning: 'A sandboxed preload cannot load a native addon. Every other protection is on.',
     },
     library('default', 'Default library', 'What Exchange Data calls.'),
     library('live', 'Live library', 'Paints the moving picture.'),
-    { what: 'Inplace Exchange', here: runtime.version, means: 'This project.' },
-    { what: 'Electron', here: versions.electron, means: 'The runtime of this window.' },
+    { item: 'Inplace Exchange', value: runtime.version, meaning: 'This project.' },
+    { item: 'Electron', value: versions.electron, meaning: 'The runtime of this window.' },
     {
-      what: 'Chromium',
-      here: versions.chrome,
-      means: 'Renders the page, and keeps main world and isolated world apart.',
+      item: 'Chromium',
+      value: versions.chrome,
+      meaning: 'Renders the page, and keeps main world and isolated world apart.',
     },
-    { what: 'V8', here: versions.v8, means: 'Owns all memory that JavaScript can see.' },
-    { what: 'Node.js', here: versions.node, means: 'Runs in the main process and in the preload.' },
-    { what: 'Node-API', here: versions.napi, means: 'What this runtime offers to addons; this one needs 9.' },
-    { what: 'System', here: runtime.system, means: `${navigator.hardwareConcurrency} processor threads.` },
+    { item: 'V8', value: versions.v8, meaning: 'Owns all memory that JavaScript can see.' },
+    { item: 'Node.js', value: versions.node, meaning: 'Runs in the main process and in the preload.' },
+    { item: 'Node-API', value: versions.napi, meaning: 'What this runtime offers to addons; this one needs 9.' },
+    { item: 'System', value: runtime.system, meaning: `${navigator.hardwareConcurrency} processor threads.` },
   ];
 }
 
-/** @param {'default' | 'live'} name @param {string} what @param {string} means @returns {Fact} */
-function library(name, what, means) {
+/** @param {import('../host.mjs').LibraryName} name @param {string} item @param {string} meaning @returns {Fact} */
+function library(name, item, meaning) {
   if (isOpen(name)) {
-    const { name: itself, abiVersion, path } = host.library(name);
-    return { what, here: `${itself}, ABI ${abiVersion}`, path, means };
+    const { name: ownName, abiVersion, path } = host.library(name);
+    return { item, value: `${ownName}, ABI ${abiVersion}`, path, meaning };
   }
-  const problem = notOpened.get(name);
-  return { what, here: problem ? `not open: ${problem}` : 'not open yet', path: host.runtime.libraries[name], means };
+  const code = openErrors.get(name);
+  return { item, value: code ? `not open: ${code}` : 'not open yet', path: host.runtime.libraries[name], meaning };
 }
 
 /** @type {Fact[]} */
@@ -80,23 +82,23 @@ let shown = [];
 
 function show() {
   shown = facts();
-  const rows = shown.map(({ what, here, path, means, good }) => {
+  const rows = shown.map(({ item, value, path, meaning, good }) => {
     const row = document.createElement('tr');
-    const [head, value, meaning] = ['th', 'td', 'td'].map((tag) => document.createElement(tag));
-    head.setAttribute('scope', 'row');
-    head.textContent = what;
-    value.textContent = here;
-    if (path) value.append(Object.assign(document.createElement('span'), { className: 'path', textContent: path }));
-    if (good !== undefined) value.className = good ? 'good' : 'bad';
-    meaning.textContent = means;
-    row.append(head, value, meaning);
+    const [header, first, second] = ['th', 'td', 'td'].map((tag) => document.createElement(tag));
+    header.setAttribute('scope', 'row');
+    header.textContent = item;
+    first.textContent = value;
+    if (path) first.append(Object.assign(document.createElement('span'), { className: 'path', textContent: path }));
+    if (good !== undefined) first.className = good ? 'good' : 'bad';
+    second.textContent = meaning;
+    row.append(header, first, second);
     return row;
   });
   byId('facts').replaceChildren(...rows);
 }
 
 byId('copy').addEventListener('click', async () => {
-  const text = shown.map(({ what, here, path }) => `${what}: ${here}${path ? `, ${path}` : ''}`).join('\n');
+  const text = shown.map(({ item, value, path }) => `${item}: ${value}${path ? `, ${path}` : ''}`).join('\n');
   const copied = await host.copy(`${text}\n`).catch(() => false);
   byId('copy-outcome').textContent = copied ? 'Copied.' : 'Not copied: select the table and copy it.';
 });

@@ -1,60 +1,54 @@
-// The first panel: a button, and what came of it. The page owns the memory and lends it to the library.
+// The Exchange panel: lends memory to the library at the press of a button, and shows what the library wrote.
 
+import { byId, checkedValue, inputById } from '../dom.mjs';
+import { formatBytes, formatDuration, formatInteger, median } from '../format.mjs';
 import { HexView } from '../hex-view.mjs';
-import {
-  allocate,
-  byId,
-  bytes,
-  chosen,
-  duration,
-  exchange,
-  inputById,
-  median,
-  open,
-  showError,
-  whole,
-} from '../host.mjs';
+import { allocate, exchange, openLibrary, showError } from '../host.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** A library that asks for more than this is not given it. */
-const MOST_BYTES = 256 * MiB;
+/** The largest memory that a library gets if it asks for more. */
+const MAX_BYTES = 256 * MiB;
 
-/** What memory begins with that native-lib is to fill to its end. Another library may take it as it likes. */
+/** The request that makes native-lib fill all of the memory. It stands at the start of the memory. */
 const FILL = new TextEncoder().encode('fill');
 
-/** A call that takes longer than this shows that it is being made, and can be cancelled. */
-const NOTICED_MS = 100;
-/** A quick exchange is made this often, and its time is the median: the first one waits for the press to be drawn. */
-const TIMES = 21;
+/** After this time the panel shows the progress of an exchange, and offers to cancel it. */
+const PROGRESS_MS = 100;
+/**
+ * A quick exchange is repeated, and its time is the median: the first one is slowed down by the drawing of the press.
+ */
+const REPETITIONS = 21;
 const QUICK_MS = 5;
-/** As much of a message as is shown as text. */
-const SHOWN_BYTES = 64 * KiB;
+/** The part of a message that is shown as text. */
+const MAX_TEXT_BYTES = 64 * KiB;
 
-const OWN = byId('grown').textContent;
-const STAYS = byId('addresses').textContent;
+const INITIAL_SIZE_NOTE = byId('grown').textContent;
+const INITIAL_ADDRESS_NOTE = byId('addresses').textContent;
 
 const button = /** @type {HTMLButtonElement} */ (byId('exchange'));
-const size = /** @type {HTMLSelectElement} */ (byId('size'));
+const sizeSelect = /** @type {HTMLSelectElement} */ (byId('size'));
 const onWorker = inputById('worker-thread');
 const hex = new HexView(byId('hex'));
 
-/** The size for which the memory was allocated. It has grown if the library asked for more. */
-let chosenSize = Number(size.value);
-/** The page's own. @type {ArrayBufferLike} */
+/** The chosen size of `memory`, which is larger if the library asked for more. */
+let chosenSize = Number(sizeSelect.value);
+/** @type {ArrayBufferLike} */
 let memory = allocate(chosenSize).buffer;
 let presses = 0;
-/** @type {AbortController | undefined} */
+/** Of the work in progress. @type {AbortController | undefined} */
 let running;
+/** What the panel says about it. */
+let progress = '';
 let offersCancel = false;
 
 byId('exchange-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (!running) work('the library is working', press);
+  if (!running) runWithProgress('the library is working', press);
   else if (offersCancel) cancel(running);
 });
-// One exchange for a double click, and for a key that is held: what comes after is not meant for Cancel.
+// A double click, or a key that is held, makes one exchange: the repeated press must not cancel it.
 button.addEventListener('click', (event) => {
   if (event.detail > 1) event.preventDefault();
 });
@@ -64,73 +58,70 @@ button.addEventListener('keydown', (event) => {
 for (const choice of document.querySelectorAll('input[name=view]')) choice.addEventListener('change', showView);
 
 /**
- * @param {{ title: string, text: string } | undefined} notice what is shown first
- * @param {boolean} mayOpen whether the library is opened unasked
+ * @param {{ title: string, text: string } | undefined} notice shown as an error
+ * @param {boolean} autoOpen whether the library may be opened before the user presses the button
  */
-export async function start(notice, mayOpen) {
-  if (notice) fail({ code: notice.title, message: notice.text });
-  if (mayOpen) await work('the library is being opened', openEarly);
-  offer('Exchange Data');
+export async function start(notice, autoOpen) {
+  if (notice) showFailure({ code: notice.title, message: notice.text });
+  if (autoOpen) await runWithProgress('the library is being opened', openEarly);
+  setButton('Exchange Data');
   if (document.activeElement === document.body) button.focus();
 }
 
-/** What the page says of what is being done. */
-let doing = '';
-
 /**
- * Does it. Once that takes a while, the page says so, and it can be cancelled.
- * @param {string} what @param {(signal: AbortSignal) => Promise<void>} action
+ * Runs an action. If it takes longer than PROGRESS_MS, the panel shows that, and the action can be cancelled.
+ * @param {string} description @param {(signal: AbortSignal) => Promise<void>} action
  */
-async function work(what, action) {
+async function runWithProgress(description, action) {
   running = new AbortController();
   const { signal } = running;
-  doing = what;
+  progress = description;
   const started = performance.now();
   const clock = setInterval(() => {
     byId('time').textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-    byId('call').textContent = doing;
-    if (!offersCancel) announce(`After a moment still: ${what}. Press again to cancel.`);
-    offer('Cancel');
-  }, NOTICED_MS);
-  hex.away();
+    byId('call').textContent = progress;
+    if (!offersCancel) announce(`Still in progress: ${description}. Press again to cancel.`);
+    setButton('Cancel');
+  }, PROGRESS_MS);
+  hex.freeze();
   try {
     await action(signal);
   } catch (error) {
-    if (signal.aborted) hint('Cancelled. The memory is the page’s again.');
-    else fail(error);
+    if (signal.aborted) showHint('Cancelled. The memory is the page’s again.');
+    else showFailure(error);
     for (const id of ['written', 'lent', 'time', 'copied']) byId(id).textContent = '–';
     byId('call').textContent = signal.aborted ? 'cancelled' : 'failed';
-    byId('grown').textContent = OWN;
-    byId('addresses').textContent = STAYS;
+    byId('grown').textContent = INITIAL_SIZE_NOTE;
+    byId('addresses').textContent = INITIAL_ADDRESS_NOTE;
   } finally {
     clearInterval(clock);
     running = undefined;
-    offer('Exchange Data');
+    setButton('Exchange Data');
   }
 }
 
-/** @param {AbortController} exchange */
-function cancel(exchange) {
-  exchange.abort();
-  doing = 'asked to stop; if the library does not, reload the window (Ctrl+R)';
+/** @param {AbortController} action */
+function cancel(action) {
+  action.abort();
+  progress = 'asked to stop; if the library does not, reload the window (Ctrl+R)';
   announce('Asked to stop.');
 }
 
-/** @param {'Exchange Data' | 'Cancel'} what the button does when it is pressed next */
-function offer(what) {
-  offersCancel = what === 'Cancel';
-  button.textContent = what;
+/** @param {'Exchange Data' | 'Cancel'} label */
+function setButton(label) {
+  offersCancel = label === 'Cancel';
+  button.textContent = label;
   button.disabled = false;
 }
 
-/** To those who do not see it. @param {string} text */
+/** For screen readers. @param {string} text */
 function announce(text) {
   byId('announcement').textContent = text;
 }
 
-/** The first exchange, before the first press: that one then shows what a call takes. @param {AbortSignal} signal */
+/** Opens the library before the first press, so that its time is that of an exchange. @param {AbortSignal} signal */
 async function openEarly(signal) {
-  await open('default', () => fitting({ signal }));
+  await openLibrary('default', () => exchangeFitting({ signal }));
   byId('time').textContent = '–';
   byId('call').textContent = 'press the button';
 }
@@ -138,20 +129,21 @@ async function openEarly(signal) {
 /** @param {AbortSignal} signal */
 async function press(signal) {
   const thread = onWorker.checked ? 'worker' : 'main';
-  const fill = chosen('ask') === 'fill';
-  const length = Number(size.value);
+  const fill = checkedValue('ask') === 'fill';
+  const length = Number(sizeSelect.value);
   if (length !== chosenSize) {
     memory = allocate(length).buffer;
     chosenSize = length;
   }
-  await open('default', () => fitting({ signal })); // on another thread, where it can be cancelled
-  const before = await addressNow();
-  const first = await fitting({ thread, signal }, fill);
+  await openLibrary('default', () => exchangeFitting({ signal })); // on another thread, where it can be cancelled
+  const before = await memoryAddress();
+  const first = await exchangeFitting({ thread, signal }, fill);
   const exchanged = [first];
-  while (exchanged[0].milliseconds < QUICK_MS && exchanged.length < TIMES)
-    exchanged.push(await lend({ thread, signal }, fill));
-  const { length: written } = exchanged[exchanged.length - 1].bytes; // those before it have been lent again, as this will
-  const after = await addressNow();
+  while (exchanged[0].milliseconds < QUICK_MS && exchanged.length < REPETITIONS)
+    exchanged.push(await exchangeOnce({ thread, signal }, fill));
+  // Read before memoryAddress() lends the memory again, which detaches these bytes as it has the earlier ones.
+  const { length: written } = exchanged[exchanged.length - 1].bytes;
+  const after = await memoryAddress();
   const times = exchanged.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b);
   show({ length: written, times, before: first.movedTo ?? before, after });
 }
@@ -159,23 +151,27 @@ async function press(signal) {
 /** @typedef {{ bytes: Uint8Array, milliseconds: number, movedTo?: bigint }} Exchanged */
 
 /**
- * With memory of the right size: a library that asks for more is given it, once.
- * @param {import('../../lib/types/page.mjs').ExchangeOptions} options @param {boolean} [fill] @returns {Promise<Exchanged>}
+ * An exchange. If the library asks for more memory, it gets it, once.
+ * @param {import('../../lib/types/page.mjs').ExchangeOptions} options @param {boolean} [fill]
+ * @returns {Promise<Exchanged>}
  */
-async function fitting(options, fill) {
+async function exchangeFitting(options, fill) {
   try {
-    return await lend(options, fill);
+    return await exchangeOnce(options, fill);
   } catch (error) {
     const { code, required } = /** @type {{ code?: string, required?: number }} */ (error);
     if (code !== 'ERR_BUFFER_TOO_SMALL' || required === undefined) throw error;
-    if (required > MOST_BYTES)
-      throw { code, message: `The message needs ${bytes(required)}. This window lends ${bytes(MOST_BYTES)} at most.` };
+    if (required > MAX_BYTES)
+      throw {
+        code,
+        message: `The message needs ${formatBytes(required)}. This window lends ${formatBytes(MAX_BYTES)} at most.`,
+      };
     memory = allocate(required).buffer;
     try {
-      const movedTo = await addressNow();
-      return { ...(await lend(options, fill)), movedTo };
+      const movedTo = await memoryAddress();
+      return { ...(await exchangeOnce(options, fill)), movedTo };
     } catch (error) {
-      memory = allocate(chosenSize).buffer; // the next press begins anew
+      memory = allocate(chosenSize).buffer; // the next press starts with the chosen size
       throw error;
     }
   }
@@ -186,17 +182,17 @@ async function fitting(options, fill) {
  * @param {boolean} [fill] whether the library is asked to fill all of it
  * @returns {Promise<Exchanged>}
  */
-async function lend(options, fill = false) {
+async function exchangeOnce(options, fill = false) {
   new Uint8Array(memory, 0, Math.min(FILL.length, memory.byteLength)).set(fill ? FILL : new Uint8Array(FILL.length));
   const started = performance.now();
-  const bytes = await given(exchange(memory, options));
+  const bytes = await reclaim(exchange(memory, options));
   return { bytes, milliseconds: performance.now() - started };
 }
 
-/** The memory is the page's again, whatever came of it. @param {Promise<Uint8Array>} answer */
-async function given(answer) {
+/** Takes the memory back, from the result or from the error. @param {Promise<Uint8Array>} lent */
+async function reclaim(lent) {
   try {
-    const bytes = await answer;
+    const bytes = await lent;
     memory = bytes.buffer;
     return bytes;
   } catch (error) {
@@ -205,10 +201,13 @@ async function given(answer) {
   }
 }
 
-/** Where native code sees the memory. It is told in the first bytes, which are put back. @returns {Promise<bigint>} */
-async function addressNow() {
+/**
+ * The address of the memory in native code. It comes in the first eight bytes, which are then restored.
+ * @returns {Promise<bigint>}
+ */
+async function memoryAddress() {
   const start = new Uint8Array(memory, 0, 8).slice();
-  await given(exchange(memory, { library: 'address', thread: 'main' }));
+  await reclaim(exchange(memory, { library: 'address', thread: 'main' }));
   const address = new DataView(memory).getBigUint64(0, true);
   new Uint8Array(memory).set(start);
   return address;
@@ -216,55 +215,57 @@ async function addressNow() {
 
 /** @param {{ length: number, times: number[], before: bigint, after: bigint }} exchanged */
 function show({ length, times, before, after }) {
-  // A copy of what is shown: text is not made of shared memory. Where it is cut, half a character is left out.
-  const cut = length > SHOWN_BYTES;
-  const text = new TextDecoder().decode(new Uint8Array(memory, 0, Math.min(length, SHOWN_BYTES)).slice(), {
-    stream: cut,
+  const isCut = length > MAX_TEXT_BYTES;
+  // A copy, because TextDecoder refuses shared memory. `stream` drops an incomplete character at the cut.
+  const text = new TextDecoder().decode(new Uint8Array(memory, 0, Math.min(length, MAX_TEXT_BYTES)).slice(), {
+    stream: isCut,
   });
-  byId('text').textContent = legible(text) + (cut ? ` … (${bytes(SHOWN_BYTES)} of ${bytes(length)})` : '');
+  byId('text').textContent =
+    legible(text) + (isCut ? ` … (${formatBytes(MAX_TEXT_BYTES)} of ${formatBytes(length)})` : '');
   hex.show(new Uint8Array(memory, 0, length));
   byId('error').hidden = true;
   byId('hint').hidden = true;
   if (length > 0) showView();
-  else hint('The library wrote nothing.');
+  else showHint('The library wrote nothing.');
 
   presses += 1;
-  const took = duration(median(times));
-  const copied = bytes(before === after ? 0 : length);
+  const took = formatDuration(median(times));
+  const copied = formatBytes(before === after ? 0 : length);
   byId('copied').parentElement?.toggleAttribute('data-moved', before !== after);
-  byId('written').textContent = bytes(length);
-  byId('lent').textContent = bytes(memory.byteLength);
-  byId('grown').textContent = memory.byteLength === chosenSize ? OWN : `${bytes(chosenSize)} was too small for it`;
+  byId('written').textContent = formatBytes(length);
+  byId('lent').textContent = formatBytes(memory.byteLength);
+  byId('grown').textContent =
+    memory.byteLength === chosenSize ? INITIAL_SIZE_NOTE : `${formatBytes(chosenSize)} was too small for it`;
   byId('time').textContent = took;
   byId('call').textContent =
-    `press ${whole(presses)}${times.length > 1 ? `: median of ${times.length} exchanges` : ''}`;
+    `press ${formatInteger(presses)}${times.length > 1 ? `: median of ${times.length} exchanges` : ''}`;
   byId('copied').textContent = copied;
   byId('addresses').textContent = `0x${before.toString(16)} before\n0x${after.toString(16)} after`;
-  announce(`Press ${presses}: ${bytes(length)} written, ${copied} copied, round trip ${took}.`);
+  announce(`Press ${presses}: ${formatBytes(length)} written, ${copied} copied, round trip ${took}.`);
 }
 
-/** Zero bytes have no picture of their own. @param {string} text */
+/** Replaces zero bytes, which have no glyph. @param {string} text */
 const legible = (text) =>
-  text.replace(/\0+/g, ({ length }) => (length < 4 ? '·'.repeat(length) : `⟨${whole(length)} zero bytes⟩`));
+  text.replace(/\0+/g, ({ length }) => (length < 4 ? '·'.repeat(length) : `⟨${formatInteger(length)} zero bytes⟩`));
 
 function showView() {
   if (!byId('hint').hidden || !byId('error').hidden) return;
-  const view = chosen('view');
+  const view = checkedValue('view');
   byId('text').hidden = view !== 'text';
   byId('hex').hidden = view !== 'hex';
   if (view === 'hex') hex.draw();
 }
 
-/** @param {string} text instead of a result */
-function hint(text) {
+/** Shows a text in place of a result. @param {string} text */
+function showHint(text) {
   byId('hint').textContent = text;
   byId('hint').hidden = false;
   announce(text);
   for (const id of ['error', 'text', 'hex']) byId(id).hidden = true;
 }
 
-/** @param {unknown} error */
-function fail(error) {
+/** Shows an error in place of a result. @param {unknown} error */
+function showFailure(error) {
   showError('error', error, 'default');
   for (const id of ['hint', 'text', 'hex']) byId(id).hidden = true;
 }

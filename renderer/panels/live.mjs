@@ -1,7 +1,9 @@
 // The Live panel: a stream of pictures that a native library computes and a worker draws. The request of each frame
 // (pointer, zoom, sliders) goes out in the memory in which the picture comes back.
 
-import { byId, bytes, chosen, drawScript, exchange, isOpen, open, showError } from '../host.mjs';
+import { byId, checkedValue } from '../dom.mjs';
+import { formatBytes } from '../format.mjs';
+import { drawScript, exchange, isOpen, openLibrary, showError } from '../host.mjs';
 import { readings } from '../live/readings.mjs';
 import { beginRequests, restartSimulation, writeRequest } from '../live/request.mjs';
 import { byBridge, inPlace } from '../live/transports.mjs';
@@ -65,7 +67,7 @@ async function run() {
   const { signal } = playing;
   const [width, height] = resolution.value.split('x').map(Number);
   const byteLength = width * height * 4;
-  const copies = chosen('transport') === 'bridge';
+  const copies = checkedValue('transport') === 'bridge';
   byId('live-error').hidden = true;
   const title = copies ? 'By contextBridge' : 'In place';
   readings.start(`${title}, ${width} × ${height}`, copies ? byteLength : 0);
@@ -79,7 +81,7 @@ async function run() {
     if (signal.aborted) return;
     if (!isOpen('live')) {
       byId('live-state').textContent = 'The library is being opened …';
-      await open('live', exchangeSmallest);
+      await openLibrary('live', exchangeSmallest);
       if (signal.aborted) return;
       byId('live-state').textContent = '';
     }
@@ -117,7 +119,7 @@ function exchangeSmallest() {
 /** @param {number} length @param {number} expected */
 const wrongSize = (length, expected) => ({
   code: 'ERR_NO_PICTURE',
-  message: `The library answered with ${bytes(length)}, and a picture of this size has ${bytes(expected)}. It is not one that paints: correct INPLACE_EXCHANGE_LIVE_LIBRARY.`,
+  message: `The library answered with ${formatBytes(length)}, and a picture of this size has ${formatBytes(expected)}. It does not compute pictures: correct INPLACE_EXCHANGE_LIVE_LIBRARY.`,
 });
 
 worker.addEventListener('message', ({ data }) => {
