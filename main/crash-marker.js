@@ -5,6 +5,7 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { app } = require('electron');
+const { notices } = require('./notices.js');
 
 /** The libraries of the panels, the variables that name other ones, and what the user does to open them. */
 const LIBRARIES = {
@@ -46,4 +47,16 @@ function setOpening(library, isOpening) {
   }
 }
 
-module.exports = { LIBRARIES, everyLibrary, notOpened, opening, crashMarker, setOpening, quarantined };
+/** Quarantines the libraries whose opening killed an earlier run. Their panels say so. */
+function quarantineMarked() {
+  for (const library of everyLibrary()) {
+    if (!fs.existsSync(crashMarker(library))) continue;
+    quarantined.add(library);
+    notices[LIBRARIES[library].panel] = {
+      title: 'The library is not open',
+      text: `This app ended while the native library was being opened. ${notOpened(library)}`,
+    };
+  }
+}
+
+module.exports = { LIBRARIES, everyLibrary, notOpened, opening, quarantined, quarantineMarked, setOpening };
