@@ -4,6 +4,7 @@
 //   npm test -- window                       those whose name contains the word
 //   npm test -- window --electron 27.3.10    in another Electron (one that the npm registry holds)
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, Failure, log, run } from './lib/console.mjs';
@@ -62,33 +63,39 @@ async function suite(program, args, counts, extra = {}, alone = true) {
   return count;
 }
 
+/** The test files that steps run. @type {Set<string>} */
+const listed = new Set();
+
 const CARGO = { passed: /^test result: .* (\d+) passed/gm, failed: /^test result: .* (\d+) failed/gm };
 const MOCHA = { passed: /^ +(\d+) passing/gm, failed: /^ +(\d+) failing/gm };
 
 /** @param {string[]} files @param {NodeJS.ProcessEnv} [extra] */
-const mocha = (files, extra) => (/** @type {boolean} */ alone) =>
-  suite(process.execPath, [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files], MOCHA, extra, alone);
+const mocha = (files, extra) => {
+  for (const file of files) listed.add(file);
+  const args = [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files];
+  return (/** @type {boolean} */ alone) => suite(process.execPath, args, MOCHA, extra, alone);
+};
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
  * @param {NodeJS.ProcessEnv} [extra]
  */
-const electronMocha = (where, files, extra) => () =>
-  suite(
-    process.execPath,
-    [
-      packaged('electron-mocha', 'bin', 'electron-mocha'),
-      ...electronFlags(),
-      '--js-flags=--expose-gc',
-      '--log-level=3', // no errors about a missing D-Bus or GPU
-      ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
-      '--timeout',
-      '30000',
-      ...files,
-    ],
-    MOCHA,
-    extra,
-  );
+const electronMocha = (where, files, extra) => {
+  for (const file of files) listed.add(file);
+  return () => suite(process.execPath, electronMochaArgs(where, files), MOCHA, extra);
+};
+
+/** @param {'main' | 'renderer'} where @param {string[]} files */
+const electronMochaArgs = (where, files) => [
+  packaged('electron-mocha', 'bin', 'electron-mocha'),
+  ...electronFlags(),
+  '--js-flags=--expose-gc',
+  '--log-level=3', // no errors about a missing D-Bus or GPU
+  ...(where === 'renderer' ? ['--renderer', '--enable-features=SharedArrayBuffer'] : []),
+  '--timeout',
+  '30000',
+  ...files,
+];
 
 const header = (/** @type {string[]} */ ...args) => [
   ...args,
@@ -142,6 +149,7 @@ const STEPS = [
   },
   { name: 'module graph, Rust', run: async () => moduleGraphs() },
   { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
+  { name: 'test files', run: async () => testFilesAreListed() },
   { name: 'house rules', run: mocha(['tests/tooling/house.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
   { name: 'header as C11', run: check('cc', header('-std=c11')) },
@@ -191,6 +199,14 @@ async function fuzz() {
   const args = ['scripts/fuzz.mjs', '--seed', '1', '--count', '20000'];
   const { status } = await run(process.execPath, args, { cwd: root, tee: true, limitMs: LIMIT_MS, env: environment });
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** A file that no step names would never run. @returns {Count} */
+function testFilesAreListed() {
+  const files = fs.readdirSync(path.join(root, 'tests'), { recursive: true }).map((file) => `tests/${file}`);
+  const forgotten = files.filter((file) => /\.test\.m?js$/.test(file) && !listed.has(file.replaceAll(path.sep, '/')));
+  for (const file of forgotten) process.stdout.write(`${file} is in no step of scripts/test.mjs\n`);
+  return forgotten.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
 /** @returns {Count} */

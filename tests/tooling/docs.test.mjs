@@ -5,21 +5,12 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { read, root, sourceFiles } from '../support/source-files.mjs';
 
 const { temporaryFolder } = createRequire(import.meta.url)('../support/fixtures.js');
 
-const root = path.join(import.meta.dirname, '..', '..');
-const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
-
 /** The app's own scripts: of its main process, its preload and its page. */
-const sourcesOfTheApp = () => [
-  'main.js',
-  ...['main', 'renderer'].flatMap((folder) =>
-    (fs.existsSync(path.join(root, folder)) ? fs.readdirSync(path.join(root, folder), { recursive: true }) : [])
-      .map((file) => path.posix.join(folder, String(file).replaceAll(path.sep, '/')))
-      .filter((file) => /\.m?js$/.test(file)),
-  ),
-];
+const sourcesOfTheApp = () => sourceFiles(/^(main\.js|(main|renderer)\/.*\.m?js)$/);
 
 /** The anchors of a page's headings, as GitHub makes them. @param {string} text */
 const anchorsOf = (text) =>
@@ -131,8 +122,7 @@ describe('the documents', () => {
   });
 
   it('every link leads to a file that is there, and to a heading in it', () => {
-    const { stdout } = spawnSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' });
-    const pages = stdout.trim().split('\n');
+    const pages = sourceFiles(/\.md$/);
     assert.ok(pages.includes('README.md') && pages.includes('docs/errors.md'));
     assert.deepEqual(
       pages.flatMap((page) => deadLinks(page, read(page))),

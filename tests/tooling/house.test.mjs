@@ -1,12 +1,8 @@
 // The house rules that a test can hold the sources to: how long a file is, and where `unsafe` is.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
 import { codeOf } from '../../scripts/lib/module-graph.mjs';
-
-const root = path.join(import.meta.dirname, '..', '..');
+import { read, sourceFiles } from '../support/source-files.mjs';
 
 const SOURCE = /\.(c|cc|h|rs|js|mjs|cjs|ts|mts|css|html)$/;
 const GENERATED = ['native.js', 'index.d.ts'];
@@ -26,18 +22,7 @@ const UNSAFE = [
   'host/src/loader/',
 ];
 
-/** @param {string} file */
-const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
-
-/** The committed files, and those that git does not ignore. */
-function sources() {
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard'];
-  const { status, stdout, stderr } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
-  assert.equal(status, 0, stderr);
-  return stdout
-    .split('\n')
-    .filter((file) => SOURCE.test(file) && !GENERATED.includes(file) && fs.existsSync(path.join(root, file)));
-}
+const sources = () => sourceFiles(SOURCE).filter((file) => !GENERATED.includes(file));
 
 describe('the sources', () => {
   it(`have at most ${MAX_LINES} lines in a file, ${MAX_TEST_LINES} in one of tests`, () => {
