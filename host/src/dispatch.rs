@@ -78,8 +78,9 @@ impl Dispatcher {
             queue.discard(call.state());
             return Err(error);
         }
-        drop(queue);
-        self.work.notify_one();
+        if queue.idle > 0 {
+            self.work.notify_one(); // a system call, so not for a thread that will look by itself
+        }
         Ok(())
     }
 
@@ -101,7 +102,7 @@ impl Dispatcher {
             if has_passed(deadline) {
                 return false;
             }
-            queue = wait(&self.ended, queue, deadline);
+            queue = self.wait_for_end(queue, deadline);
         }
         true
     }
@@ -124,7 +125,7 @@ impl Dispatcher {
         let _ = self.start_thread_if_needed(&mut queue);
         self.work.notify_one();
         while deadline.is_some() && !queue.has_made_close(number) && !has_passed(deadline) {
-            queue = wait(&self.ended, queue, deadline);
+            queue = self.wait_for_end(queue, deadline);
         }
     }
 
@@ -193,7 +194,7 @@ impl Dispatcher {
         if let Some(call) = popped {
             call.run();
             self.mark_ended(call.state());
-            self.tell(call);
+            call.complete();
         }
     }
 
@@ -203,14 +204,14 @@ impl Dispatcher {
         self.gate.acquire();
         self.make_pending_closes();
         let popped = self.lock().pop();
-        if let Some(call) = &popped {
-            call.run();
-            self.make_pending_closes(); // before the call ends: who waits for it may count on the library being off
-            self.mark_ended(call.state());
-        }
-        self.gate.release();
-        if let Some(call) = popped {
-            self.tell(call);
+        match popped {
+            Some(call) => {
+                call.run();
+                self.make_pending_closes(); // before the call ends: who waits for it may count on the library being off
+                self.mark_ended(call.state());
+                call.complete();
+            }
+            None => self.gate.release(), // it was cancelled meanwhile
         }
         if self.gate.take_refused() {
             self.leave_gap();
@@ -232,11 +233,20 @@ impl Dispatcher {
         let mut queue = self.lock();
         queue.end(call);
         self.cancel_if_all_requested(&queue); // those that are left may all be cancelled
+        if self.serial {
+            self.gate.release(); // before those who wait are woken: they may have a call or a close to make
+        }
+        if queue.observers > 0 {
+            self.ended.notify_all();
+        }
     }
 
-    fn tell(&self, call: Arc<dyn Job>) {
-        self.ended.notify_all();
-        call.complete();
+    /// Waits until a call or a pending close has ended, or until the deadline.
+    fn wait_for_end<'a>(&self, mut queue: MutexGuard<'a, Queue>, deadline: Option<Deadline>) -> MutexGuard<'a, Queue> {
+        queue.observers += 1;
+        queue = wait(&self.ended, queue, deadline);
+        queue.observers -= 1;
+        queue
     }
 
     /// Leaves the gate open, so that a synchronous call which is tried again gets in.
@@ -244,7 +254,7 @@ impl Dispatcher {
         let deadline = after(GAP);
         let mut queue = self.lock();
         while !queue.stopped && !has_passed(Some(deadline)) {
-            queue = wait(&self.ended, queue, Some(deadline));
+            queue = self.wait_for_end(queue, Some(deadline));
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Dispatcher, queue::Queue};
-use crate::sync::{MutexGuard, after, spawn, wait};
+use crate::sync::{MutexGuard, after, has_passed, spawn};
 
 /// How often a library is asked.
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -38,8 +38,8 @@ impl Dispatcher {
 
     fn wait_to_cancel_again<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         let deadline = after(INTERVAL);
-        while queue.has_cancelled() && !crate::sync::has_passed(Some(deadline)) {
-            queue = wait(&self.ended, queue, Some(deadline));
+        while queue.has_cancelled() && !has_passed(Some(deadline)) {
+            queue = self.wait_for_end(queue, Some(deadline));
         }
         queue
     }

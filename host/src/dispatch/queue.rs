@@ -84,6 +84,8 @@ pub(crate) struct Queue {
     pub(super) threads: usize,
     /// How many of them wait for work.
     pub(super) idle: usize,
+    /// How many threads wait for the end of a call or a close.
+    pub(super) observers: usize,
     /// A thread calls `exchange_cancel` from time to time.
     pub(super) cancelling: bool,
     pub(super) stopped: bool,
