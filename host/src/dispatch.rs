@@ -88,9 +88,13 @@ impl Dispatcher {
     pub(crate) fn cancel(&'static self, call: &CallState) -> Cancelled {
         let mut queue = self.lock();
         let cancelled = queue.cancel(call);
-        if cancelled == Cancelled::Requested {
-            self.cancel_if_all_requested(&queue);
-            self.start_canceller(&mut queue);
+        match cancelled {
+            Cancelled::Requested => {
+                self.cancel_if_all_requested(&queue);
+                self.start_canceller(&mut queue);
+            }
+            Cancelled::Dropped => self.notify_observers(&queue),
+            Cancelled::TooLate => {}
         }
         cancelled
     }
@@ -225,7 +229,7 @@ impl Dispatcher {
             self.functions.close();
             queue = self.lock();
             queue.note_close();
-            self.ended.notify_all();
+            self.notify_observers(&queue);
         }
     }
 
@@ -236,6 +240,10 @@ impl Dispatcher {
         if self.serial {
             self.gate.release(); // before those who wait are woken: they may have a call or a close to make
         }
+        self.notify_observers(&queue);
+    }
+
+    fn notify_observers(&self, queue: &Queue) {
         if queue.observers > 0 {
             self.ended.notify_all();
         }

@@ -55,7 +55,7 @@ struct Seen {
     /// Calls stay inside until this is set.
     go: AtomicBool,
 }
-static SEEN: [Seen; 9] = [const {
+static SEEN: [Seen; 10] = [const {
     Seen {
         inside: AtomicUsize::new(0),
         most: AtomicUsize::new(0),
@@ -66,7 +66,7 @@ static SEEN: [Seen; 9] = [const {
         threads: Mutex::new(Vec::new()),
         go: AtomicBool::new(false),
     }
-}; 9];
+}; 10];
 
 impl Seen {
     fn release(&self) {
@@ -206,6 +206,28 @@ fn queued_calls_are_dropped_when_they_are_cancelled() {
     session.close(None);
     let [opened, closed] = seen.opened_and_closed();
     assert_eq!(opened, closed);
+    library.dispatcher().stop();
+}
+
+#[test]
+fn a_thread_that_waits_for_a_queued_call_wakes_when_another_cancels_it() {
+    let library = library(exports::<9>(true));
+    let environment = Arc::new(Environment::default());
+    let session = session_of(library);
+    let (mut first, mut second) = ([0; 64], [0; 64]);
+    let running = environment.submit(&session, 0, &mut first);
+    let queued = environment.submit(&session, 1, &mut second);
+    SEEN[9].wait_for_calls(1);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| queued.wait(Some(after(Duration::from_secs(60)))));
+        until(|| lock(&library.dispatcher().queue).observers == 1);
+        assert_eq!(queued.cancel(), Cancelled::Dropped);
+        let begun = Instant::now();
+        assert!(waits.join().unwrap() && begun.elapsed() < Duration::from_secs(5));
+    });
+    SEEN[9].release();
+    running.wait(None);
+    session.close(Some(after(Duration::from_secs(5))));
     library.dispatcher().stop();
 }
 
