@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
 
-/// The environment that calls come from, for the threads that make them.
-pub trait Completions: Send + Sync {
-    /// Says that a call has ended, on the thread that made it. No lock is held.
+/// Where the threads that make an environment's calls report their end.
+pub trait CompletionSink: Send + Sync {
+    /// A call has ended. Called on the thread that made it, with no lock held.
     fn push(&self, call: Arc<NativeCall>);
 }
 
@@ -20,8 +20,8 @@ pub struct NativeCall {
     pub id: u64,
     state: CallState,
     session: Arc<Session>,
-    completions: Arc<dyn Completions>,
-    /// Until the call is made.
+    completions: Arc<dyn CompletionSink>,
+    /// Taken when the call is made.
     memory: Mutex<Option<LentMemory<'static>>>,
     outcome: Mutex<Option<Result<u32, Box<Error>>>>,
 }
@@ -31,7 +31,7 @@ impl NativeCall {
     pub fn new(
         id: u64,
         session: Arc<Session>,
-        completions: Arc<dyn Completions>,
+        completions: Arc<dyn CompletionSink>,
         memory: LentMemory<'static>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -44,9 +44,10 @@ impl NativeCall {
         })
     }
 
-    /// Queues the call. When it has ended, [`Completions::push`] says so, unless this fails or
+    /// Queues the call. When it has ended, [`CompletionSink::push`] says so, unless this fails or
     /// [`cancel`](Self::cancel) drops it. Called once.
     pub fn submit(self: &Arc<Self>) -> Result<(), Box<Error>> {
+        self.session.use_again();
         let library = self.session.library();
         let job: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
         let submitted = library.dispatcher().submit(&job);
@@ -84,7 +85,7 @@ impl NativeCall {
     fn exchange(&self) -> Result<u32, Box<Error>> {
         let memory = lock(&self.memory).take();
         match memory {
-            // Asked again: opening takes its time.
+            // Checked again: opening takes its time.
             Some(memory) if !self.state.cancel_requested() => self.session.library().exchange(memory),
             _ => Err(Box::new(Error::Aborted)),
         }
@@ -97,11 +98,11 @@ impl Job for NativeCall {
     }
 
     fn run(&self) {
-        let outcome = self.session.enter().and_then(|()| {
-            let outcome = self.exchange();
-            self.session.leave();
-            outcome
-        });
+        let outcome = if self.state.cancel_requested() {
+            Err(Box::new(Error::Aborted))
+        } else {
+            self.session.enter(|| self.exchange())
+        };
         *lock(&self.outcome) = Some(outcome);
     }
 

@@ -1,16 +1,19 @@
 //! The dispatcher of a library: a queue of calls and the threads that make them.
 //!
 //! It guarantees:
-//! - Calls begin in the order in which they were submitted, whichever environment they come from.
-//! - Without `EXCHANGE_CONCURRENT` one thread makes all asynchronous calls, and never two threads are inside the library,
-//!   `exchange_open` and `exchange_close` included. With it up to [`MAX_THREADS`] threads do.
-//! - Each submitted call ends once: it has returned, or it was cancelled before it began. Then its environment is told.
-//! - A close that cannot be made at once is made by the thread, before the next call.
+//! - Calls are taken in the order in which they were submitted, whichever environment they come from.
+//! - Without `EXCHANGE_CONCURRENT` one thread makes all asynchronous calls, and no two threads are inside the library at
+//!   once, `exchange_open` and `exchange_close` included. With it up to [`MAX_THREADS`] threads make them.
+//! - Each submitted call ends once: it has returned, and its environment is told; or it was cancelled before a thread had
+//!   taken it, and whoever cancelled it knows.
+//! - A close is made before the next call. Once the library has a thread, that makes it: a library without
+//!   `EXCHANGE_CONCURRENT` that is called asynchronously only is entered by one and the same thread, as COM, GL and many
+//!   cameras want it.
 //!
-//! Threads are started when first needed, and stay: COM, GL and many cameras want all calls on one thread.
+//! Threads are started when first needed, and stay.
 //!
 //! One lock for each library. It is not held while the library runs, but for `exchange_cancel`, which returns at once by
-//! contract. Lock order: session, then queue; an environment's list of completions is locked with neither held.
+//! contract. It is taken while the gate is held, and never the other way round; no other lock is taken under it.
 
 mod canceller;
 mod gate;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::abi::Functions;
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, after, has_passed, lock, pause, spawn, try_lock, wait};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, has_passed, lock, pause, sleep, spawn, try_lock, wait};
 
 pub(crate) use gate::Gate;
 pub use queue::Cancelled;
@@ -67,7 +70,7 @@ impl Dispatcher {
         self.serial.then_some(&self.gate)
     }
 
-    /// Queues a call. Its environment is told when it has ended, unless no thread could be started for it.
+    /// Queues a call, unless it was cancelled before. Fails, and ends the call, if it would have no thread.
     pub(crate) fn submit(&'static self, call: &Arc<dyn Job>) -> io::Result<()> {
         let mut queue = self.lock();
         if !call.state().is(Phase::Queued) {
@@ -94,7 +97,7 @@ impl Dispatcher {
                 self.start_canceller(&mut queue);
             }
             Cancelled::Dropped => self.notify_observers(&queue),
-            Cancelled::TooLate => {}
+            Cancelled::NoEffect => {}
         }
         cancelled
     }
@@ -111,21 +114,22 @@ impl Dispatcher {
         true
     }
 
-    /// Closes the library for a session that has no call in it: at once if the library is free, or else by its thread,
-    /// which is waited for until the deadline.
+    /// Closes the library for a session that has no call in it: by the library's thread, which is waited for until the
+    /// deadline, or here if the library has none and is free.
     pub(crate) fn close(&'static self, deadline: Option<Deadline>) {
         if !self.serial {
             self.functions.close();
             return;
         }
-        if self.gate.try_acquire() {
+        let mut queue = self.lock();
+        if queue.threads == 0 && self.gate.try_acquire() {
+            drop(queue);
             self.functions.close();
             self.gate.release();
             return;
         }
-        let mut queue = self.lock();
         let number = queue.request_close();
-        // If no thread can be started, the next call's thread makes the close.
+        // If no thread can be started, the close is left to that of the next call.
         let _ = self.start_thread_if_needed(&mut queue);
         self.work.notify_one();
         while deadline.is_some() && !queue.has_made_close(number) && !has_passed(deadline) {
@@ -133,10 +137,11 @@ impl Dispatcher {
         }
     }
 
-    /// The process exits: drops what is queued, and waits until nothing runs, or until the deadline.
+    /// The process exits: drops what is queued, and waits until no asynchronous call runs and no close is pending, or until
+    /// the deadline.
     ///
     /// Without waiting for the lock: a library may have called `exit()` in its `exchange_cancel`.
-    pub(crate) fn finish(&self, deadline: Deadline) {
+    pub(crate) fn finish_at_exit(&self, deadline: Deadline) {
         for round in 0.. {
             if let Some(mut queue) = try_lock(&self.queue)
                 && queue.drop_all_but_running()
@@ -161,7 +166,7 @@ impl Dispatcher {
     /// An idle thread may have been notified of other work already, so the count of what there is to do decides.
     fn start_thread_if_needed(&'static self, queue: &mut Queue) -> io::Result<()> {
         let most = if self.serial { 1 } else { MAX_THREADS };
-        if queue.threads >= most || queue.work() <= queue.idle {
+        if queue.threads >= most || queue.backlog() <= queue.idle {
             return Ok(());
         }
         match spawn("exchange", || self.run_thread()) {
@@ -176,11 +181,11 @@ impl Dispatcher {
         loop {
             let mut queue = self.lock();
             queue.idle += 1;
-            while queue.work() == 0 && !queue.stopped {
+            while queue.backlog() == 0 && !queue.stopped {
                 queue = wait(&self.work, queue, None);
             }
             queue.idle -= 1;
-            if queue.work() == 0 {
+            if queue.backlog() == 0 {
                 queue.threads -= 1;
                 return;
             }
@@ -211,14 +216,14 @@ impl Dispatcher {
         match popped {
             Some(call) => {
                 call.run();
-                self.make_pending_closes(); // before the call ends: who waits for it may count on the library being off
+                self.make_pending_closes(); // before the call ends: who waits for it may count on the library being closed
                 self.mark_ended(call.state());
                 call.complete();
             }
             None => self.gate.release(), // it was cancelled meanwhile
         }
         if self.gate.take_refused() {
-            self.leave_gap();
+            sleep(GAP);
         }
     }
 
@@ -255,15 +260,6 @@ impl Dispatcher {
         queue = wait(&self.ended, queue, deadline);
         queue.observers -= 1;
         queue
-    }
-
-    /// Leaves the gate open, so that a synchronous call which is tried again gets in.
-    fn leave_gap(&self) {
-        let deadline = after(GAP);
-        let mut queue = self.lock();
-        while !queue.stopped && !has_passed(Some(deadline)) {
-            queue = self.wait_for_end(queue, Some(deadline));
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

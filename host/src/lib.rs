@@ -13,7 +13,7 @@ mod session;
 mod sync;
 
 pub use abi::LentMemory;
-pub use call::{Completions, NativeCall};
+pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::Error;
 pub use library::{EntryPoint, Library};

@@ -160,7 +160,7 @@ extern "C" fn finish_calls() {
     let Ok(loaded) = LOADED.try_lock() else { return };
     let deadline = after(PATIENCE);
     for library in loaded.iter() {
-        library.dispatcher.finish(deadline);
+        library.dispatcher.finish_at_exit(deadline);
     }
 }
 

@@ -8,31 +8,32 @@ use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, has_passed, lock, wait};
 /// A library as one environment uses it.
 ///
 /// - The library is open while a call of this environment is in it.
-/// - Each `exchange_open` that was not refused is paired with one `exchange_close`, at the latest by
-///   [`close`](Self::close) after the last call.
+/// - Each `exchange_open` that was not refused is paired with one `exchange_close`. After [`close`](Self::close) the library
+///   is closed as soon as none of the environment's calls is in it, unless the environment uses it once more.
+/// - A library may see the next `exchange_open` before an earlier `exchange_close`: it counts them.
 ///
 /// Its lock is not held while the library opens or closes.
 pub struct Session {
     library: &'static Library,
     state: Mutex<SessionState>,
     /// Opening has ended.
-    opened: Condvar,
+    open_done: Condvar,
 }
 
 #[derive(Default)]
 struct SessionState {
     usage: Usage,
-    /// How many asynchronous calls of the environment are in the library.
+    /// How many asynchronous calls of the environment are in the library, or about to open it.
     in_flight: usize,
-    /// To be closed when the last of them has left. The next use takes it back.
-    closing: bool,
+    /// Set by `close`, reset by the environment's next use.
+    close_when_idle: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Usage {
     #[default]
     Closed,
-    /// On one thread; others wait for it.
+    /// By one thread; others wait for it.
     Opening,
     Open,
 }
@@ -43,7 +44,7 @@ impl Session {
         Self {
             library,
             state: Mutex::new(SessionState::default()),
-            opened: Condvar::new(),
+            open_done: Condvar::new(),
         }
     }
 
@@ -53,21 +54,30 @@ impl Session {
     }
 
     /// Opens the library for a synchronous call, unless it is open. Refused if the library takes one call at a time and is
-    /// in use. On the thread that calls [`close`](Self::close).
+    /// in use. Called on the environment's thread, as [`close`](Self::close) is: the two must not race.
     pub fn open(&self) -> Result<(), Box<Error>> {
-        let open = || self.opened().map(drop);
+        let open = || {
+            self.use_again();
+            self.ensure_open(lock(&self.state)).map(drop)
+        };
         match self.library.dispatcher().gate() {
             Some(gate) => gate.try_exclusive(open).unwrap_or_else(|| Err(self.library.busy())),
             None => open(),
         }
     }
 
+    /// The environment uses the library after it may have closed it. On the environment's thread.
+    pub(crate) fn use_again(&self) {
+        lock(&self.state).close_when_idle = false;
+    }
+
     /// Opens the library, unless it is open. The caller holds the library's gate, if it has one.
-    fn opened(&self) -> Result<MutexGuard<'_, SessionState>, Box<Error>> {
-        let mut state = lock(&self.state);
-        state.closing = false;
+    fn ensure_open<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, SessionState>,
+    ) -> Result<MutexGuard<'a, SessionState>, Box<Error>> {
         while state.usage == Usage::Opening {
-            state = wait(&self.opened, state, None);
+            state = wait(&self.open_done, state, None);
         }
         if state.usage == Usage::Open {
             return Ok(state);
@@ -77,36 +87,36 @@ impl Session {
         let result = self.library.open();
         state = lock(&self.state);
         state.usage = if result.is_ok() { Usage::Open } else { Usage::Closed };
-        self.opened.notify_all();
+        self.open_done.notify_all();
         result.map(|()| state)
     }
 
-    /// Enters the library for an asynchronous call. It stays open until that leaves.
-    pub(crate) fn enter(&self) -> Result<(), Box<Error>> {
-        self.opened()?.in_flight += 1;
-        Ok(())
-    }
-
-    /// The asynchronous call has left. The caller still holds the library's gate, if it has one.
-    pub(crate) fn leave(&self) {
+    /// Makes an asynchronous call in the library, which is open meanwhile. The caller holds the library's gate, if it has
+    /// one.
+    pub(crate) fn enter<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
         let mut state = lock(&self.state);
+        state.in_flight += 1; // before the library opens: a call that leaves meanwhile must not close it
+        let opened = self.ensure_open(state).map(drop);
+        let result = opened.and_then(|()| call());
+        state = lock(&self.state);
         state.in_flight -= 1;
-        if state.closing && state.take_open() {
+        if state.begin_close_if_idle() {
             drop(state);
             self.library.close();
         }
+        result
     }
 
-    /// Closes the library, if it is open: now, or when the last asynchronous call of this environment has left it. Waits
-    /// until the deadline for whoever is in the library, and not at all without one; the close is made in any case.
+    /// Closes the library, if it is open: now, or when the last asynchronous call of this environment has left it. If others
+    /// are in the library they are waited for until the deadline; the close is made in any case.
     pub fn close(&self, deadline: Option<Deadline>) {
         let mut state = lock(&self.state);
-        state.closing = true;
-        // The thread that opens sees `closing` when its call leaves.
+        state.close_when_idle = true;
+        // The call that opens the library closes it when it leaves.
         while state.usage == Usage::Opening && deadline.is_some() && !has_passed(deadline) {
-            state = wait(&self.opened, state, deadline);
+            state = wait(&self.open_done, state, deadline);
         }
-        if state.take_open() {
+        if state.begin_close_if_idle() {
             drop(state);
             self.library.dispatcher().close(deadline);
         }
@@ -115,12 +125,11 @@ impl Session {
 
 impl SessionState {
     /// Whether the caller has to close the library.
-    fn take_open(&mut self) -> bool {
-        let last = self.in_flight == 0 && self.usage == Usage::Open;
-        if last {
-            self.closing = false;
+    fn begin_close_if_idle(&mut self) -> bool {
+        let begins = self.close_when_idle && self.in_flight == 0 && self.usage == Usage::Open;
+        if begins {
             self.usage = Usage::Closed;
         }
-        last
+        begins
     }
 }

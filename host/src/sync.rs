@@ -15,7 +15,7 @@ pub use std::time::Instant as Deadline;
 /// The stack of a library's thread, in bytes: what Linux and macOS give a main thread.
 const STACK_SIZE: usize = 8 << 20;
 
-/// No invariant spans a panic under a lock, so a poisoned one is as good as any.
+/// Nothing panics while it holds one of these locks, so poisoning is ignored.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -77,10 +77,14 @@ pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Resu
         .map(drop)
 }
 
+pub(crate) fn sleep(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// Waits a little, in a loop that looks at something which is not notified: at first for the time of a short exchange,
 /// later for that of a clock tick.
 pub(crate) fn pause(round: u32) {
     const SHORTEST: Duration = Duration::from_micros(20);
     const LONGEST: Duration = Duration::from_millis(1);
-    std::thread::sleep(LONGEST.min(SHORTEST * (1 << round.min(8))));
+    sleep(LONGEST.min(SHORTEST * (1 << round.min(8))));
 }

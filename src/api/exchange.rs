@@ -57,8 +57,8 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
         Err(error) => return error.throw(scope),
     };
     // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
-    // thread can run to detach or resize them before the call returns. Where they are shared with other threads, those may
-    // write at the same time: a race on plain bytes that the library sees through a C pointer, as the caller chose.
+    // thread can run to detach or resize them before the call returns. Rust forms no reference to them and
+    // relies on none of them: other threads may write to shared ones, of which the library's contract warns it.
     let memory = unsafe { LentMemory::new(data, len) };
     match binding.entry() {
         Some(entry) => return_or_throw(scope, entry.exchange(memory)),

@@ -30,7 +30,7 @@ use crate::js::value::{Value, raw_of};
 /// - The function was created with a pointer to a `Binding` of the same environment.
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: env, info and the function's data are as this function's contract says.
-    unsafe { start_call(env, info, Custody::Taken) }
+    unsafe { start_call(env, info, Custody::Detached) }
 }
 
 /// As [`callback`], for memory that its caller alone holds: `exchangeOwnedAsync`, which is not public.
@@ -39,7 +39,7 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
 /// As [`callback`].
 pub(crate) unsafe extern "C" fn owned_callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: env, info and the function's data are as this function's contract says.
-    unsafe { start_call(env, info, Custody::Owned) }
+    unsafe { start_call(env, info, Custody::Retained) }
 }
 
 /// # Safety

@@ -46,13 +46,13 @@ impl Libraries {
     }
 
     /// Closes them. The next exchange opens them again. A library that is in use is waited for until the deadline, and
-    /// closed later if that has passed, or if there is none.
-    pub(crate) fn close(&self, deadline: Option<Instant>) {
+    /// closed later if that has passed.
+    pub(crate) fn close(&self, deadline: Instant) {
         for binding in self.bindings.borrow().iter() {
             binding.entry.set(None);
         }
         for session in self.sessions.all.borrow().iter() {
-            session.close(deadline);
+            session.close(Some(deadline));
         }
     }
 }
@@ -106,15 +106,15 @@ impl Binding {
     /// As [`EntryPoint::exchange`], for a library that is not open.
     #[cold]
     pub(crate) fn open_and_exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
-        /// How long the last call may hold up an environment that is about to end: nothing closes the library later.
-        const PATIENCE: Duration = Duration::from_millis(100);
+        /// How long the last call may hold up an environment that is about to end.
+        const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
         let session = self.session()?;
         let library = session.library();
         session.open()?;
         let outcome = library.entry_point().exchange(memory);
         if self.sessions.closing.get() {
-            session.close(Some(Instant::now() + PATIENCE));
+            session.close(Some(Instant::now() + CLOSE_TIMEOUT));
         } else {
             self.entry.set(Some(library.entry_point()));
         }

@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use inplace_exchange_host::{Completions, NativeCall};
+use inplace_exchange_host::{CompletionSink, NativeCall};
 use napi::sys;
 
 use crate::js::scope::Scope;
@@ -25,10 +25,14 @@ type Loop = *mut sys::uv_loop_s;
 /// `UV_ASYNC` of uv.h's `uv_handle_type`.
 const UV_ASYNC: c_uint = 1;
 
+/// No field of a handle has a stricter alignment.
+const ALIGN: usize = 16;
+
 /// Functions of libuv, which Node.js and Electron export to their addons. The signatures are those of uv.h, unchanged in
 /// all of libuv 1.
 struct Uv {
-    handle_size: unsafe extern "C" fn(c_uint) -> usize,
+    /// Of an async handle's memory.
+    layout: Layout,
     handle_set_data: unsafe extern "C" fn(RawHandle, *mut c_void),
     handle_get_data: unsafe extern "C" fn(RawHandle) -> *mut c_void,
     async_init: unsafe extern "C" fn(Loop, RawHandle, HandleCallback) -> c_int,
@@ -57,8 +61,11 @@ impl Uv {
                 *unsafe { process.get($name) }.ok()?
             };
         }
+        let handle_size: unsafe extern "C" fn(c_uint) -> usize = function!(c"uv_handle_size");
+        // SAFETY: looks the size up.
+        let size = unsafe { handle_size(UV_ASYNC) };
         Some(Self {
-            handle_size: function!(c"uv_handle_size"),
+            layout: Layout::from_size_align(size.max(ALIGN), ALIGN).ok()?,
             handle_set_data: function!(c"uv_handle_set_data"),
             handle_get_data: function!(c"uv_handle_get_data"),
             async_init: function!(c"uv_async_init"),
@@ -69,27 +76,17 @@ impl Uv {
         })
     }
 
-    fn layout(&self) -> Layout {
-        /// No field of a handle has a stricter alignment, and no handle is smaller or larger than these.
-        const ALIGN: usize = 16;
-        const MAX_SIZE: usize = 1 << 16;
-        // SAFETY: looks the size up.
-        let size = unsafe { (self.handle_size)(UV_ASYNC) };
-        Layout::from_size_align(size.clamp(ALIGN, MAX_SIZE), ALIGN).unwrap_or(Layout::new::<u128>())
-    }
-
     fn allocate(&self) -> Handle {
-        let layout = self.layout();
         // SAFETY: the layout's size is not 0.
-        let memory = unsafe { alloc_zeroed(layout) };
-        NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+        let memory = unsafe { alloc_zeroed(self.layout) };
+        NonNull::new(memory.cast()).unwrap_or_else(|| handle_alloc_error(self.layout))
     }
 
     /// # Safety
     /// The handle was [allocated](Self::allocate), and libuv has done with it.
     unsafe fn free(&self, handle: RawHandle) {
         // SAFETY: allocated with this layout, and not used any more (this function's contract).
-        unsafe { dealloc(handle.cast(), self.layout()) };
+        unsafe { dealloc(handle.cast(), self.layout) };
     }
 }
 
@@ -105,7 +102,7 @@ struct Waker {
     handle: Handle,
 }
 
-// SAFETY: libuv lets any thread send to an open async handle. What else is done with it is done by methods of `EventLoop`,
+// SAFETY: libuv lets any thread send to an open async handle. What else is done with it is done by methods of `LoopHandle`,
 // which stays on the environment's thread.
 unsafe impl Send for Waker {}
 
@@ -131,27 +128,25 @@ impl CompletionQueue {
     }
 }
 
-impl Completions for CompletionQueue {
+impl CompletionSink for CompletionQueue {
     fn push(&self, call: Arc<NativeCall>) {
         if let Some(inner) = self.lock().as_mut() {
             inner.ended.push(call);
-            if inner.ended.len() == 1 {
-                inner.waker.wake(); // the loop takes all at once, so it needs to hear of the first only
-            }
+            inner.waker.wake(); // libuv makes one wake-up of several
         }
     }
 }
 
-/// An environment's end of the way, for use on its thread.
-pub(crate) struct EventLoop {
+/// An environment's handle on its event loop, for use on its thread.
+pub(crate) struct LoopHandle {
     completions: Arc<CompletionQueue>,
     /// Of the environment's thread.
     not_send: std::marker::PhantomData<*mut ()>,
 }
 
-impl EventLoop {
+impl LoopHandle {
     /// Opens the async handle, which does not keep the loop alive. `None` in a runtime that does not let its addons use
-    /// libuv. [`close`](Self::close) follows in the environment's cleanup hook.
+    /// libuv. It is closed in the environment's cleanup hook, or when this is dropped.
     pub(crate) fn open<W: OnWake>(scope: Scope<'_>) -> Option<Self> {
         let uv = Uv::get()?;
         let mut event_loop = ptr::null_mut();
@@ -216,8 +211,9 @@ impl EventLoop {
             .unwrap_or_default()
     }
 
-    /// Has the loop come back to calls which could not be seen to: the current context is another environment's.
-    pub(crate) fn postpone(&self, calls: Vec<Arc<NativeCall>>) {
+    /// Puts back calls that could not be settled, because the current context is another environment's, and wakes the loop
+    /// if there are any.
+    pub(crate) fn requeue(&self, calls: Vec<Arc<NativeCall>>) {
         if let Some(inner) = self.completions.lock().as_mut() {
             inner.ended.splice(0..0, calls);
             if !inner.ended.is_empty() {
@@ -226,7 +222,7 @@ impl EventLoop {
         }
     }
 
-    /// From here on no thread wakes the loop, and no completion is taken.
+    /// Closes the handle. From here on no thread wakes the loop, and no completion is taken.
     pub(crate) fn close(&self) {
         if let Some(Inner { waker, .. }) = self.completions.lock().take() {
             // SAFETY: the handle is open, this is the loop's thread, and no other thread can reach the handle any more.
@@ -235,14 +231,20 @@ impl EventLoop {
     }
 }
 
+impl Drop for LoopHandle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// # Safety
-/// Called by libuv on the loop's thread, with an open handle of [`EventLoop::open`].
+/// Called by libuv on the loop's thread, with an open handle of [`LoopHandle::open`].
 unsafe extern "C" fn on_wake<W: OnWake>(handle: RawHandle) {
     let Some(uv) = Uv::get() else { return };
     // SAFETY: the handle is open.
     let env = unsafe { (uv.handle_get_data)(handle) };
-    // SAFETY: the handle's environment is live, as its cleanup hook closes the handle, and this is its thread. `woken` makes
-    // no values but in the scope that it is given.
+    // SAFETY: the handle's environment is live, as the handle is closed by the environment's cleanup hook at the latest, and
+    // this is its thread. `woken` makes no values but in the scope that it is given.
     unsafe { Scope::open(env.cast(), |scope| W::woken(scope)) };
 }
 

@@ -18,7 +18,7 @@ use crate::js::intrinsics::Intrinsics;
 use crate::js::scope::Scope;
 use crate::js::value::Value;
 use binding::Libraries;
-use completions::{EventLoop, OnWake};
+use completions::{LoopHandle, OnWake};
 use instance::Environment;
 use own_loop::{OwnLoop, Ownership, Round};
 use pending::PendingCalls;
@@ -32,7 +32,7 @@ pub(crate) fn start(env: &Env) -> Result<()> {
     let in_renderer = in_page || process_type.as_deref() == Some("worker");
     let missing = |what: &str| napi::Error::from_reason(format!("V8's own {what} is not whole"));
     let intrinsics = Rc::new(Intrinsics::capture(scope, in_renderer).ok_or_else(|| missing("ArrayBuffer"))?);
-    let event_loop = EventLoop::open::<Woken>(scope);
+    let event_loop = LoopHandle::open::<Woken>(scope);
     let environment = Rc::new(Environment {
         libraries: Libraries::default(),
         ended: EndedFlag::new(scope).ok_or_else(|| missing("ArrayBuffer"))?,
@@ -42,7 +42,8 @@ pub(crate) fn start(env: &Env) -> Result<()> {
         intrinsics,
     });
     env.set_instance_data(Rc::clone(&environment), (), |context| drop(context.value))?;
-    teardown::listen(scope).ok_or_else(|| missing("environment"))?;
+    teardown::listen(scope)
+        .ok_or_else(|| napi::Error::from_reason("this environment lets its end not be listened to"))?;
     if let Some(pending) = &environment.pending
         && environment.own_loop.ownership() == Ownership::Unknown
     {
@@ -74,7 +75,7 @@ impl OnWake for Woken {
                 pending.drain(scope);
             }
             Round::AskAgain if before == Ownership::Unknown => pending.wake(),
-            Round::AskAgain | Round::Foreign => pending.postpone(),
+            Round::AskAgain | Round::Foreign => pending.retry_drain(),
         }
     }
 }
@@ -101,7 +102,7 @@ impl Callback for OnTimer {
     fn call(scope: Scope<'_>, _argument: Option<Value<'_>>, _data: usize) {
         if let Some(environment) = instance::current(scope)
             && let Some(pending) = &environment.pending
-            && environment.own_loop.is_lost(scope)
+            && environment.own_loop.look_again(scope)
         {
             pending.refuse_held(scope);
         }

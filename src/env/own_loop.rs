@@ -71,7 +71,7 @@ const ENOUGH_FOREIGN: u32 = 4;
 impl OwnLoop {
     /// For an environment whose context is the current one. In a page its loop has to be woken, and asked in
     /// [`note_round`](Self::note_round); while calls wait for that, a timer calls `T`, which calls
-    /// [`is_lost`](Self::is_lost).
+    /// [`look_again`](Self::look_again).
     pub(crate) fn new<T: Callback>(scope: Scope<'_>, in_page: bool, has_loop: bool) -> Self {
         let probe = if in_page { Probe::new::<T>(scope) } else { None };
         let ownership = match (in_page, &probe) {
@@ -90,31 +90,23 @@ impl OwnLoop {
         self.ownership.get()
     }
 
-    /// Whether the current context is the environment's, so that Node.js can be asked to go back into it. In a page it is
-    /// another's while Node.js runs the loop for a page that it tears down. Runs no JavaScript.
-    fn is_current(&self, scope: Scope<'_>) -> bool {
-        let Some(probe) = &self.probe else { return true };
-        let own = probe.prototype.value(scope);
-        let current = scope.object().and_then(Value::get_prototype);
-        own.zip(current)
-            .is_some_and(|(own, current)| own.strict_equals(current))
-    }
-
     /// Looks at the current context. Called whenever the loop has been woken.
     pub(crate) fn note_round(&self, scope: Scope<'_>) -> Round {
-        if self.is_current(scope) {
+        let Some(probe) = &self.probe else {
+            return match self.ownership.get() {
+                Ownership::Own => Round::Own,
+                Ownership::Unknown | Ownership::Foreign => Round::Foreign,
+            };
+        };
+        if probe.is_current(scope) {
             self.ownership.set(Ownership::Own);
             return Round::Own;
         }
-        match &self.probe {
-            Some(probe) if self.ownership.get() == Ownership::Unknown => {
-                let times = probe.times_foreign.get() + 1;
-                probe.times_foreign.set(times);
-                if times >= ENOUGH_FOREIGN {
-                    self.ownership.set(Ownership::Foreign);
-                }
+        if self.ownership.get() == Ownership::Unknown {
+            probe.times_foreign.set(probe.times_foreign.get() + 1);
+            if probe.times_foreign.get() >= ENOUGH_FOREIGN {
+                self.ownership.set(Ownership::Foreign);
             }
-            _ => {}
         }
         match self.ownership.get() {
             Ownership::Foreign => Round::Foreign,
@@ -131,9 +123,9 @@ impl OwnLoop {
         probe.looks.get().is_some()
     }
 
-    /// Whether the loop is known not to be this environment's, by now: it is another's, or has not gone round in time. Called
-    /// by the timer, which is set again while that is open.
-    pub(crate) fn is_lost(&self, scope: Scope<'_>) -> bool {
+    /// Called by the timer, which this sets again while the answer is missing. True if the held calls are to be refused: the
+    /// loop is another environment's, or has not run in time.
+    pub(crate) fn look_again(&self, scope: Scope<'_>) -> bool {
         let Some(probe) = &self.probe else { return false };
         let left = probe.looks.get().unwrap_or(0);
         if self.ownership.get() == Ownership::Unknown && left > 0 && probe.look_later(scope) {
@@ -157,6 +149,15 @@ impl Probe {
             looks: Cell::new(None),
             times_foreign: Cell::new(0),
         })
+    }
+
+    /// Whether the current context is the environment's, so that Node.js can be asked to go back into it. It is another's
+    /// while Node.js runs the loop for a page that it tears down. Runs no JavaScript.
+    fn is_current(&self, scope: Scope<'_>) -> bool {
+        let own = self.prototype.value(scope);
+        let current = scope.object().and_then(Value::get_prototype);
+        own.zip(current)
+            .is_some_and(|(own, current)| own.strict_equals(current))
     }
 
     /// Sets the page's timer. False if that cannot be done.

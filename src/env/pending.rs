@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use inplace_exchange_host::{self as host, Cancelled, Completions, NativeCall, Session};
+use inplace_exchange_host::{self as host, Cancelled, NativeCall, Session};
 
-use crate::env::completions::EventLoop;
+use crate::env::completions::LoopHandle;
 use crate::error::Error;
 use crate::js::abort_listener::Subscription;
 use crate::js::callback_scope::AsyncContext;
@@ -35,12 +35,13 @@ pub(crate) struct Submission {
 
 /// The asynchronous calls of an environment, for use on its thread.
 ///
-/// - A promise is settled once: when its call has ended, or before, when the environment is closing.
+/// - A promise is settled once: when its call has ended, or before, when the environment is closing. An environment that ends
+///   without warning, as a Worker that is terminated, takes its promises with it.
 /// - Memory is released when its call has ended, and not before.
 ///
 /// No `RefCell` is borrowed while JavaScript may run: it may call back.
 pub(crate) struct PendingCalls {
-    event_loop: EventLoop,
+    event_loop: LoopHandle,
     intrinsics: Rc<Intrinsics>,
     next_id: Cell<u64>,
     calls: RefCell<BTreeMap<u64, PendingCall>>,
@@ -51,7 +52,7 @@ pub(crate) struct PendingCalls {
 }
 
 impl PendingCalls {
-    pub(crate) fn new(event_loop: EventLoop, intrinsics: Rc<Intrinsics>) -> Self {
+    pub(crate) fn new(event_loop: LoopHandle, intrinsics: Rc<Intrinsics>) -> Self {
         Self {
             event_loop,
             intrinsics,
@@ -89,14 +90,15 @@ impl PendingCalls {
             buffer,
             subscription,
         } = submission;
-        let completions: Arc<dyn Completions> = self.event_loop.completions();
+        let completions = self.event_loop.completions();
         let loan = Loan::new(buffer, |memory| NativeCall::new(id, session, completions, memory));
         let call = Arc::clone(loan.call());
-        self.insert(PendingCall {
+        let pending = PendingCall {
             loan,
             deferred: Cell::new(Some(deferred)),
             subscription,
-        });
+        };
+        self.change(|calls| drop(calls.insert(id, pending)));
         if hold {
             self.held.borrow_mut().push(id);
         } else {
@@ -106,31 +108,26 @@ impl PendingCalls {
 
     fn dispatch(&self, scope: Scope<'_>, call: &Arc<NativeCall>) {
         if let Err(error) = call.submit() {
-            self.finish(scope, call.id, Some(error.into()));
+            self.complete(scope, call.id, Some(error.into()));
         }
     }
 
     /// Cancels a call: one that is queued ends, and is rejected, at once.
     pub(crate) fn cancel(&self, scope: Scope<'_>, id: u64) {
-        let call = self
-            .calls
-            .borrow()
-            .get(&id)
-            .map(|pending| Arc::clone(pending.loan.call()));
-        if call.is_some_and(|call| call.cancel() == Cancelled::Dropped) {
-            self.finish(scope, id, None);
+        if self.call(id).is_some_and(|call| call.cancel() == Cancelled::Dropped) {
+            self.complete(scope, id, None);
         }
+    }
+
+    fn call(&self, id: u64) -> Option<Arc<NativeCall>> {
+        let calls = self.calls.borrow();
+        calls.get(&id).map(|pending| Arc::clone(pending.loan.call()))
     }
 
     /// Submits the calls that were held: the event loop is this environment's.
     pub(crate) fn submit_held(&self, scope: Scope<'_>) {
         for id in self.held.take() {
-            let call = self
-                .calls
-                .borrow()
-                .get(&id)
-                .map(|pending| Arc::clone(pending.loan.call()));
-            if let Some(call) = call {
+            if let Some(call) = self.call(id) {
                 self.dispatch(scope, &call);
             }
         }
@@ -139,13 +136,8 @@ impl PendingCalls {
     /// Rejects the calls that were held: nothing could come back to this environment.
     pub(crate) fn refuse_held(&self, scope: Scope<'_>) {
         for id in self.held.take() {
-            let call = self
-                .calls
-                .borrow()
-                .get(&id)
-                .map(|pending| Arc::clone(pending.loan.call()));
-            if call.is_some_and(|call| call.cancel() == Cancelled::Dropped) {
-                self.finish(scope, id, Some(Box::new(Error::ForeignEventLoop)));
+            if self.call(id).is_some_and(|call| call.cancel() == Cancelled::Dropped) {
+                self.complete(scope, id, Some(Box::new(Error::ForeignEventLoop)));
             }
         }
     }
@@ -157,15 +149,15 @@ impl PendingCalls {
         if ended.is_empty() {
             return;
         }
-        let settle = || ended.iter().for_each(|call| self.finish(scope, call.id, None));
+        let settle = || ended.iter().for_each(|call| self.complete(scope, call.id, None));
         if !context.enter(scope, settle) {
-            self.event_loop.postpone(ended);
+            self.event_loop.requeue(ended);
         }
     }
 
-    /// Has the event loop come back to calls that have ended, when its context is another environment's.
-    pub(crate) fn postpone(&self) {
-        self.event_loop.postpone(Vec::new());
+    /// Has the event loop come back to the calls that have ended, if there are any: its context is another environment's.
+    pub(crate) fn retry_drain(&self) {
+        self.event_loop.requeue(Vec::new());
     }
 
     /// Has the event loop go round.
@@ -173,25 +165,20 @@ impl PendingCalls {
         self.event_loop.wake();
     }
 
-    fn insert(&self, pending: PendingCall) {
-        let id = pending.loan.call().id;
-        self.change(|calls| drop(calls.insert(id, pending)));
-    }
-
     /// Changes the list. The event loop is kept alive while there is a call in it.
     fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<u64, PendingCall>) -> T) -> T {
         let mut calls = self.calls.borrow_mut();
-        let before = calls.is_empty();
+        let was_empty = calls.is_empty();
         let result = change(&mut calls);
-        if before != calls.is_empty() {
-            self.event_loop.keep_alive(before);
+        if calls.is_empty() != was_empty {
+            self.event_loop.keep_alive(!calls.is_empty());
         }
         result
     }
 
     /// Takes a call that has ended out of the list, and settles its promise. It has its own outcome, unless it failed before
     /// it was submitted.
-    fn finish(&self, scope: Scope<'_>, id: u64, failed: Option<Box<Error>>) {
+    fn complete(&self, scope: Scope<'_>, id: u64, failed: Option<Box<Error>>) {
         let Some(pending) = self.change(|calls| calls.remove(&id)) else {
             return;
         };

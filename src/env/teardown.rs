@@ -17,7 +17,7 @@ use crate::js::value::Value;
 
 /// How long to wait for libraries that were asked to return. Chromium ends a page that is still busy half a second after its
 /// window was closed.
-const PATIENCE: Duration = Duration::from_millis(400);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Begins to listen for the end of an environment. `None` if the environment lets nothing be listened to.
 pub(crate) fn listen(scope: Scope<'_>) -> Option<()> {
@@ -75,13 +75,13 @@ fn close(scope: Scope<'_>, environment: &Environment, for_good: bool) {
     if for_good {
         environment.libraries.begin_closing();
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
     if let Some(pending) = &environment.pending {
         pending.cancel_all(scope);
         pending.reject_all(scope);
         pending.wait(Some(deadline));
     }
-    environment.libraries.close(Some(deadline));
+    environment.libraries.close(deadline);
 }
 
 /// The cleanup hook.
@@ -98,7 +98,7 @@ unsafe extern "C" fn clean_up(env: *mut c_void) {
         if let Some(pending) = &environment.pending {
             pending.tear_down(scope);
         }
-        environment.libraries.close(None);
+        environment.libraries.close(Instant::now() + CLOSE_TIMEOUT);
     };
     // SAFETY: env is live and on its thread (this function's contract). All values are made in the scope that is given.
     unsafe { Scope::open(env.cast(), clean_up) };

@@ -13,14 +13,14 @@ use crate::js::reference::Reference;
 use crate::js::scope::Scope;
 use crate::js::value::Value;
 
-/// Who answers for it that no JavaScript touches memory while it is lent.
+/// Who guarantees that no JavaScript touches memory while it is lent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Custody {
     /// The addon: it moves the memory to an ArrayBuffer of its own.
-    Taken,
+    Detached,
     /// The caller, who alone holds the ArrayBuffer: a preload that was given it over a port. It leaves the memory alone
     /// until the call has been settled with it.
-    Owned,
+    Retained,
 }
 
 /// Memory that is lent to a library: `len` bytes at `data`, which stay there until this is [released](Self::release).
@@ -50,8 +50,8 @@ impl LentBuffer {
         if view.buffer.is_array_buffer() {
             let data = check_whole(intrinsics, view)?;
             return match custody {
-                Custody::Taken => Self::detach(intrinsics, view),
-                Custody::Owned => Self::whole(view.buffer, data, view.len),
+                Custody::Detached => Self::detach(intrinsics, view),
+                Custody::Retained => Self::whole(view.buffer, data, view.len),
             };
         }
         Ok(Self {
@@ -149,9 +149,10 @@ pub(crate) struct Loan {
 impl Loan {
     /// Lends the buffer to the call that `create` makes with its memory.
     pub(crate) fn new(buffer: LentBuffer, create: impl FnOnce(LentMemory<'static>) -> Arc<NativeCall>) -> Self {
-        // SAFETY: the owner keeps `len` bytes at `data` until it is released, which `release` does only after the call has
-        // ended. No JavaScript touches them, or they are shared, and others may write at the same time: a race on plain
-        // bytes that the library sees through a C pointer, as the caller chose.
+        // SAFETY: the ArrayBuffer, which `owner` refers to, keeps `len` bytes at `data` until it is released, which `release`
+        // does only after the call has ended. No JavaScript can move or free them meanwhile, under the assumptions that
+        // `take` states, or they are shared, and can be neither moved nor freed. Rust forms no reference to them and relies
+        // on none of them; only the library's code reads and writes them, and its contract warns it of other writers.
         let memory = unsafe { LentMemory::new(buffer.data, buffer.len) };
         Self {
             call: create(memory),

@@ -2,8 +2,8 @@
 //!
 //! - A synchronous call takes it or is refused: it must cost nanoseconds, so it makes no system call, neither to wait nor
 //!   to wake. Whoever waits for a synchronous call to leave looks again from time to time.
-//! - A library's thread, or an environment that closes the library, reserves the gate first: no further synchronous call
-//!   gets in, so the wait ends with the one that may be inside.
+//! - The library's thread reserves the gate before it waits: no further synchronous call gets in, so the wait ends with
+//!   the one that may be inside.
 //! - A refused synchronous call leaves a mark. The thread then leaves a gap before its next call, so that neither side
 //!   starves the other.
 
@@ -45,10 +45,10 @@ impl Gate {
         self.refused.store(true, Ordering::Relaxed);
     }
 
-    /// Enters as soon as whoever is inside has left.
+    /// Enters when the synchronous call that may be inside has left. For the library's one thread.
     pub(crate) fn acquire(&self) {
         for round in 0.. {
-            self.reserved.store(true, Ordering::Relaxed); // each time: another one that releases takes it back
+            self.reserved.store(true, Ordering::Relaxed);
             if self.try_acquire() {
                 return;
             }

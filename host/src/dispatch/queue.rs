@@ -21,7 +21,7 @@ pub(crate) trait Job: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
-    /// It has not been taken by a thread.
+    /// No thread has taken it. It need not be submitted yet.
     Queued,
     /// A thread has taken it: the library is being opened for it, or has it, or is being closed after it.
     Running,
@@ -66,7 +66,7 @@ pub enum Cancelled {
     /// The call is running; the library is asked to return.
     Requested,
     /// It had ended, or was cancelled before.
-    TooLate,
+    NoEffect,
 }
 
 #[derive(Default)]
@@ -75,10 +75,9 @@ pub(crate) struct Queue {
     waiting: BTreeMap<u64, Arc<dyn Job>>,
     next_ticket: u64,
     running: usize,
-    /// How many of those that run were asked to return.
-    cancel_requested: usize,
-    /// How many closes the thread was asked to make, because the library was in use. They go before calls: nothing stays
-    /// switched on behind a long queue.
+    /// How many of those that run are cancelled.
+    running_cancelled: usize,
+    /// How many closes the thread was asked to make. They go before calls: no library stays open behind a long queue.
     closes_requested: u64,
     closes_made: u64,
     pub(super) threads: usize,
@@ -115,28 +114,28 @@ impl Queue {
     pub(super) fn end(&mut self, call: &CallState) {
         call.set(Phase::Ended);
         self.running -= 1;
-        self.cancel_requested -= usize::from(call.cancel_requested());
+        self.running_cancelled -= usize::from(call.cancel_requested());
     }
 
     pub(super) fn cancel(&mut self, call: &CallState) -> Cancelled {
         if call.is(Phase::Ended) || call.cancel_requested.swap(true, Ordering::Relaxed) {
-            return Cancelled::TooLate;
+            return Cancelled::NoEffect;
         }
         if call.is(Phase::Queued) {
             self.discard(call);
             return Cancelled::Dropped;
         }
-        self.cancel_requested += 1;
+        self.running_cancelled += 1;
         Cancelled::Requested
     }
 
     /// A library cannot be told which of its calls is meant, so it is asked when all that run are.
     pub(super) fn all_that_run_are_cancelled(&self) -> bool {
-        self.cancel_requested > 0 && self.cancel_requested == self.running
+        self.running_cancelled > 0 && self.running_cancelled == self.running
     }
 
     pub(super) fn has_cancelled(&self) -> bool {
-        self.cancel_requested > 0
+        self.running_cancelled > 0
     }
 
     /// Asks the thread for a close, and gives its number.
@@ -157,14 +156,16 @@ impl Queue {
         self.closes_made >= number
     }
 
-    /// Drops what is queued, without telling anyone. Whether nothing is left that a thread has to do.
+    /// Drops what is queued, without telling its environments. Whether nothing is left that a thread has to do.
     pub(super) fn drop_all_but_running(&mut self) -> bool {
-        self.waiting.clear();
+        while let Some((_ticket, call)) = self.waiting.pop_first() {
+            call.state().set(Phase::Ended);
+        }
         self.running == 0 && !self.has_pending_closes()
     }
 
-    /// How many threads could be at work.
-    pub(super) fn work(&self) -> usize {
+    /// How many threads it takes to begin at once with all that is to be done.
+    pub(super) fn backlog(&self) -> usize {
         self.waiting.len() + usize::from(self.has_pending_closes())
     }
 }

@@ -3,13 +3,12 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::call::{Completions, NativeCall};
+use crate::call::{CompletionSink, NativeCall};
 use crate::error::Error;
 use crate::library::Library;
 use crate::library::tests::{Exports, lend, library};
 use crate::session::Session;
-use crate::sync::AtomicBool;
-use crate::sync::Ordering;
+use crate::sync::{AtomicBool, Ordering, after};
 
 /// What an environment is told, in order.
 #[derive(Default)]
@@ -17,7 +16,7 @@ struct Environment {
     completed: Mutex<Vec<(u64, Option<u32>)>>,
 }
 
-impl Completions for Environment {
+impl CompletionSink for Environment {
     fn push(&self, call: Arc<NativeCall>) {
         assert!(call.has_ended());
         let count = call.take_outcome().ok();
@@ -30,7 +29,7 @@ impl Environment {
         let call = NativeCall::new(
             id,
             Arc::clone(session),
-            Arc::clone(self) as Arc<dyn Completions>,
+            Arc::clone(self) as Arc<dyn CompletionSink>,
             lend(memory),
         );
         call.submit().unwrap();
@@ -55,7 +54,7 @@ struct Seen {
     /// Calls stay inside until this is set.
     go: AtomicBool,
 }
-static SEEN: [Seen; 10] = [const {
+static SEEN: [Seen; 11] = [const {
     Seen {
         inside: AtomicUsize::new(0),
         most: AtomicUsize::new(0),
@@ -66,7 +65,7 @@ static SEEN: [Seen; 10] = [const {
         threads: Mutex::new(Vec::new()),
         go: AtomicBool::new(false),
     }
-}; 10];
+}; 11];
 
 impl Seen {
     fn release(&self) {
@@ -103,6 +102,7 @@ unsafe extern "C" fn exchange<const N: usize>(data: *mut u8, len: usize) -> i64 
 }
 
 unsafe extern "C" fn open<const N: usize>() -> i64 {
+    SEEN[N].threads.lock().unwrap().push(thread::current().id());
     SEEN[N].opened.fetch_add(1, Ordering::SeqCst);
     0
 }
@@ -110,6 +110,7 @@ unsafe extern "C" fn open<const N: usize>() -> i64 {
 unsafe extern "C" fn close<const N: usize>() {
     let inside = SEEN[N].inside.load(Ordering::SeqCst);
     assert_eq!(inside, 0, "closed while a call was inside");
+    SEEN[N].threads.lock().unwrap().push(thread::current().id());
     SEEN[N].closed.fetch_add(1, Ordering::SeqCst);
 }
 
@@ -139,6 +140,7 @@ fn exchange_now(session: &Session, memory: &mut [u8]) -> Result<u32, Box<Error>>
 }
 
 const SOON: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn calls_of_a_serial_library_are_made_in_order_alone_and_on_one_thread() {
@@ -163,16 +165,19 @@ fn calls_of_a_serial_library_are_made_in_order_alone_and_on_one_thread() {
         (0..50).map(|id| (id, Some(64))).collect::<Vec<_>>()
     );
     assert_eq!(seen.most.load(Ordering::SeqCst), 1);
+    assert!(lent.iter().flatten().all(|&byte| byte == 0xA5));
+    session.close(Some(after(LONG)));
+    assert_eq!(seen.opened_and_closed(), [1, 1]);
     let threads = seen.threads.lock().unwrap().clone();
+    assert_eq!(threads.len(), 1 + 50 + 1);
     assert!(
         threads
             .iter()
             .all(|id| *id == threads[0] && *id != thread::current().id())
     );
-    assert!(lent.iter().flatten().all(|&byte| byte == 0xA5));
     until(|| exchange_now(&session, &mut [0; 64]).is_ok());
-    session.close(None);
-    assert_eq!(seen.opened_and_closed(), [1, 1]);
+    session.close(Some(after(LONG)));
+    assert_eq!(seen.opened_and_closed(), [2, 2]);
     library.dispatcher().stop();
 }
 
@@ -189,7 +194,7 @@ fn queued_calls_are_dropped_when_they_are_cancelled() {
         .collect();
     seen.wait_for_calls(1);
     assert_eq!(calls[1].cancel(), Cancelled::Dropped);
-    assert_eq!(calls[1].cancel(), Cancelled::TooLate);
+    assert_eq!(calls[1].cancel(), Cancelled::NoEffect);
     assert!(calls[1].has_ended() && calls[1].wait(None));
     assert!(matches!(
         calls[1].take_outcome().map_err(|error| *error),
@@ -203,7 +208,7 @@ fn queued_calls_are_dropped_when_they_are_cancelled() {
     assert_eq!(environment.completed(), [0, 2, 3, 4].map(|id| (id, Some(64))));
     assert!(lent[1].iter().all(|&byte| byte == 0), "it was not made");
     assert_eq!(seen.cancelled.load(Ordering::SeqCst), 0, "none that ran was cancelled");
-    session.close(None);
+    session.close(Some(after(LONG)));
     let [opened, closed] = seen.opened_and_closed();
     assert_eq!(opened, closed);
     library.dispatcher().stop();
@@ -219,7 +224,7 @@ fn a_thread_that_waits_for_a_queued_call_wakes_when_another_cancels_it() {
     let queued = environment.submit(&session, 1, &mut second);
     SEEN[9].wait_for_calls(1);
     thread::scope(|scope| {
-        let waits = scope.spawn(|| queued.wait(Some(after(Duration::from_secs(60)))));
+        let waits = scope.spawn(|| queued.wait(Some(after(LONG))));
         until(|| lock(&library.dispatcher().queue).observers == 1);
         assert_eq!(queued.cancel(), Cancelled::Dropped);
         let begun = Instant::now();
@@ -227,7 +232,7 @@ fn a_thread_that_waits_for_a_queued_call_wakes_when_another_cancels_it() {
     });
     SEEN[9].release();
     running.wait(None);
-    session.close(Some(after(Duration::from_secs(5))));
+    session.close(Some(after(LONG)));
     library.dispatcher().stop();
 }
 
@@ -241,7 +246,7 @@ fn a_call_that_was_not_submitted_can_be_cancelled_and_takes_no_other_with_it() {
     let gate = library.dispatcher().gate().unwrap();
     gate.acquire();
     let submitted = environment.submit(&session, 0, &mut first);
-    let completions = Arc::clone(&environment) as Arc<dyn Completions>;
+    let completions = Arc::clone(&environment) as Arc<dyn CompletionSink>;
     let held = NativeCall::new(1, Arc::clone(&session), completions, lend(&mut second));
     assert_eq!(held.cancel(), Cancelled::Dropped);
     gate.release();
@@ -304,7 +309,7 @@ fn a_concurrent_library_has_as_many_threads_as_calls_up_to_four() {
     seen.release();
     assert!(calls.iter().all(|call| call.wait(None)));
     until(|| environment.completed().len() == 12);
-    session.close(None);
+    session.close(Some(after(LONG)));
     assert_eq!(seen.opened_and_closed(), [1, 1]);
     library.dispatcher().stop();
 }
@@ -399,25 +404,52 @@ fn a_call_that_waits_for_a_synchronous_one_can_be_cancelled_and_a_close_is_made_
         seen.release();
     });
     until(|| seen.closed.load(Ordering::SeqCst) == 1);
-    other.close(Some(after(Duration::from_secs(5))));
+    other.close(Some(after(LONG)));
     assert_eq!(seen.opened_and_closed(), [2, 2]);
     assert!(environment.completed().is_empty(), "what was dropped is not told");
     library.dispatcher().stop();
 }
 
+unsafe extern "C" fn open_slowly<const N: usize>() -> i64 {
+    let seen = &SEEN[N];
+    seen.inside.fetch_add(1, Ordering::SeqCst);
+    until(|| seen.go.load(Ordering::SeqCst));
+    seen.inside.fetch_sub(1, Ordering::SeqCst);
+    seen.opened.fetch_add(1, Ordering::SeqCst);
+    0
+}
+
+#[test]
+fn a_library_that_is_closed_while_calls_wait_for_it_to_open_is_closed_after_the_last_of_them() {
+    for _round in 0..50 {
+        let seen = &SEEN[10];
+        seen.go.store(false, Ordering::SeqCst);
+        let library = library(Exports {
+            open: Some(open_slowly::<10>),
+            ..exports::<10>(false)
+        });
+        let session = session_of(library);
+        let environment = Arc::new(Environment::default());
+        let mut lent = [[0; 64]; 4];
+        let calls: Vec<_> = (0..)
+            .zip(&mut lent)
+            .map(|(id, memory)| environment.submit(&session, id, memory))
+            .collect();
+        until(|| calls.iter().all(|call| call.is_running()) && seen.inside.load(Ordering::SeqCst) == 1);
+        session.close(Some(after(Duration::from_millis(1))));
+        seen.release();
+        assert!(calls.iter().all(|call| call.wait(None)));
+        let [opened, closed] = seen.opened_and_closed();
+        assert!(opened > 0 && opened == closed, "opened {opened} times, closed {closed}");
+        library.dispatcher().stop();
+    }
+}
+
 #[test]
 fn a_library_that_opens_slowly_holds_up_no_close_and_is_closed_all_the_same() {
-    unsafe extern "C" fn open_slowly() -> i64 {
-        SEEN[7].inside.fetch_add(1, Ordering::SeqCst);
-        until(|| SEEN[7].go.load(Ordering::SeqCst));
-        SEEN[7].inside.fetch_sub(1, Ordering::SeqCst);
-        SEEN[7].opened.fetch_add(1, Ordering::SeqCst);
-        0
-    }
-
     let seen = &SEEN[7];
     let library = library(Exports {
-        open: Some(open_slowly),
+        open: Some(open_slowly::<7>),
         ..exports::<7>(true)
     });
     let session = session_of(library);
