@@ -1,4 +1,5 @@
-// How the window looks and is used: both themes, from the least size to a large one, by keyboard, and what axe-core says.
+// Layout and accessibility of the window: both themes, from the minimum size to a large one, by keyboard, and with
+// axe-core.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -7,19 +8,19 @@ import { choose, go, press, pressed, textOf, violations, windowForAll } from '..
 const require = createRequire(import.meta.url);
 const { until } = require('../support/fixtures.js');
 
-describe('the looks of the window', () => {
+describe('the layout of the window', () => {
   const window = windowForAll();
 
   const SIZES = [
     [900, 640],
     [1920, 1080],
-    [640, 480], // the least: there the panel scrolls
+    [640, 480], // the minimum, at which the panel scrolls
   ];
 
   for (const theme of /** @type {const} */ (['light', 'dark'])) {
     for (const [width, height] of SIZES) {
       for (const panel of ['Exchange', 'Live', 'About this runtime']) {
-        it(`${panel}, ${theme}, ${width} by ${height}: in sight, and nothing that axe-core objects to`, async () => {
+        it(`${panel}, ${theme}, ${width} by ${height}: everything is visible, and axe-core finds no violation`, async () => {
           const { app, page } = window;
           await page.emulateMedia({ colorScheme: theme });
           await app.evaluate(
@@ -37,7 +38,7 @@ describe('the looks of the window', () => {
             return [scrollWidth - innerWidth, scrollHeight - innerHeight];
           });
           assert.deepEqual(overflow, [0, 0], 'the page itself does not scroll');
-          // A table may be longer than the window; what is pressed and what is looked at is not below its edge.
+          // A table may be longer than the window. Controls and results must be visible.
           if (height < 640) {
             assert.deepEqual(await violations(page), []);
             return;
@@ -59,7 +60,7 @@ describe('the looks of the window', () => {
     }
   }
 
-  it('has no violation in hexadecimal', async () => {
+  it('has no axe-core violation in the hexadecimal view', async () => {
     const { page } = window;
     for (const theme of /** @type {const} */ (['light', 'dark'])) {
       await page.emulateMedia({ colorScheme: theme });
@@ -71,7 +72,7 @@ describe('the looks of the window', () => {
     }
   });
 
-  it('is used by keyboard alone', async () => {
+  it('can be used by keyboard alone', async () => {
     const { page } = window;
     await page.reload();
     await page.locator('#exchange:focus').waitFor();
@@ -86,7 +87,7 @@ describe('the looks of the window', () => {
     for (const element of await page.locator('nav a').all()) {
       await element.focus();
       const outline = await element.evaluate((link) => getComputedStyle(link).outlineStyle);
-      assert.equal(outline, 'solid', 'focus is seen');
+      assert.equal(outline, 'solid', 'focus is visible');
     }
     await page.getByRole('link', { name: 'Live' }).focus();
     await page.keyboard.press('Enter');
@@ -98,7 +99,7 @@ describe('the looks of the window', () => {
     assert.equal(await textOf(page, 'live-state'), 'Paused');
   });
 
-  it('comes back to its panel after a reload, with the library’s memory as good as new', async () => {
+  it('shows the same panel after a reload, and exchanges work', async () => {
     const { page } = window;
     await go(page, 'Live');
     await page.reload();

@@ -1,5 +1,4 @@
-// What a page leaves behind when it is reloaded or closed in the middle of its calls: nothing. In real windows, with
-// context isolation on.
+// A page that is reloaded or closed with calls in flight leaves nothing running or switched on. With context isolation.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -14,7 +13,7 @@ const APP = path.join(import.meta.dirname, '..', 'fixtures', 'app');
 const RUNNING_AND_TEN_QUEUED = 11;
 const MAX_THREADS = 4;
 
-/** The app with one window, and what its cameras write down. */
+/** The app with one window, and the log of its camera fixtures. */
 async function open() {
   const log = cameraLog();
   const app = await _electron.launch({
@@ -27,8 +26,8 @@ async function open() {
 
 /** @typedef {Awaited<ReturnType<typeof open>>} Opened */
 
-/** @param {import('playwright-core').Page} page @param {[name: string, calls: number, milliseconds: number]} what */
-const start = (page, ...what) => page.evaluate((what) => /** @type {any} */ (globalThis).cameras.start(...what), what);
+/** @param {import('playwright-core').Page} page @param {[name: string, calls: number, milliseconds: number]} args */
+const start = (page, ...args) => page.evaluate((args) => /** @type {any} */ (globalThis).cameras.start(...args), args);
 
 /** @param {import('playwright-core').Page} page */
 const outcomes = (page) => page.evaluate(() => /** @type {any} */ (globalThis).cameras.outcomes());
@@ -39,12 +38,12 @@ const crashes = ({ app }) => app.evaluate(() => /** @type {any} */ (globalThis).
 /** @param {Opened} opened */
 const close = ({ app }) => app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
 
-/** Nothing is on, nothing runs, and all that ran was let in after it was switched on. @param {Opened['log']} log */
-function everythingIsOff(log) {
+/** Fails if a camera is still on, or a call still runs. @param {Opened['log']} log */
+function assertOff(log) {
   assert.ok(log.count('on') > 0);
   assert.equal(log.count('off'), log.count('on'));
   assert.equal(log.count('end'), log.count('begin'));
-  assert.equal(log.lines().at(-1), 'off', 'it was switched off when the last call had ended');
+  assert.equal(log.lines().at(-1), 'off', 'it was switched off after the last call had ended');
 }
 
 for (const [library, running] of /** @type {[string, number][]} */ ([
@@ -61,10 +60,10 @@ for (const [library, running] of /** @type {[string, number][]} */ ([
     });
     afterEach(() => opened.app.close());
 
-    it('is reloaded: what runs is asked to stop, what is queued is not made', async () => {
+    it('is reloaded: the running calls are cancelled, the queued ones are not made', async () => {
       const { log, page } = opened;
       await page.reload();
-      everythingIsOff(log);
+      assertOff(log);
       assert.equal(log.count('begin'), running);
       await start(page, library, 1, 0);
       await log.until('end', running + 1);
@@ -76,7 +75,7 @@ for (const [library, running] of /** @type {[string, number][]} */ ([
       for (let time = 0; time < 10; time += 1) {
         const before = log.count('begin');
         await page.reload();
-        everythingIsOff(log);
+        assertOff(log);
         await start(page, library, RUNNING_AND_TEN_QUEUED, FOR_EVER);
         await log.until('begin', before + running);
       }
@@ -86,25 +85,25 @@ for (const [library, running] of /** @type {[string, number][]} */ ([
     it('is closed', async () => {
       await close(opened);
       await opened.log.until('off');
-      everythingIsOff(opened.log);
+      assertOff(opened.log);
       assert.equal(opened.log.count('begin'), running);
     });
 
     it('is closed by quitting the app', async () => {
       await opened.app.close();
-      everythingIsOff(opened.log);
+      assertOff(opened.log);
     });
   });
 }
 
-describe('a page with calls in flight of a library that ignores being asked', () => {
-  it('is reloaded when the one that runs has returned; those queued are not made', async () => {
+describe('a page with calls in flight of a library that cannot be cancelled', () => {
+  it('is reloaded once the running call has returned; the queued ones are not made', async () => {
     const opened = await open();
     try {
       await start(opened.page, 'camera-deaf', RUNNING_AND_TEN_QUEUED, 700);
       await opened.log.until('begin');
       await opened.page.reload();
-      everythingIsOff(opened.log);
+      assertOff(opened.log);
       assert.equal(opened.log.count('begin'), 1);
       assert.deepEqual(await crashes(opened), []);
     } finally {
@@ -113,7 +112,7 @@ describe('a page with calls in flight of a library that ignores being asked', ()
   });
 });
 
-describe('a page whose calls are over', () => {
+describe('a page whose calls have ended', () => {
   /** @type {Opened} */
   let opened;
   beforeEach(async () => {
@@ -124,22 +123,22 @@ describe('a page whose calls are over', () => {
   });
   afterEach(() => opened.app.close());
 
-  it('is reloaded: the camera goes off, and on again when the next page uses it', async () => {
+  it('is reloaded: the camera is switched off, and on again when the next page uses it', async () => {
     const { log, page } = opened;
     await page.reload();
-    everythingIsOff(log);
+    assertOff(log);
     await start(page, 'camera', 1, 1);
     await log.until('end', 3);
     assert.deepEqual([log.count('on'), log.count('off')], [2, 1]);
   });
 
-  it('is closed: the camera goes off', async () => {
+  it('is closed: the camera is switched off', async () => {
     await close(opened);
     await opened.log.until('off');
-    everythingIsOff(opened.log);
+    assertOff(opened.log);
   });
 
-  it('is not taken in by an event that the page makes up', async () => {
+  it('ignores a pagehide event that a script has dispatched', async () => {
     const { log, page } = opened;
     await page.evaluate(() => globalThis.dispatchEvent(new Event('pagehide')));
     await start(page, 'camera', 1, 1);
@@ -158,7 +157,7 @@ describe('two windows on one library', () => {
       const other = await opening;
       await start(page, 'camera', 1, FOR_EVER);
       await start(other, 'camera', 2, 300);
-      await log.until('begin', 2); // each window has a process of its own, and the library is there once in each
+      await log.until('begin', 2); // each window has a process of its own, which has the library
       await page.reload();
       await log.until('off');
       assert.deepEqual(await outcomes(other), [], 'the calls of the other window go on');
@@ -166,7 +165,7 @@ describe('two windows on one library', () => {
       await other.waitForFunction(() => /** @type {any} */ (globalThis).cameras.outcomes().length === 2);
       assert.deepEqual(await outcomes(other), ['64', '64']);
       await app.close();
-      everythingIsOff(log);
+      assertOff(log);
     } finally {
       await app.close();
     }

@@ -1,4 +1,4 @@
-// The window that is hidden, and the panel about this runtime.
+// The hidden window, and the panel about this runtime.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -10,8 +10,8 @@ import { go, windowForAll } from '../support/window.mjs';
 
 const require = createRequire(import.meta.url);
 
-describe('the window that is hidden', () => {
-  it('asks for no pictures, and asks again when it is seen: in place, and by contextBridge', async () => {
+describe('the hidden window', () => {
+  it('requests no pictures until it is shown again: in place, and by contextBridge', async () => {
     const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-request-')), 'request');
     fs.writeFileSync(file, '');
     const environment = { EXCHANGE_REQUEST: file };
@@ -25,41 +25,41 @@ describe('the panel about this runtime', () => {
   const window = windowForAll();
   before(() => go(window.page, 'About this runtime'));
 
-  /** @param {string} what */
-  const here = async (what) => {
+  /** @param {string} item */
+  const valueOfItem = async (item) => {
     const row = window.page
       .getByRole('row')
-      .filter({ has: window.page.getByRole('rowheader', { name: what, exact: true }) });
+      .filter({ has: window.page.getByRole('rowheader', { name: item, exact: true }) });
     return row.getByRole('cell').first().innerText();
   };
 
-  it('tells what it runs on', async () => {
+  it('shows what the window runs on', async () => {
     const versions = await window.app.evaluate(() => process.versions);
-    assert.equal(await here('Electron'), versions.electron);
-    assert.equal(await here('Chromium'), versions.chrome);
-    assert.equal(await here('V8'), versions.v8);
-    assert.equal(await here('Node.js'), versions.node);
-    assert.equal(await here('Node-API'), versions.napi);
-    assert.equal(await here('Inplace Exchange'), require('../../package.json').version);
-    assert.match(await here('Default library'), /^native-lib [\d.]+, ABI 1\s+\/.*native_lib/);
-    assert.match(await here('Live library'), /^not open yet\s+\/.*live_lib/);
-    assert.equal(await here('Memory cage'), 'on');
-    assert.equal(await here('Context isolation'), 'on');
-    assert.equal(await here('Node in the page'), 'no');
-    assert.equal(await here('Cross-origin isolation'), 'on');
-    assert.equal(await here('Sandbox of the preload'), 'off');
+    assert.equal(await valueOfItem('Electron'), versions.electron);
+    assert.equal(await valueOfItem('Chromium'), versions.chrome);
+    assert.equal(await valueOfItem('V8'), versions.v8);
+    assert.equal(await valueOfItem('Node.js'), versions.node);
+    assert.equal(await valueOfItem('Node-API'), versions.napi);
+    assert.equal(await valueOfItem('Inplace Exchange'), require('../../package.json').version);
+    assert.match(await valueOfItem('Default library'), /^native-lib [\d.]+, ABI 1\s+\/.*native_lib/);
+    assert.match(await valueOfItem('Live library'), /^not open yet\s+\/.*live_lib/);
+    assert.equal(await valueOfItem('Memory cage'), 'on');
+    assert.equal(await valueOfItem('Context isolation'), 'on');
+    assert.equal(await valueOfItem('Node in the page'), 'no');
+    assert.equal(await valueOfItem('Cross-origin isolation'), 'on');
+    assert.equal(await valueOfItem('Sandbox of the preload'), 'off');
     for (const row of await window.page.locator('#facts tr').all())
-      assert.match(await row.locator('td').last().innerText(), /\.$/, 'each has a meaning');
+      assert.match(await row.locator('td').last().innerText(), /\.$/, 'each fact has a meaning');
   });
 
-  it('tells of the live library when it is open', async () => {
+  it('shows the live library once it is open', async () => {
     await go(window.page, 'Live');
     await window.page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
     await go(window.page, 'About this runtime');
-    assert.match(await here('Live library'), /^live-lib [\d.]+, ABI 1\s+\/.*live_lib/);
+    assert.match(await valueOfItem('Live library'), /^live-lib [\d.]+, ABI 1\s+\/.*live_lib/);
   });
 
-  it('copies it all', async () => {
+  it('copies all facts', async () => {
     const { app, page } = window;
     await page.getByRole('button', { name: 'Copy for a bug report' }).click();
     await page.locator('#copy-outcome', { hasText: 'Copied.' }).waitFor();
@@ -67,10 +67,10 @@ describe('the panel about this runtime', () => {
     const rows = await page.locator('#facts tr').count();
     assert.equal(copied.trimEnd().split('\n').length, rows);
     assert.match(copied, /^Memory cage: on$/m);
-    assert.match(copied, new RegExp(`^Electron: ${await here('Electron')}$`, 'm'));
+    assert.match(copied, new RegExp(`^Electron: ${await valueOfItem('Electron')}$`, 'm'));
   });
 
-  it('says when it could not, and what to do', async () => {
+  it('shows when copying failed, and what to do', async () => {
     const { app, page } = window;
     await app.evaluate(({ ipcMain }) => ipcMain.removeHandler('copy'));
     await page.getByRole('button', { name: 'Copy for a bug report' }).click();

@@ -1,4 +1,4 @@
-// The Exchange panel, with real clicks and keys: what it shows, and what it says when something fails.
+// The Exchange panel, with real clicks and keys: its results, and its errors.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -43,7 +43,7 @@ describe('the Exchange panel', () => {
     ['every byte', 'worker'],
   ]) {
     for (const size of SIZES) {
-      it(`${size} bytes, asked for ${ask}, on ${thread === 'main' ? 'the main' : 'a worker'} thread: says what was written and that nothing moved`, async () => {
+      it(`${size} bytes, asked for ${ask}, on ${thread === 'main' ? 'the main' : 'a worker'} thread: shows what was written, and that the memory has not moved`, async () => {
         const { page } = window;
         await page.getByLabel('Memory to lend').selectOption(String(size));
         await choose(page, ask);
@@ -66,7 +66,7 @@ describe('the Exchange panel', () => {
     }
   }
 
-  it('says when the buffer was too small, and what it has grown from', async () => {
+  it('shows when the memory was too small, and its previous size', async () => {
     const { page } = window;
     await choose(page, 'a message');
     await page.getByLabel('Memory to lend').selectOption('64');
@@ -80,7 +80,7 @@ describe('the Exchange panel', () => {
     assert.equal(await textOf(page, 'grown'), 'the page’s own memory');
   });
 
-  it('shows the first 64 KiB of a long text, and says so', async () => {
+  it('shows the first 64 KiB of a long text, and where it is cut', async () => {
     const { page } = window;
     await choose(page, 'every byte');
     await page.getByLabel('Memory to lend').selectOption(String(MiB));
@@ -91,7 +91,7 @@ describe('the Exchange panel', () => {
 
   describe('in hexadecimal', () => {
     const rows = () => window.page.locator('#hex .row').evaluateAll((rows) => rows.map((row) => row.textContent ?? ''));
-    /** What is fully in sight, of each row its first byte. */
+    /** The offsets of the visible rows. */
     const offsets = async () => (await rows()).map((row) => Number.parseInt(row.slice(0, 8), 16));
     const first = async () => (await offsets())[0];
 
@@ -103,7 +103,7 @@ describe('the Exchange panel', () => {
       await nextPress();
     });
 
-    it('shows offsets, bytes and characters, and only the rows in sight', async () => {
+    it('shows offsets, bytes and characters, with elements for the visible rows only', async () => {
       const texts = await rows();
       assert.equal(texts[0], '0000000048 65 6c 6c 6f 20 66 72  6f 6d 20 52 75 73 74 21 Hello from Rust!');
       assert.equal(texts[6], '0000006062 79 74 65 20 30 78 30  30 30 30 30 30 36 30 0a byte 0x00000060·');
@@ -111,32 +111,32 @@ describe('the Exchange panel', () => {
       assert.ok(texts.length <= height / 20 + 2, `${texts.length} rows in ${height} px`);
     });
 
-    it('is scrolled by keyboard, to the very last byte', async () => {
+    it('scrolls by keyboard, to the last byte', async () => {
       const { page } = window;
       await page.locator('#hex').focus();
       await page.keyboard.press('End');
       const last = (await rows()).at(-1);
       assert.equal(last, '063ffff062 79 74 65 20 30 78 30  36 33 66 66 66 66 30 0a byte 0x063ffff0·');
-      const lowest = await first();
+      const bottom = await first();
       await page.keyboard.press('ArrowUp');
-      assert.equal(await first(), lowest - 16);
+      assert.equal(await first(), bottom - 16);
       await page.keyboard.press('Home');
       assert.equal(await first(), 0);
       await page.keyboard.press('ArrowDown');
       assert.equal(await first(), 16);
-      const seen = (await offsets()).length;
+      const visible = (await offsets()).length;
       await page.keyboard.press('PageDown');
-      const turned = (await first()) / 16 - 1;
-      assert.ok(turned >= seen - 3 && turned < seen, `${turned} rows of ${seen}`);
+      const scrolled = (await first()) / 16 - 1;
+      assert.ok(scrolled >= visible - 3 && scrolled < visible, `${scrolled} rows of ${visible}`);
       const top = await first();
       await page.keyboard.press('Space');
-      assert.equal(((await first()) - top) / 16, turned, 'as far as PageDown');
+      assert.equal(((await first()) - top) / 16, scrolled, 'as far as PageDown');
       await page.keyboard.press('Shift+Space');
       assert.equal(await first(), top);
       await page.keyboard.press('Home');
     });
 
-    it('is scrolled by the wheel a few rows at a time, wherever that is', async () => {
+    it('scrolls by the wheel a few rows at a time, at any position', async () => {
       const { page } = window;
       await page.locator('#hex').hover();
       for (const start of ['Home', 'middle']) {
@@ -152,7 +152,7 @@ describe('the Exchange panel', () => {
       }
     });
 
-    it('is scrolled by its bar in proportion', async () => {
+    it('scrolls by its bar in proportion', async () => {
       const { page } = window;
       for (const share of [0.25, 0.5, 1]) {
         await page.locator('#hex').evaluate((element, share) => {
@@ -164,7 +164,7 @@ describe('the Exchange panel', () => {
       assert.equal((await offsets()).at(-1), 100 * MiB - 16);
     });
 
-    it('every row that is shown is that of its offset', async () => {
+    it('shows in each row the bytes at its offset', async () => {
       const { page } = window;
       for (const share of [0.123, 0.456, 0.789]) {
         await page
@@ -175,16 +175,16 @@ describe('the Exchange panel', () => {
       }
     });
 
-    it('keeps its place with the next exchange', async () => {
+    it('keeps its position with the next exchange', async () => {
       const before = await first();
       await nextPress();
       assert.equal(await first(), before);
       await window.page.getByLabel('Memory to lend').selectOption('4096');
       await nextPress();
-      assert.equal((await offsets()).at(-1), 4096 - 16, 'as far as there is one');
+      assert.equal((await offsets()).at(-1), 4096 - 16, 'or the last position of shorter bytes');
     });
 
-    it('is chosen by keyboard', async () => {
+    it('can be chosen by keyboard', async () => {
       const { page } = window;
       await page.getByRole('radio', { name: 'Hex' }).focus();
       await page.keyboard.press('ArrowLeft');
@@ -196,23 +196,23 @@ describe('the Exchange panel', () => {
   });
 });
 
-describe('the Exchange panel, of other libraries', () => {
+describe('the Exchange panel, with other libraries', () => {
   it(
-    'shows bytes that are no text',
+    'shows bytes that are not text',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('address') }, async (page) => {
       await pressed(page, 1);
       await choose(page, 'Hex');
       await page.locator('#hex .row').first().waitFor();
       const rows = await page.locator('#hex .row').allTextContents();
       assert.match(rows[2], /^00000020(a5 ){8} (a5 ){8}·{16}$/);
-      // The library has written where it saw the memory.
+      // The library has written the address of the memory, as it sees it.
       const hex = rows[0].slice(8, 32).trim().split(' ').reverse().join('').replace(/^0+/, '');
       assert.equal(await textOf(page, 'addresses'), `0x${hex} before\n0x${hex} after`);
     }),
   );
 
   it(
-    'counts zero bytes instead of showing them',
+    'shows the number of zero bytes in place of them',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('uppercase-c') }, async (page) => {
       await pressed(page, 1);
       assert.equal(await textOf(page, 'text'), '⟨4,096 zero bytes⟩');
@@ -220,7 +220,7 @@ describe('the Exchange panel, of other libraries', () => {
   );
 
   it(
-    'says when there is nothing to show',
+    'shows that the library wrote nothing',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('zero') }, async (page) => {
       await pressed(page, 1);
       assert.equal(await textOf(page, 'hint'), 'The library wrote nothing.');
@@ -229,7 +229,7 @@ describe('the Exchange panel, of other libraries', () => {
   );
 
   it(
-    'leaves the focus where it was',
+    'does not move the focus',
     inWindow({}, async (page) => {
       await page.getByLabel('On a worker thread').focus();
       await page.keyboard.press('Enter');
@@ -239,7 +239,7 @@ describe('the Exchange panel, of other libraries', () => {
   );
 
   it(
-    'says at once which variable names a library that is not there',
+    'shows from the start which variable names a library that does not exist',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: 'nowhere.so' }, async (page) => {
       const { code, message } = await shownError(page);
       assert.equal(code, 'ERR_LIBRARY_PATH');
@@ -256,14 +256,14 @@ describe('the Exchange panel, of other libraries', () => {
         await press(page);
         const { code, message } = await shownError(page);
         assert.equal(code, 'ERR_BUFFER_TOO_SMALL');
-        assert.match(message, /needs 6096 bytes/, 'that is the second try, of this press');
+        assert.match(message, /needs 6096 bytes/, 'the second try of this press');
         assert.equal(await textOf(page, 'call'), 'failed');
       }
     }),
   );
 
   it(
-    'gives no library more than 256 MiB',
+    'lends at most 256 MiB',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('too-large') }, async (page) => {
       await press(page);
       const { code, message } = await shownError(page);
@@ -273,7 +273,7 @@ describe('the Exchange panel, of other libraries', () => {
   );
 
   it(
-    'shows a library’s own words, and goes on working',
+    'shows the error message of a library, and keeps working',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('negative-message') }, async (page) => {
       await press(page);
       const { code, message } = await shownError(page);

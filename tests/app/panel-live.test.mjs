@@ -1,4 +1,4 @@
-// The Live panel, with real clicks and keys: its picture, its requests, and what it says when something fails.
+// The Live panel, with real clicks and keys: its picture, its requests, and its errors.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -21,24 +21,24 @@ import {
 const require = createRequire(import.meta.url);
 const { each, fixtureLibrary, temporaryFolder, until } = require('../support/fixtures.js');
 
-/** Longer than a frame takes, on a busy machine too. */
+/** Longer than a frame takes, even on a busy machine. */
 const FRAME_MS = 500;
 
 describe('the Live panel', () => {
   const window = windowForAll();
   beforeEach(() => go(window.page, 'Live'));
 
-  const picture = async () => (await window.page.locator('#canvas').screenshot()).toString('base64');
+  const screenshot = async () => (await window.page.locator('#canvas').screenshot()).toString('base64');
   const playing = () => window.page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
 
-  it('plays when it is gone to, with nothing copied', async () => {
+  it('plays when it is shown, with nothing copied', async () => {
     await playing();
     assert.equal(await textOf(window.page, 'frame-copied'), '0 B');
     assert.match(await textOf(window.page, 'throughput'), /^[\d.,]+ MB\/s$/);
     assert.match(await textOf(window.page, 'lag'), /^[\d.,]+ (µs|ms)$/);
     assert.equal(await window.page.locator('#plot canvas').count(), 1);
-    const one = await picture();
-    await until(async () => (await picture()) !== one);
+    const one = await screenshot();
+    await until(async () => (await screenshot()) !== one);
   });
 
   it('stops moving when it is paused', async () => {
@@ -47,18 +47,18 @@ describe('the Live panel', () => {
     assert.equal(await textOf(page, 'live-state'), 'Paused');
     let one = '';
     await until(async () => {
-      const before = await picture();
+      const before = await screenshot();
       await page.waitForTimeout(FRAME_MS);
-      one = await picture();
-      return one === before; // what was under way has been drawn
+      one = await screenshot();
+      return one === before; // the pictures in flight have been drawn
     });
     await page.waitForTimeout(FRAME_MS);
-    assert.equal(await picture(), one);
+    assert.equal(await screenshot(), one);
     await page.getByRole('button', { name: 'Play' }).click();
-    await until(async () => (await picture()) !== one);
+    await until(async () => (await screenshot()) !== one);
   });
 
-  it('shows the same by contextBridge, as copies', async () => {
+  it('plays by contextBridge, with copies', async () => {
     const { page } = window;
     await choose(page, 'by contextBridge');
     await page.locator('#frame-copied', { hasText: '8,294,400 B' }).waitFor();
@@ -71,7 +71,7 @@ describe('the Live panel', () => {
     assert.match(await textOf(page, 'previous'), /^By contextBridge, 1920 × 1080: [\d.]+ per second/);
   });
 
-  it('does not play unasked for those who want less motion', async () => {
+  it('does not play automatically if the user prefers reduced motion', async () => {
     const { page } = window;
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.reload();
@@ -85,9 +85,9 @@ describe('the Live panel', () => {
   });
 });
 
-describe('the Live panel, when it is changed again and again', () => {
-  for (const way of ['in place', 'by contextBridge']) {
-    it(`has one stream in the end, and nothing is lost or left: ${way}`, async () => {
+describe('the Live panel, when its settings change rapidly', () => {
+  for (const transport of ['in place', 'by contextBridge']) {
+    it(`ends up with one stream, without leaks: ${transport}`, async () => {
       const { app, page } = await openWindow({ theme: 'dark' });
       const problems = /** @type {string[]} */ ([]);
       page.on('console', (message) => problems.push(message.text()));
@@ -95,7 +95,7 @@ describe('the Live panel, when it is changed again and again', () => {
       try {
         await page.locator('#exchange:focus').waitFor();
         await go(page, 'Live');
-        await choose(page, way);
+        await choose(page, transport);
         const resident = () =>
           app.evaluate(({ app, BrowserWindow }) => {
             const id = BrowserWindow.getAllWindows()[0].webContents.getOSProcessId();
@@ -115,9 +115,9 @@ describe('the Live panel, when it is changed again and again', () => {
             await new Promise((resolve) => setTimeout(resolve, 10));
           }
         });
-        const [other] = ['in place', 'by contextBridge'].filter((name) => name !== way);
+        const [other] = ['in place', 'by contextBridge'].filter((name) => name !== transport);
         await choose(page, other);
-        await choose(page, way);
+        await choose(page, transport);
         await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor({ timeout: 5000 });
         await page.waitForTimeout(1000);
         const grown = ((await resident()) - before) / 1024;
@@ -135,7 +135,7 @@ describe('the Live panel’s requests', () => {
   fs.writeFileSync(file, '');
   const window = windowForAll({ INPLACE_EXCHANGE_LIVE_LIBRARY: fixtureLibrary('request'), EXCHANGE_REQUEST: file });
 
-  /** The last one. @returns {Record<string, number> & { magic: string } | undefined} */
+  /** The last request. @returns {Record<string, number> & { magic: string } | undefined} */
   function request() {
     const bytes = fs.readFileSync(file);
     if (bytes.length < 68) return undefined;
@@ -146,7 +146,7 @@ describe('the Live panel’s requests', () => {
     return /** @type {any} */ ({ magic: bytes.toString('latin1', 0, 4), width, height, flags, calls, ...floats });
   }
   /** @param {(last: Record<string, number> & { magic: string }) => boolean} condition */
-  const asked = (condition) =>
+  const requested = (condition) =>
     until(() => {
       const last = request();
       return last !== undefined && condition(last);
@@ -154,8 +154,8 @@ describe('the Live panel’s requests', () => {
   const near = (/** @type {number} */ a, /** @type {number} */ b) => Math.abs(a - b) < 0.01;
   const calls = () => request()?.calls ?? 0;
 
-  /** Until pictures are asked for, or no longer are. @param {boolean} playing */
-  const comesTo = (playing) =>
+  /** Waits until pictures are requested, or no longer are. @param {boolean} playing */
+  const untilPlaying = (playing) =>
     until(async () => {
       const before = calls();
       await window.page.waitForTimeout(FRAME_MS);
@@ -164,27 +164,27 @@ describe('the Live panel’s requests', () => {
 
   before(() => go(window.page, 'Live'));
 
-  it('name the size, of each resolution up to 4K', async () => {
+  it('have the size of each resolution up to 4K', async () => {
     const { page } = window;
     const names = await page.locator('#resolution option').allInnerTexts();
     assert.deepEqual(names, ['640 × 360', '1280 × 720', '1920 × 1080', '2560 × 1440', '3840 × 2160 (4K)']);
     for (const name of names) {
       await page.getByLabel('Resolution').selectOption(name);
       const [width, height] = name.split(' × ').map((side) => Number.parseInt(side, 10));
-      await asked((last) => last.width === width && last.height === height && last.magic === 'INK1');
+      await requested((last) => last.width === width && last.height === height && last.magic === 'INK1');
       await page.waitForTimeout(300);
       await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
     }
     await page.getByLabel('Resolution').selectOption('640 × 360');
   });
 
-  it('say how much time has passed', async () => {
+  it('have the time since the last one', async () => {
     await window.page.waitForTimeout(300);
     const { seconds } = /** @type {Record<string, number>} */ (request());
     assert.ok(seconds > 0.001 && seconds <= 0.0501, String(seconds));
   });
 
-  it('carry the pointer, and ink while it is pressed', async () => {
+  it('have the pointer, and ink while it is pressed', async () => {
     const { page } = window;
     const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
       await page.locator('#canvas').boundingBox()
@@ -192,93 +192,93 @@ describe('the Live panel’s requests', () => {
     const to = (/** @type {number} */ x, /** @type {number} */ y) =>
       page.mouse.move(box.x + x * box.width, box.y + y * box.height);
     await to(0.25, 0.75);
-    await asked(({ x, y, ink }) => near(x, 0.25) && near(y, 0.75) && ink === 0);
+    await requested(({ x, y, ink }) => near(x, 0.25) && near(y, 0.75) && ink === 0);
     await page.mouse.down();
-    await asked(({ ink }) => ink === 1);
+    await requested(({ ink }) => ink === 1);
     let moved = false;
-    const watching = asked(({ movedX, movedY }) => movedX > 0.01 && near(movedY, 0)).then(() => (moved = true));
+    const watching = requested(({ movedX, movedY }) => movedX > 0.01 && near(movedY, 0)).then(() => (moved = true));
     for (let x = 0.25; x < 0.75 || !moved; x = x < 0.75 ? x + 0.02 : 0.25) await to(x, 0.75);
     await watching;
     await page.mouse.up();
-    await asked(({ ink }) => ink === 0);
-    await asked(({ movedX, movedY }) => movedX === 0 && movedY === 0);
+    await requested(({ ink }) => ink === 0);
+    await requested(({ movedX, movedY }) => movedX === 0 && movedY === 0);
   });
 
-  it('carry the zoom: by wheel about the pointer, by slider and by keyboard', async () => {
+  it('have the zoom: by wheel at the pointer, by slider and by keyboard', async () => {
     const { page } = window;
     const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
       await page.locator('#canvas').boundingBox()
     );
     await page.mouse.move(box.x + 0.75 * box.width, box.y + 0.25 * box.height);
     await page.mouse.wheel(0, -400);
-    await asked(({ zoom, centreX, centreY }) => near(zoom, 2) && near(centreX, 0.625) && near(centreY, 0.375));
+    await requested(({ zoom, centreX, centreY }) => near(zoom, 2) && near(centreX, 0.625) && near(centreY, 0.375));
     assert.equal(Number(await page.getByLabel('Zoom').inputValue()).toFixed(1), '2.0');
     await page.getByLabel('Zoom').fill('4');
-    await asked(({ zoom, centreX }) => near(zoom, 4) && near(centreX, 0.625));
+    await requested(({ zoom, centreX }) => near(zoom, 4) && near(centreX, 0.625));
     await page.locator('#canvas').focus();
     await page.keyboard.press('+');
-    await asked(({ zoom }) => near(zoom, 5));
+    await requested(({ zoom }) => near(zoom, 5));
     await page.keyboard.press('ArrowRight');
-    await asked(({ centreX }) => near(centreX, 0.645));
+    await requested(({ centreX }) => near(centreX, 0.645));
     await page.keyboard.press('ArrowUp');
-    await asked(({ centreY }) => near(centreY, 0.355));
+    await requested(({ centreY }) => near(centreY, 0.355));
     for (let press = 0; press < 60; press += 1) await page.keyboard.press('ArrowLeft');
-    await asked(({ centreX, zoom }) => near(centreX, 0.5 / zoom)); // the edge of the water
+    await requested(({ centreX, zoom }) => near(centreX, 0.5 / zoom)); // the edge of the water
     await page.keyboard.press('-');
-    await asked(({ zoom }) => near(zoom, 4));
+    await requested(({ zoom }) => near(zoom, 4));
     await page.keyboard.press('0');
-    await asked(({ zoom, centreX, centreY }) => zoom === 1 && near(centreX, 0.5) && near(centreY, 0.5));
+    await requested(({ zoom, centreX, centreY }) => zoom === 1 && near(centreX, 0.5) && near(centreY, 0.5));
   });
 
-  it('carry ink by keyboard', async () => {
+  it('have ink by keyboard', async () => {
     await window.page.locator('#canvas').focus();
     await window.page.keyboard.press('Space');
-    await asked(({ ink, x, y }) => ink === 1 && near(x, 0.5) && near(y, 0.5));
-    await asked(({ ink }) => ink === 0);
+    await requested(({ ink, x, y }) => ink === 1 && near(x, 0.5) && near(y, 0.5));
+    await requested(({ ink }) => ink === 0);
   });
 
-  it('carry the sliders, and whether jets stir', async () => {
+  it('have the sliders, and the jets', async () => {
     const { page } = window;
     await page.getByLabel('Swirl').fill('0.9');
     await page.getByLabel('Persistence').fill('0.3');
     await page.getByLabel('Ink colour').fill('0.7');
     await page.getByLabel('Jets').uncheck();
-    await asked(
+    await requested(
       ({ swirl, persistence, hue, flags }) =>
         near(swirl, 0.9) && near(persistence, 0.3) && near(hue, 0.7) && flags === 0,
     );
     await page.getByLabel('Jets').check();
-    await asked(({ flags }) => flags === 2);
+    await requested(({ flags }) => flags === 2);
   });
 
-  it('carry the same by contextBridge', async () => {
+  it('have the same by contextBridge', async () => {
     const { page } = window;
     await choose(page, 'by contextBridge');
     await page.getByLabel('Zoom').fill('3');
-    await asked(({ zoom, width }) => near(zoom, 3) && width === 640);
+    await requested(({ zoom, width }) => near(zoom, 3) && width === 640);
     await choose(page, 'in place');
   });
 
-  it('end while it is paused, and go on', async () => {
+  it('stop while it is paused, and continue', async () => {
     const { page } = window;
     await page.getByRole('button', { name: 'Pause' }).click();
-    await comesTo(false);
+    await untilPlaying(false);
     await page.getByRole('button', { name: 'Play' }).click();
-    await comesTo(true);
+    await untilPlaying(true);
   });
 
-  it('end on another panel, and go on', async () => {
+  it('stop on another panel, and continue', async () => {
     await go(window.page, 'Exchange');
-    await comesTo(false);
+    await untilPlaying(false);
     await go(window.page, 'Live');
-    await comesTo(true);
+    await untilPlaying(true);
   });
 
-  for (const way of ['in place', 'by contextBridge']) {
-    it(`show a library’s failure where the picture is, and are made again when that is asked for: ${way}`, async () => {
+  for (const transport of ['in place', 'by contextBridge']) {
+    it(`show a library’s error over the picture, and continue when the user presses Play: ${transport}`, async () => {
       const { page } = window;
-      await choose(page, way);
-      await comesTo(true);
+      await choose(page, transport);
+      await untilPlaying(true);
       fs.renameSync(file, `${file}.away`);
       const { code, message } = await shownError(page, 'live-error');
       assert.equal(code, 'ERR_LIBRARY_FAILED');
@@ -288,28 +288,28 @@ describe('the Live panel’s requests', () => {
       await press(page);
       await page.locator('#text:visible').waitFor();
       await go(page, 'Live');
-      assert.equal((await shownError(page, 'live-error')).code, 'ERR_LIBRARY_FAILED', 'it is still there');
+      assert.equal((await shownError(page, 'live-error')).code, 'ERR_LIBRARY_FAILED', 'it is still shown');
       fs.renameSync(`${file}.away`, file);
       await page.getByRole('button', { name: 'Play' }).click();
-      await comesTo(true);
+      await untilPlaying(true);
       assert.equal(await page.locator('#live-error').isVisible(), false);
     });
   }
 });
 
-describe('the Live panel, of other libraries', () => {
+describe('the Live panel, with other libraries', () => {
   each(
     /** @type {[string, string, string, RegExp][]} */ ([
-      ['is missing', '/no-such-folder/live.so', 'ERR_LIBRARY_NOT_FOUND', /Build it, or correct the path/],
-      ['is none', fixtureLibrary('nothing'), 'ERR_LIBRARY_SYMBOL', /exchange_inplace/],
+      ['does not exist', '/no-such-folder/live.so', 'ERR_LIBRARY_NOT_FOUND', /Build it, or correct the path/],
+      ['lacks the function', fixtureLibrary('nothing'), 'ERR_LIBRARY_SYMBOL', /exchange_inplace/],
       ['refuses to be opened', fixtureLibrary('life-refused'), 'ERR_LIBRARY_FAILED', /-7/],
       ['fails', fixtureLibrary('negative-message'), 'ERR_LIBRARY_FAILED', /the lens cap is on/],
-      ['asks for more', fixtureLibrary('too-small'), 'ERR_BUFFER_TOO_SMALL', /2,?024/],
-      ['paints nothing', fixtureLibrary('zero'), 'ERR_NO_PICTURE', /answered with 0 B.* has 8,294,400 B/],
+      ['needs more memory', fixtureLibrary('too-small'), 'ERR_BUFFER_TOO_SMALL', /2,?024/],
+      ['computes no picture', fixtureLibrary('zero'), 'ERR_NO_PICTURE', /answered with 0 B.* has 8,294,400 B/],
     ]),
-    ([what, library, code, words]) => {
+    ([problem, library, code, words]) => {
       it(
-        `one that ${what}: ${code}, and the rest works`,
+        `one that ${problem}: ${code}, and the other panel works`,
         inWindow({ INPLACE_EXCHANGE_LIVE_LIBRARY: library }, async (page) => {
           await go(page, 'Live');
           const error = await shownError(page, 'live-error');
@@ -326,9 +326,9 @@ describe('the Live panel, of other libraries', () => {
   );
 });
 
-describe('the Live panel, while its library takes its time', () => {
+describe('the Live panel, with a slow library', () => {
   it(
-    'says that it is being opened, and can be paused',
+    'shows that it is being opened, and can be paused',
     inWindow({ INPLACE_EXCHANGE_LIVE_LIBRARY: fixtureLibrary('wait-first') }, async (page) => {
       await go(page, 'Live');
       await page.locator('#live-state', { hasText: 'The library is being opened …' }).waitFor();
@@ -340,7 +340,7 @@ describe('the Live panel, while its library takes its time', () => {
   );
 
   it(
-    'says that it is waited for, and stops it',
+    'shows that it waits, and can be paused',
     inWindow({ INPLACE_EXCHANGE_LIVE_LIBRARY: fixtureLibrary('wait-second') }, async (page) => {
       await go(page, 'Live');
       await page.locator('#live-state', { hasText: 'Waiting for the library …' }).waitFor();
@@ -348,13 +348,17 @@ describe('the Live panel, while its library takes its time', () => {
       await page.getByRole('button', { name: 'Pause' }).click();
       assert.equal(await textOf(page, 'live-state'), 'Paused');
       await page.getByRole('button', { name: 'Play' }).click();
-      assert.equal((await shownError(page, 'live-error')).code, 'ERR_LIBRARY_FAILED', 'as it answers from then on');
+      assert.equal(
+        (await shownError(page, 'live-error')).code,
+        'ERR_LIBRARY_FAILED',
+        'the answer of this fixture from then on',
+      );
     }),
   );
 });
 
-describe('the Live panel, when its library ends the process', () => {
-  it('is there again with what happened, and does not play before that is asked for', async () => {
+describe('the Live panel, when its library crashes', () => {
+  it('is restarted with a notice, and does not play before the user presses Play', async () => {
     const { pages, crashedUntilThen, crashed } = await drive('play until it crashes, exchange, and play again', {
       live: 'crash-second',
     });
@@ -370,7 +374,7 @@ describe('the Live panel, when its library ends the process', () => {
     assert.equal(crashed, 2);
   });
 
-  it('while it is opened: is not opened again before somebody presses Play, also at the next start', async () => {
+  it('while it is opened: does not reopen it before the user presses Play, also in the next run', async () => {
     const profile = temporaryProfile();
     const NOT_OPENED = /not opened again until you press Play/;
     const first = await drive('look at the moving picture', { live: 'crash-open', profile, crashes: true });
@@ -381,6 +385,6 @@ describe('the Live panel, when its library ends the process', () => {
     assert.equal(next.crashed, 0);
     assert.match(next.page, NOT_OPENED);
     const exchange = await drive('press once, and look', { live: 'crash-open', profile });
-    assert.match(exchange.pages[1], /press 1/, 'the other library is not under suspicion');
+    assert.match(exchange.pages[1], /press 1/, 'the other library is not quarantined');
   }).timeout(3 * LIMIT_MS);
 });

@@ -1,4 +1,4 @@
-// How quick the window is. Machines differ, so the figures are printed, and what is judged is generous.
+// The performance of the window. Machines differ, so the figures are printed, and the limits are generous.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ const { fixtureLibrary } = require('../support/fixtures.js');
 const MiB = 1024 * 1024;
 
 describe('the start', () => {
-  it('has the button ready (measured, not judged: machines differ)', async () => {
+  it('makes the button usable (measured, without a limit)', async () => {
     const { app, page } = await openWindow();
     try {
       const created = await app.evaluate(() => process.getCreationTime() ?? Number.NaN);
@@ -34,7 +34,7 @@ describe('the start', () => {
 
 describe('the window, while 100 MiB are exchanged on another thread and Live plays', () => {
   it(
-    'answers a click and a key within 50 ms (the median; the slowest is printed)',
+    'handles a click and a key within 50 ms (the median; the slowest is printed)',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('fills') }, async (page) => {
       await page.evaluate(() => {
         const delays = /** @type {number[]} */ ([]);
@@ -60,7 +60,7 @@ describe('the window, while 100 MiB are exchanged on another thread and Live pla
       const rate = await textOf(page, 'rate');
       const delays = /** @type {number[]} */ (await page.evaluate(() => /** @type {any} */ (globalThis).delays));
       await go(page, 'Exchange');
-      assert.match(await textOf(page, 'call'), /the library is working/, 'all of this was during the exchange');
+      assert.match(await textOf(page, 'call'), /the library is working/, 'the exchange was running meanwhile');
       await page.locator('#call', { hasText: 'press 1' }).waitFor();
       assert.equal(await textOf(page, 'written'), '104,857,600 B');
       delays.sort((a, b) => a - b);
@@ -76,7 +76,7 @@ describe('the window, while 100 MiB are exchanged on another thread and Live pla
 
 describe('the hexadecimal view of 100 MiB', () => {
   it(
-    'is scrolled smoothly (the frames are printed)',
+    'scrolls smoothly (the frame times are printed)',
     inWindow({}, async (page) => {
       await page.getByLabel('Memory to lend').selectOption(String(100 * MiB));
       await choose(page, 'every byte');
@@ -106,24 +106,24 @@ describe('the hexadecimal view of 100 MiB', () => {
 });
 
 if (process.platform === 'linux') {
-  describe('the Live panel’s figures (measured, not judged: machines differ)', () => {
+  describe('the Live panel (measured, without limits)', () => {
     const window = windowForAll();
-    for (const [name, way] of [
+    for (const [name, transport] of [
       ['1280 × 720', 'in place'],
       ['1920 × 1080', 'in place'],
       ['3840 × 2160 (4K)', 'in place'],
       ['1920 × 1080', 'by contextBridge'],
     ]) {
-      it(`${name}, ${way}`, async () => {
+      it(`${name}, ${transport}`, async () => {
         const { app, page } = window;
         const id = await app.evaluate(({ BrowserWindow }) =>
           BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
         );
-        /** Nanoseconds that the page's main thread has been on the CPU. */
+        /** The CPU time of the page's main thread, in nanoseconds. */
         const busy = () => Number(fs.readFileSync(`/proc/${id}/task/${id}/schedstat`, 'utf8').split(' ')[0]);
         await go(page, 'Live');
         await page.getByLabel('Resolution').selectOption(name);
-        await choose(page, way);
+        await choose(page, transport);
         await page.waitForTimeout(500);
         const rates = [];
         const [started, busyBefore] = [Date.now(), busy()];
@@ -142,8 +142,8 @@ if (process.platform === 'linux') {
   });
 }
 
-describe('the page’s own script', () => {
-  it('is less than 60 KB without its comments', () => {
+describe('the scripts of the page', () => {
+  it('are less than 60 KB without comments', () => {
     const root = path.join(import.meta.dirname, '..', '..');
     const files = ['lib', 'renderer'].flatMap((folder) =>
       fs

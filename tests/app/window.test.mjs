@@ -1,4 +1,4 @@
-// The real window, with real clicks.
+// The window of the app, with real clicks: exchanges, security settings, and crashes of the page's process.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -25,7 +25,7 @@ describe('the window', () => {
   });
   after(() => window?.app.close());
 
-  /** Once there is one. */
+  /** The result, once it is shown. */
   const text = () => window.page.locator('#text:visible').innerText();
 
   it('exchanges data on a click', async () => {
@@ -38,7 +38,7 @@ describe('the window', () => {
     assert.equal(await page.locator('#error').isVisible(), false);
   });
 
-  it('exchanges data by keyboard, from the start', async () => {
+  it('exchanges data by keyboard, with the initial focus', async () => {
     const { page } = window;
     await page.reload();
     assert.equal(await page.locator('#text').isVisible(), false);
@@ -61,27 +61,27 @@ describe('the window', () => {
     }
     await page.getByLabel('On a worker thread').uncheck();
     await page.getByRole('button', { name: 'Exchange Data' }).click();
-    await page.locator('#call', { hasText: 'press 3' }).waitFor(); // with the memory that came back
+    await page.locator('#call', { hasText: 'press 3' }).waitFor(); // with the memory that was returned
   });
 
-  it('moves nothing when the result arrives', async () => {
+  it('keeps its layout when the result arrives', async () => {
     const { page } = window;
     await page.reload();
     await page.locator('#exchange:focus').waitFor();
-    const places = async () => {
+    const boxes = async () => {
       const parts = await page
         .locator('#panel-exchange :is(.head, form, label, button, dd, .result, .bar, .shown)')
         .all();
       return Promise.all(parts.map((part) => part.boundingBox()));
     };
-    const before = await places();
+    const before = await boxes();
     assert.ok(before.length > 15);
     await page.getByRole('button', { name: 'Exchange Data' }).click();
     await text();
-    assert.deepEqual(await places(), before);
+    assert.deepEqual(await boxes(), before);
   });
 
-  it('has no Node and no native code in the page', async () => {
+  it('has no Node.js and no native code in the page', async () => {
     const globals = await window.page.evaluate(() =>
       ['require', 'process', 'module', 'Buffer', 'global', 'electron'].filter((name) => name in globalThis),
     );
@@ -96,7 +96,7 @@ describe('the window', () => {
     ]);
   });
 
-  it('has the security settings that it claims', async () => {
+  it('has secure web preferences', async () => {
     const settings = await window.app.evaluate(({ BrowserWindow }) =>
       /** @type {any} */ (BrowserWindow.getAllWindows()[0].webContents).getLastWebPreferences(),
     );
@@ -110,7 +110,7 @@ describe('the window', () => {
     assert.equal(await window.page.evaluate(() => crossOriginIsolated), true);
   });
 
-  it('serves its page with a Content-Security-Policy that holds', async () => {
+  it('serves its page with a Content-Security-Policy, which is enforced', async () => {
     const { page } = window;
     const response = await page.reload();
     const policy = response?.headers()['content-security-policy'] ?? '';
@@ -129,7 +129,7 @@ describe('the window', () => {
     await page.reload();
   });
 
-  it('serves no file outside the allow-list', async () => {
+  it('serves only the listed files', async () => {
     const status = (/** @type {string} */ url) =>
       window.app.evaluate(async ({ net }, url) => (await net.fetch(url)).status, url);
     assert.equal(await status(PAGE), 200);
@@ -147,7 +147,7 @@ describe('the window', () => {
     }
   });
 
-  it('stays on its page, and in its process', async () => {
+  it('stays on its page and in its process when a navigation is prevented', async () => {
     const { app, page } = window;
     const processId = () =>
       app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].webContents.getOSProcessId());
@@ -163,8 +163,8 @@ describe('the window', () => {
       await page.waitForTimeout(200);
       assert.equal(page.url(), PAGE);
     }
-    await delay(5500); // longer than a page may take to come back
-    assert.equal(await processId(), before, 'a page that stays is not one that hangs');
+    await delay(5500); // longer than a page may take to unload
+    assert.equal(await processId(), before, 'a page that stays is not taken for one that is blocked');
     assert.equal(await page.locator('h1:visible').count(), 1);
   });
 
@@ -183,11 +183,11 @@ describe('the window', () => {
   });
 });
 
-describe('the log of a window that is opened, used and reloaded', () => {
+describe('the console of the window, which is opened, used and reloaded', () => {
   it('has no error and no security warning', async () => {
     const { app, page } = await openWindow({ environment: { ELECTRON_ENABLE_SECURITY_WARNINGS: 'true' } });
     try {
-      // Asked of the main process, which hears every world of the page: Electron warns from the preload's.
+      // In the main process, which gets the messages of every world: Electron logs its warnings in the preload's.
       await app.evaluate(({ BrowserWindow }) => {
         /** @type {string[]} */
         const log = [];
@@ -199,10 +199,10 @@ describe('the log of a window that is opened, used and reloaded', () => {
       await page.reload();
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await page.locator('#text').waitFor();
-      await page.evaluate(() => console.log('the end'));
+      await page.evaluate(() => console.log('end of test'));
       await page.waitForTimeout(300);
       const log = await app.evaluate(() => /** @type {any} */ (globalThis).log);
-      assert.deepEqual(log, ['the end']);
+      assert.deepEqual(log, ['end of test']);
     } finally {
       await app.close();
     }
@@ -210,7 +210,7 @@ describe('the log of a window that is opened, used and reloaded', () => {
 });
 
 describe('the window without its library', () => {
-  it('says which file is missing, as an error, and goes on working', async () => {
+  it('shows which file is missing, as an error, and keeps working', async () => {
     const missing = process.platform === 'win32' ? 'C:\\no-such-folder\\library.dll' : '/no-such-folder/library.so';
     const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: missing } });
     try {
@@ -229,8 +229,8 @@ describe('the window without its library', () => {
   });
 });
 
-describe('the window with a library that takes its time', () => {
-  it('can cancel it, says so, and exchanges again', async () => {
+describe('the window with a slow library', () => {
+  it('can cancel an exchange, shows that, and exchanges again', async () => {
     const log = cameraLog();
     const { app, page } = await openWindow({
       environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('camera-waits') },
@@ -242,7 +242,7 @@ describe('the window with a library that takes its time', () => {
       await page.locator('#call', { hasText: 'the library is working' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
       await page.locator('#hint:visible', { hasText: 'Cancelled. The memory is the page’s again.' }).waitFor();
-      assert.equal(await page.locator('#error').isVisible(), false, 'that is no failure');
+      assert.equal(await page.locator('#error').isVisible(), false, 'a cancelled exchange is not an error');
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       await log.until('begin', 3);
       await page.getByRole('button', { name: 'Cancel' }).click();
@@ -255,14 +255,14 @@ describe('the window with a library that takes its time', () => {
 });
 
 describe('the window with a library that crashes', () => {
-  it('comes back in another process, says what happened, and stops after three crashes in a minute', async () => {
+  it('restarts the page in another process, shows why, and stops after three crashes in a minute', async () => {
     const { pages, backAfterMs, stoppedAt, crashedUntilThen, crashed } = await drive('press until it stops', {
       library: 'crash-second',
     });
-    const [atFirst, ...after] = pages;
+    const [first, ...after] = pages;
     const again = after.pop();
     const stopped = after.pop();
-    assert.doesNotMatch(atFirst, /started again/);
+    assert.doesNotMatch(first, /started again/);
     assert.equal(after.length, 2);
     for (const page of after) {
       assert.match(page, /started again/);
@@ -273,11 +273,11 @@ describe('the window with a library that crashes', () => {
     assert.match(stopped, /Stopped: the page’s process ended three times in a minute/);
     assert.equal(crashedUntilThen, 3);
     assert.match(again, /Exchange Data/);
-    assert.equal(crashed, 3, 'the library is not opened unasked');
+    assert.equal(crashed, 3, 'the library is not opened automatically');
     console.log(`      the page was back after ${backAfterMs.join(', ')} ms`);
   });
 
-  it('while it is opened: is not opened again before somebody asks, in this run and in the next ones', async () => {
+  it('while it is opened: does not reopen it automatically, in this run and in the next ones', async () => {
     const profile = temporaryProfile();
     const NOT_OPENED = /not opened again until you press Exchange Data/;
 
@@ -296,13 +296,13 @@ describe('the window with a library that crashes', () => {
     assert.match(asked.pages[1], /The library was being opened/);
 
     const other = await drive('look at it', { library: 'uppercase-c', profile });
-    assert.doesNotMatch(other.page, NOT_OPENED, 'another library is not under suspicion');
+    assert.doesNotMatch(other.page, NOT_OPENED, 'another library is not quarantined');
 
     const still = await drive('look at it', { library: 'crash-open', profile });
-    assert.equal(still.crashed, 0, 'and this one still is');
+    assert.equal(still.crashed, 0, 'this one still is');
   }).timeout(5 * LIMIT_MS);
 
-  it('while it is opened: is trusted again when it has been opened on request', async () => {
+  it('while it is opened: reopens it automatically after the user has opened it', async () => {
     const profile = temporaryProfile();
     await drive('be ended while it opens', { library: 'nap-open', profile });
     const asked = await drive('press once, and look', { library: 'nap-open', profile });
@@ -312,49 +312,49 @@ describe('the window with a library that crashes', () => {
     assert.doesNotMatch(next.page, /This app ended while/);
   }).timeout(3 * LIMIT_MS);
 
-  it('by ending its process without any error: comes back all the same', async () => {
+  it('by ending its process without an error: restarts the page', async () => {
     const { pages, crashed } = await drive('press once, and look', { library: 'end-second', crashes: true });
     assert.equal(crashed, 1);
     assert.match(pages[1], /The process of this page ended itself, most likely in a native library/);
   });
 
-  it('is not blamed for an end from outside', async () => {
+  it('does not blame the library if the process was killed from outside', async () => {
     const { page, crashed } = await drive('be ended from outside');
     assert.equal(crashed, 1);
     assert.match(page, /The process of this page was ended from outside\./);
     assert.doesNotMatch(page, /most likely/);
   });
 
-  it('comes back when the process ends during the very first load, whenever that is', async () => {
+  it('restarts the page when the process ends during the first load, at any time', async () => {
     const ends = [40, 70, 100, 130].map(async (endAfterMs) => {
       const { page } = await drive('be ended during the first load', { endAfterMs });
-      assert.match(page, /press 1/, `${endAfterMs} ms: exchanges go on`);
+      assert.match(page, /press 1/, `${endAfterMs} ms: exchanges work`);
     });
     await Promise.all(ends);
   });
 
-  it('gives up when the page that says so crashes as well', async () => {
+  it('closes when the stopped page crashes as well', async () => {
     const { stoppedAt, crashed } = await drive('crash the page that says it has stopped');
     assert.equal(stoppedAt, `${PAGE}stopped`);
     assert.equal(crashed, 4);
   });
 });
 
-describe('the window with a library that takes long to open', () => {
-  it('says so, and can cancel it', async () => {
+describe('the window with a library that is slow to open', () => {
+  it('shows that, and can cancel it', async () => {
     const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('wait-first') } });
     try {
       await page.locator('#call', { hasText: 'the library is being opened' }).waitFor();
       await page.getByRole('button', { name: 'Cancel' }).click();
       await page.locator('#hint:visible', { hasText: 'Cancelled. The memory is the page’s again.' }).waitFor();
-      assert.equal(await page.locator('#error').isVisible(), false, 'that is no failure');
+      assert.equal(await page.locator('#error').isVisible(), false, 'a cancelled opening is not an error');
       await page.getByRole('button', { name: 'Exchange Data' }).waitFor();
     } finally {
       await app.close();
     }
   });
 
-  it('is not held against it when the window is closed meanwhile', async () => {
+  it('does not quarantine it when the window is closed meanwhile', async () => {
     const profile = temporaryProfile();
     await drive('close it while the library opens', { library: 'nap-open', profile });
     const next = await drive('look at it', { library: 'nap-open', profile });
@@ -363,7 +363,7 @@ describe('the window with a library that takes long to open', () => {
 });
 
 describe('the window, while both libraries are being opened', () => {
-  it('blames each of them for itself, in its own panel', async () => {
+  it('quarantines each of them, with a notice in its own panel', async () => {
     const { live, exchange } = await drive('go to the moving picture at once', {
       library: 'wait-first',
       live: 'crash-open',
@@ -372,18 +372,18 @@ describe('the window, while both libraries are being opened', () => {
     assert.match(exchange, /not opened again until you press Exchange Data/);
   });
 
-  it('holds nothing against one when the page is reloaded', async () => {
+  it('does not quarantine one when the page is reloaded', async () => {
     const { markers, page } = await drive('reload while the moving picture’s library opens', { live: 'nap-open' });
     assert.deepEqual(markers, []);
     assert.match(page, /Exchange Data/);
   });
 });
 
-describe('the window, where nothing can be written down', () => {
+describe('the window, when marker files cannot be written', () => {
   it('works', async () => {
     const profile = temporaryProfile();
     const name = createHash('sha256').update('default').digest('hex').slice(0, 16);
-    fs.mkdirSync(path.join(profile, `opening-${name}`)); // no file can be written there, or removed
+    fs.mkdirSync(path.join(profile, `opening-${name}`)); // a folder in place of the marker file
     const { pages } = await drive('press once, and look', { profile });
     assert.match(pages[0], /This app ended while/);
     assert.match(pages[1], /press 1/);
@@ -391,7 +391,7 @@ describe('the window, where nothing can be written down', () => {
 });
 
 describe('the window with a library that takes a second', () => {
-  it('is not stopped by a double click', async () => {
+  it('is not cancelled by a double click', async () => {
     const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('nap-second') } });
     try {
       await page.getByLabel('On a worker thread').check();
@@ -406,8 +406,8 @@ describe('the window with a library that takes a second', () => {
   });
 });
 
-describe('the window with a library that does not stop', () => {
-  it('says what can be done, and is not stopped or started by a key that is held', async () => {
+describe('the window with a library that cannot be cancelled', () => {
+  it('shows what the user can do, and ignores a key that is held', async () => {
     const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('blocks') } });
     try {
       await page.locator('#exchange:focus').waitFor();
@@ -427,7 +427,7 @@ describe('the window with a library that does not stop', () => {
 });
 
 describe('the window with a library that never returns', () => {
-  /** Mostly waiting, so both at once. @type {Map<string, ReturnType<typeof drive>>} */
+  /** The scenarios mostly wait, so they run at the same time. @type {Map<string, ReturnType<typeof drive>>} */
   const reloads = new Map();
   before(() => {
     for (const thread of ['another', 'the main'])
@@ -435,7 +435,7 @@ describe('the window with a library that never returns', () => {
     return Promise.allSettled(reloads.values());
   });
   for (const thread of ['another', 'the main']) {
-    it(`on ${thread} thread: a reload brings the page back in another process, and it says what happened`, async () => {
+    it(`on ${thread} thread: a reload restarts the page in another process, and shows why`, async () => {
       const { took, otherProcess, page } = await reloads.get(thread);
       assert.ok(took > 4900 && took < 15_000, `${took} ms`);
       assert.equal(otherProcess, true);
@@ -453,7 +453,7 @@ describe('the window with a library that never returns', () => {
       const started = Date.now();
       await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0].close());
       await closed;
-      // Electron 27 waits for a page that hangs, until it is ended after 5 s.
+      // Electron 27 waits for a page that is blocked, until the app kills it after 5 s.
       assert.ok(Date.now() - started < 15_000, `${Date.now() - started} ms`);
     });
   }

@@ -1,4 +1,4 @@
-// connect() in real isolated windows: who gets a connection, and who gets nothing.
+// connect() in isolated windows: which documents get a connection, and which get none.
 
 import assert from 'node:assert/strict';
 import { appForAll, connect, connectOutcome, heard, link, loaded, openPage, rawPort } from '../support/page-api.mjs';
@@ -15,14 +15,14 @@ describe('connect', () => {
     page = app.page;
   });
 
-  it('gives four functions, once in a document', async () => {
+  it('returns four functions, once for each document', async () => {
     assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
     assert.equal(await connectOutcome(page), 'ERR_ALREADY_CONNECTED');
     await page.reload();
     assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
   });
 
-  it('goes on after a second connect() was refused', async () => {
+  it('keeps working after a second connect() was refused', async () => {
     await connect(page);
     assert.equal(await connectOutcome(page), 'ERR_ALREADY_CONNECTED');
     assert.equal(
@@ -31,7 +31,7 @@ describe('connect', () => {
     );
   });
 
-  it('is told to nobody else in the page', async () => {
+  it('is not visible to listeners of the page', async () => {
     await connect(page);
     await page.evaluate(() => postMessage('something else'));
     await page.evaluate(() => link.exchange(new Uint8Array(64)).catch(() => {}));
@@ -41,37 +41,34 @@ describe('connect', () => {
     ]);
   });
 
-  it('is needed before a port is taken', async () => {
-    const taken = await page.evaluate(async () => {
+  it('must be called before a port is accepted', async () => {
+    const outcome = await page.evaluate(async () => {
       const { port1, port2 } = new MessageChannel();
       postMessage('inplace-exchange:connect', '/', [port2]);
       const answered = new Promise((resolve) => {
         port1.onmessage = () => resolve('answered');
       });
       port1.postMessage([1, 'zero', new ArrayBuffer(8), 'main']);
-      return Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 300, 'left alone'))]);
+      return Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 300, 'ignored'))]);
     });
-    assert.equal(taken, 'left alone');
+    assert.equal(outcome, 'ignored');
     assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
   });
 
-  it('takes one port', async () => {
+  it('accepts one port', async () => {
     const answers = await page.evaluate(async () => {
       const first = rawPort();
       const second = rawPort();
-      first.say([1, 'zero', new ArrayBuffer(8), 'main']);
-      second.say([2, 'zero', new ArrayBuffer(8), 'main']);
+      first.post([1, 'zero', new ArrayBuffer(8), 'main']);
+      second.post([2, 'zero', new ArrayBuffer(8), 'main']);
       const [id] = await first.next();
-      return [
-        id,
-        await Promise.race([second.next(), new Promise((resolve) => setTimeout(resolve, 300, 'left alone'))]),
-      ];
+      return [id, await Promise.race([second.next(), new Promise((resolve) => setTimeout(resolve, 300, 'ignored'))])];
     });
-    assert.deepEqual(answers, [1, 'left alone']);
+    assert.deepEqual(answers, [1, 'ignored']);
   });
 
   for (const origin of ['app://isolated', 'app://stranger']) {
-    it(`is nothing for a frame of ${origin}, before or after the page has connected`, async () => {
+    it(`refuses a frame of ${origin}, before and after the page has connected`, async () => {
       const addFrame = () =>
         page.evaluate(async (src) => {
           const frame = Object.assign(document.createElement('iframe'), { src });
@@ -81,7 +78,8 @@ describe('connect', () => {
           });
         }, `${origin}/frame`);
       await addFrame();
-      await page.evaluate(() => /** @type {any} */ (globalThis).inplaceExchange.connect()); // now a port would be taken
+      // From now on a port is accepted.
+      await page.evaluate(() => /** @type {any} */ (globalThis).inplaceExchange.connect());
       await addFrame();
       await page.waitForTimeout(200);
       assert.equal(page.frames().length, 3);
@@ -90,16 +88,16 @@ describe('connect', () => {
         assert.equal(await frame.evaluate(() => 'inplaceExchange' in globalThis), false);
       }
       const answer = await page.evaluate(async () => {
-        const { say, next } = rawPort();
-        say([1, 'zero', new ArrayBuffer(8), 'main']);
+        const { post, next } = rawPort();
+        post([1, 'zero', new ArrayBuffer(8), 'main']);
         return (await next()).slice(2);
       });
-      assert.deepEqual(answer, [0, undefined], 'and the page has its connection');
+      assert.deepEqual(answer, [0, undefined], 'the page itself is connected');
     });
   }
 
-  it('does not take a port that a script has made up a message for, and keeps', async () => {
-    const taken = await page.evaluate(async () => {
+  it('refuses the port of a message that a script has dispatched', async () => {
+    const outcome = await page.evaluate(async () => {
       /** @type {any} */ (globalThis).inplaceExchange.connect();
       const { port1, port2 } = new MessageChannel();
       const { origin } = globalThis;
@@ -110,16 +108,16 @@ describe('connect', () => {
         port1.onmessage = () => resolve('answered');
       });
       port1.postMessage([1, 'zero', new ArrayBuffer(8), 'main']);
-      return Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 200, 'left alone'))]);
+      return Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 200, 'ignored'))]);
     });
-    assert.equal(taken, 'left alone');
+    assert.equal(outcome, 'ignored');
   });
 
-  it('works in a document that has been opened anew, before and after it has connected', async () => {
-    const open = () =>
+  it('works after document.open(), before and after connecting', async () => {
+    const reopen = () =>
       page.evaluate(() => {
         document.open();
-        document.write('<p>anew');
+        document.write('<p>reopened');
         document.close();
       });
     const use = () =>
@@ -127,15 +125,15 @@ describe('connect', () => {
         (await link.exchange(new Uint8Array(64), { library: 'address' })).length,
         link.shared(64, { library: 'address' }).exchange(),
       ]);
-    await page.evaluate(() => loaded); // the page half, before the script that loads it has gone
-    await open();
+    await page.evaluate(() => loaded); // before document.open() removes the script that loads it
+    await reopen();
     await connect(page);
     assert.deepEqual(await use(), [64, 64]);
-    await open();
+    await reopen();
     assert.deepEqual(await use(), [64, 64]);
   });
 
-  it('is nothing for a document in a sandbox, which has no origin', async () => {
+  it('is not available to a sandboxed document, which has an opaque origin', async () => {
     const other = await openPage(opened, 'app://isolated/sandboxed');
     assert.equal(await other.evaluate(() => location.origin), 'app://isolated');
     assert.equal(await other.evaluate(() => 'inplaceExchange' in globalThis), false);
@@ -143,7 +141,7 @@ describe('connect', () => {
   });
 
   for (const features of ['popup', 'popup,noopener']) {
-    it(`is there for a window that the page opens (${features}), and goes on in the page`, async () => {
+    it(`works in a window that the page opens (${features}), and still in the page`, async () => {
       await connect(page);
       const opening = opened.app.waitForEvent('window');
       await page.evaluate((features) => {
@@ -160,7 +158,7 @@ describe('connect', () => {
     });
   }
 
-  it('is nothing for a frame that runs the preload too', async () => {
+  it('is not available to a frame, even if the preload runs in frames', async () => {
     const other = await openPage(opened, 'app://isolated/', { frames: true });
     await other.evaluate(async () => {
       const frame = Object.assign(document.createElement('iframe'), { src: '/frame' });
@@ -174,13 +172,13 @@ describe('connect', () => {
     await other.close();
   });
 
-  it('says what is missing on a page of another origin', async () => {
+  it('throws ERR_NOT_EXPOSED on a page of another origin', async () => {
     const other = await openPage(opened, 'app://stranger/');
     assert.equal(await connectOutcome(other), 'ERR_NOT_EXPOSED');
     await other.close();
   });
 
-  it('has a bridge of four functions, which cannot be replaced', async () => {
+  it('uses a bridge of four functions, which is frozen', async () => {
     const bridge = await page.evaluate(() => {
       const { inplaceExchange: bridge } = /** @type {any} */ (globalThis);
       return [Object.keys(bridge), Object.isFrozen(bridge)];

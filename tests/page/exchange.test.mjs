@@ -1,4 +1,4 @@
-// exchange() in real isolated windows: what is lent, what comes back, and what is refused.
+// exchange() in isolated windows: what is lent, what is returned, and what is refused.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ const { FOR_EVER, assertDocumented, cameraLog } = require('../support/fixtures.j
 
 const MiB = 1024 * 1024;
 
-/** @type {[string, string, string][]} what is passed to exchange, its code, and the size of the memory that the error has */
+/** The arguments, the code of the error, and the size of the memory that it has. @type {[string, string, string][]} */
 const REFUSED = [
   ['undefined', 'ERR_INVALID_BUFFER', ''],
   ['null', 'ERR_INVALID_BUFFER', ''],
@@ -47,7 +47,7 @@ describe('exchange', () => {
   beforeEach(() => connect(page));
 
   for (const thread of /** @type {const} */ (['main', 'worker'])) {
-    it(`on the ${thread} thread: what the library was given is the page's memory, over 1,000 trips`, async () => {
+    it(`on the ${thread} thread: the library gets the page's memory at one address, over 1,000 exchanges`, async () => {
       const addresses = await page.evaluate(async (thread) => {
         const found = new Set();
         /** @type {ArrayBufferLike} */
@@ -66,9 +66,9 @@ describe('exchange', () => {
       assert.ok(addresses[0] > 0n);
     });
 
-    it(`on the ${thread} thread: moves the memory there and back, trimmed to the message`, async () => {
+    it(`on the ${thread} thread: transfers the memory there and back, trimmed to the message`, async () => {
       const seen = await page.evaluate(async (thread) => {
-        const data = new TextEncoder().encode('what stands here is the input\0\0\0'); // may be shorter than its memory
+        const data = new TextEncoder().encode('what stands here is the input\0\0\0');
         const whole = new Uint8Array(100);
         whole.set(data);
         const promise = link.exchange(whole, { library: 'uppercase-c', thread });
@@ -87,7 +87,7 @@ describe('exchange', () => {
       assert.equal(seen.length, seen.text.length);
     });
 
-    it(`on the ${thread} thread: takes every size, a Uint8ClampedArray and an ArrayBuffer`, async () => {
+    it(`on the ${thread} thread: accepts every size, a Uint8ClampedArray and an ArrayBuffer`, async () => {
       const lengths = await page.evaluate(async (thread) => {
         const options = /** @type {const} */ ({ library: 'address', thread });
         const all = [16, 17, 4096, 1 << 20, 32 << 20].map((size) => new Uint8Array(size));
@@ -100,7 +100,7 @@ describe('exchange', () => {
       assert.deepEqual(lengths, [16, 17, 4096, MiB, 32 * MiB, 48, 64, 0]);
     });
 
-    it(`on the ${thread} thread: lends again what came back`, async () => {
+    it(`on the ${thread} thread: the memory can be lent again`, async () => {
       const lengths = await page.evaluate(async (thread) => {
         const options = /** @type {const} */ ({ library: 'address', thread });
         let bytes = await link.exchange(new Uint8Array(64), options);
@@ -123,7 +123,7 @@ describe('exchange', () => {
       ['int64-min', ['Error', 'ERR_LIBRARY_FAILED'], { path: 'string', status: -(2n ** 63n) }],
       ['int64-max', ['RangeError', 'ERR_LIBRARY_COUNT'], { path: 'string', count: 2n ** 63n - 1n }],
     ])) {
-      it(`on the ${thread} thread: ${library} gives ${expected[1]}, with its class, its fields and the memory`, async () => {
+      it(`on the ${thread} thread: ${library} rejects with ${expected[1]}, its class, its fields and the memory`, async () => {
         const error = await page.evaluate(
           ({ library, thread }) => outcome(() => link.exchange(new Uint8Array(64), { library, thread })),
           { library, thread },
@@ -140,7 +140,7 @@ describe('exchange', () => {
     }
   }
 
-  it('answers two hundred calls in flight, each with its own', async () => {
+  it('settles two hundred calls in flight, each with its own result', async () => {
     const wrong = await page.evaluate(async () => {
       const calls = Array.from({ length: 200 }, async (_, index) => {
         const text = `call ${index} `.repeat(1 + (index % 50));
@@ -149,7 +149,7 @@ describe('exchange', () => {
         const library = index % 2 === 0 ? 'uppercase-c' : 'uppercase-rs';
         const bytes = await link.exchange(data, { thread, library }).catch((error) => {
           if (error.code !== 'ERR_LIBRARY_BUSY') throw error;
-          return link.exchange(error.buffer, { library }); // nothing was lost
+          return link.exchange(error.buffer, { library }); // the error has the memory
         });
         return new TextDecoder().decode(bytes) === text.toUpperCase();
       });
@@ -159,7 +159,7 @@ describe('exchange', () => {
   });
 
   for (const [args, code, memory] of REFUSED) {
-    it(`(${args}) gives ${code}, and detaches nothing`, async () => {
+    it(`(${args}) rejects with ${code}, and detaches nothing`, async () => {
       const source = `outcome(() => link.exchange(${args}))`;
       const error = await page.evaluate(source);
       assert.equal(error.code, code, JSON.stringify(error));
@@ -172,7 +172,7 @@ describe('exchange', () => {
     });
   }
 
-  it('goes on after reloads in the middle of everything', async () => {
+  it('keeps working after reloads with calls in flight', async () => {
     for (let time = 0; time < 5; time += 1) {
       const settled = await page.evaluate(async () => {
         const controller = new AbortController();
@@ -193,18 +193,18 @@ describe('exchange', () => {
         return outcomes.filter((each) => each > 0 || each.code === 'ABORT_ERR').length;
       });
       assert.equal(settled, 300);
-      await page.reload(); // 104 calls are under way
+      await page.reload(); // with 104 calls in flight
       await connect(page);
     }
   });
 
-  it('what is refused is on the page of errors', () =>
+  it('refuses what the page of errors lists', () =>
     assertDocumented(
       ['in a page', 'gives'],
       REFUSED.map(([args, code]) => [`\`exchange(${args})\``, `\`${code}\``]),
     ));
 
-  it('leaves no listener on a signal when it is over', async () => {
+  it('removes its listener from the signal', async () => {
     const listeners = await page.evaluate(async () => {
       const { signal } = new AbortController();
       let listeners = 0;
@@ -228,7 +228,7 @@ describe('exchange', () => {
     assert.deepEqual(listeners, [1, 1, 0]);
   });
 
-  it('of memory that cannot be moved leaves it where it is', async () => {
+  it('of memory that cannot be transferred leaves it unchanged', async () => {
     const seen = await page.evaluate(async () => {
       const whole = new Uint8Array([1, 2, 3, 4]);
       const part = whole.subarray(1);
@@ -251,7 +251,7 @@ describe('exchange', () => {
     });
     after(() => other?.app.close());
 
-    it('stops what runs and drops what waits; the memory comes back, and the reason with it', async () => {
+    it('cancels the running call and the queued ones; each error has the memory and the reason', async () => {
       await other.page.evaluate((forEver) => {
         const controller = new AbortController();
         const begin = () => {
@@ -273,7 +273,7 @@ describe('exchange', () => {
       assert.equal(log.count('end'), 1);
     });
 
-    it('on the main thread finds a library busy that runs on another, and says so', async () => {
+    it('on the main thread rejects with ERR_LIBRARY_BUSY while the library runs on another thread', async () => {
       const before = log.count('begin');
       await other.page.evaluate((forEver) => {
         const controller = new AbortController();

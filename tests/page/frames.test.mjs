@@ -1,4 +1,4 @@
-// frames() in real isolated windows: order, back-pressure, ends.
+// frames() in isolated windows: order, back-pressure, and how they end.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ describe('frames', () => {
 
   beforeEach(() => connect(page));
 
-  it('come in order, each with its request, from no more memory than its depth', async () => {
+  it('come in order, each with its request, from as many buffers as the depth', async () => {
     const seen = await page.evaluate(async () => {
       const texts = [];
       const asked = [];
@@ -53,7 +53,7 @@ describe('frames', () => {
     assert.equal(seen.memory, 4);
   });
 
-  it('are not filled before the consumer has moved on', async () => {
+  it('are not filled again before the consumer requests the next one', async () => {
     const asked = await page.evaluate(async () => {
       let asked = 0;
       const seen = [];
@@ -78,7 +78,7 @@ describe('frames', () => {
     ]);
   });
 
-  it('are detached when the next one is asked for, unless they are kept', async () => {
+  it('are detached when the next one is requested, unless they are kept', async () => {
     const seen = await page.evaluate(async () => {
       const frames = [];
       const memory = new Set();
@@ -95,7 +95,7 @@ describe('frames', () => {
     assert.ok(seen.memory >= 4, `${seen.memory} different memories: a kept one is not filled again`);
   });
 
-  it('that are transferred away are replaced, by what is given back before any is allocated', async () => {
+  it('that are transferred elsewhere are replaced, by recycled memory before any is allocated', async () => {
     const seen = await page.evaluate(async () => {
       const passed = [];
       const memory = new Set();
@@ -116,7 +116,7 @@ describe('frames', () => {
   });
 
   for (const byteLength of [64, SHARED_FROM]) {
-    it(`of ${byteLength} bytes can be given back while they are at hand`, async () => {
+    it(`of ${byteLength} bytes can be recycled while they are the current one`, async () => {
       const seen = await page.evaluate(async (byteLength) => {
         const seen = [];
         const stream = link.frames({
@@ -137,14 +137,14 @@ describe('frames', () => {
     });
   }
 
-  it('go on when what was given back is transferred away all the same', async () => {
+  it('continue when recycled memory is transferred elsewhere', async () => {
     const count = await page.evaluate(async () => {
       let count = 0;
       const stream = link.frames({ byteLength: 64, library: 'address' });
       for await (const frame of stream) {
-        const away = structuredClone(frame, { transfer: [frame.buffer] });
-        stream.recycle(away);
-        structuredClone(away, { transfer: [away.buffer] });
+        const transferred = structuredClone(frame, { transfer: [frame.buffer] });
+        stream.recycle(transferred);
+        structuredClone(transferred, { transfer: [transferred.buffer] });
         if (++count === 10) break;
       }
       return count;
@@ -152,8 +152,8 @@ describe('frames', () => {
     assert.equal(count, 10);
   });
 
-  it('of a stream that is dropped are not held by a signal that lives on', async () => {
-    const growth = await page.evaluate(async () => {
+  it('of a dropped stream are collected, although their signal lives on', async () => {
+    const held = await page.evaluate(async () => {
       const { signal } = new AbortController();
       const collect = /** @type {any} */ (globalThis).gc;
       const dropped = [];
@@ -167,10 +167,10 @@ describe('frames', () => {
       }
       return dropped.filter((memory) => memory.deref()).length;
     });
-    assert.ok(growth <= 3, `${growth} of 30 are held`);
+    assert.ok(held <= 3, `${held} of 30 are held`);
   });
 
-  it('of 64 MiB and more are shared memory, and can be kept as well', async () => {
+  it('of 64 MiB and more are shared memory, and can be kept', async () => {
     const seen = await page.evaluate(async (byteLength) => {
       const frames = [];
       const stream = link.frames({ byteLength, library: 'address', depth: 2 });
@@ -186,7 +186,7 @@ describe('frames', () => {
     assert.equal(seen.memories, 3);
   });
 
-  it('end on abort although others are filled', async () => {
+  it('end on abort although later ones are filled', async () => {
     const seen = await page.evaluate(async () => {
       const controller = new AbortController();
       let count = 0;
@@ -203,7 +203,7 @@ describe('frames', () => {
     assert.deepEqual(seen, [1, 'ABORT_ERR']);
   });
 
-  it('end with the error of one, after those before it', async () => {
+  it('end with the first error, after the frames before it', async () => {
     const seen = await page.evaluate(async () => {
       let count = 0;
       const after = [];
@@ -212,7 +212,7 @@ describe('frames', () => {
           byteLength: 64,
           library: 'uppercase-c',
           request(bytes, index) {
-            if (index === 5) structuredClone(bytes, { transfer: [bytes.buffer] }); // then it cannot be lent
+            if (index === 5) structuredClone(bytes, { transfer: [bytes.buffer] }); // so that it cannot be lent
           },
         })) {
           count += frame.length > 0 ? 1 : 0;
@@ -225,7 +225,7 @@ describe('frames', () => {
     assert.deepEqual(seen, [5, 'ERR_BUFFER_DETACHED', 64]);
   });
 
-  it('end with what the request throws', async () => {
+  it('end with what `request` throws', async () => {
     const seen = await page.evaluate(async () => {
       let count = 0;
       try {
@@ -244,7 +244,7 @@ describe('frames', () => {
     assert.deepEqual(seen, [5, 'no more']);
   });
 
-  it('end with the first error when all fail, and no rejection goes unhandled', async () => {
+  it('end with the first error when all fail, without an unhandled rejection', async () => {
     const seen = await page.evaluate(async () => {
       /** @type {string[]} */
       const unhandled = [];
@@ -275,7 +275,7 @@ describe('frames', () => {
     });
   }
 
-  it('recycle refuses what is not a frame of theirs', async () => {
+  it('recycle() refuses other memory', async () => {
     const codes = await page.evaluate(() =>
       Promise.all(
         [new Uint8Array(63), 7, undefined, new ArrayBuffer(65)].map((memory) =>
@@ -286,7 +286,7 @@ describe('frames', () => {
     assert.deepEqual(codes, ['ERR_OUT_OF_RANGE', 'ERR_INVALID_BUFFER', 'ERR_INVALID_BUFFER', 'ERR_OUT_OF_RANGE']);
   });
 
-  describe('of a library that takes its time', () => {
+  describe('of a slow library', () => {
     /** @type {ReturnType<typeof cameraLog>} */
     let log;
     /** @type {Opened} */
@@ -321,7 +321,7 @@ describe('frames', () => {
         { library, milliseconds },
       );
 
-    it('end on break: what runs is asked to stop, what waits is not made', async () => {
+    it('end on break: the running exchange is cancelled, the queued ones are not made', async () => {
       const done = await other.page.evaluate(async (forEver) => {
         for await (const frame of link.frames({
           byteLength: 64,
@@ -333,13 +333,14 @@ describe('frames', () => {
           return frame.length;
       }, FOR_EVER);
       assert.equal(done, 64);
-      await other.page.evaluate(() => link.exchange(new Uint8Array(64), { library: 'camera' })); // it has its turn
+      // Queued behind the cancelled ones.
+      await other.page.evaluate(() => link.exchange(new Uint8Array(64), { library: 'camera' }));
       assert.equal(log.count('end'), log.count('begin'));
       assert.ok(log.count('begin') <= 3);
     });
 
     for (const library of ['camera', 'camera-deaf']) {
-      it(`${library}: end on abort, at once`, async () => {
+      it(`${library}: end on abort, immediately`, async () => {
         await start(library, library === 'camera' ? FOR_EVER : 2000);
         await log.until('begin', 2);
         const { took, error, rest } = await other.page.evaluate(async () => {
@@ -352,7 +353,7 @@ describe('frames', () => {
         assert.deepEqual([error.name, error.code, error.cause, rest], ['AbortError', 'ABORT_ERR', 'enough', true]);
         assert.ok(took < 500, `${took} ms`);
         await log.until('end', 2);
-        assert.equal(log.count('begin'), 2, 'those that waited were not made');
+        assert.equal(log.count('begin'), 2, 'the queued ones were not made');
       });
     }
   });

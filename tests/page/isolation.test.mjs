@@ -1,4 +1,4 @@
-// Pages that are not served by the app, or not cross-origin isolated.
+// Pages from a file or a dev server, and pages that are not cross-origin isolated.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ describe('a page that is not cross-origin isolated', () => {
     ['SharedArrayBuffer', 'app://plain/', true],
     ['SharedArrayBuffer', 'file', true],
   ])) {
-    it(`${url} --enable-features=${features}: exchanges; shared memory ${shares ? 'works' : 'is refused, and what to set is said'}`, async () => {
+    it(`${url} --enable-features=${features}: exchange works; shared memory ${shares ? 'works' : 'is refused, with what to set'}`, async () => {
       const opened = await launch({ FIXTURE_FEATURES: features });
       try {
         const page = await openPage(opened, url);
@@ -26,7 +26,7 @@ describe('a page that is not cross-origin isolated', () => {
             exchange: await outcome(() => link.exchange(new Uint8Array(64), { library: 'address' })),
             allocate: await outcome(() => link.allocate(size)),
             shared: await outcome(() => ({ length: link.shared(64, { library: 'address' }).exchange() })),
-            garbage: await (async () => {
+            unknown: await (async () => {
               const error = await outcome(() => link.exchange(new Uint8Array(3), { library: 'nobody' }));
               return error.code;
             })(),
@@ -34,7 +34,7 @@ describe('a page that is not cross-origin isolated', () => {
           SHARED_FROM,
         );
         assert.equal(outcomes.exchange, 64);
-        assert.equal(outcomes.garbage, 'ERR_LIBRARY_UNKNOWN');
+        assert.equal(outcomes.unknown, 'ERR_LIBRARY_UNKNOWN');
         if (shares) {
           assert.deepEqual([outcomes.allocate, outcomes.shared], [SHARED_FROM, 64]);
         } else {
@@ -49,7 +49,7 @@ describe('a page that is not cross-origin isolated', () => {
 });
 
 describe('a page from a dev server', () => {
-  it('that sends the two headers is isolated, and shares memory', async () => {
+  it('that sends the two headers is cross-origin isolated, and shared memory works', async () => {
     const server = http.createServer(({ url = '' }, response) => {
       const [file, type] = url.startsWith('/lib/')
         ? [url.slice(1), 'text/javascript']

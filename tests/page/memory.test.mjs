@@ -1,4 +1,4 @@
-// allocate() and shared() in real isolated windows.
+// allocate() and shared() in isolated windows.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -10,7 +10,10 @@ const { assertDocumented } = require('../support/fixtures.js');
 const MiB = 1024 * 1024;
 const SHARED_FROM = 64 * MiB;
 
-/** @type {[string, string, boolean][]} what is asked of a view of shared memory, in JavaScript, and whether it is done */
+/**
+ * Functions that take a view of bytes, how they are called, and whether they accept shared memory.
+ * @type {[string, string, boolean][]}
+ */
 const SHARED_LIMITS = [
   ['`TextDecoder`', 'new TextDecoder().decode(bytes)', false],
   ['`ImageData`', 'new ImageData(new Uint8ClampedArray(bytes.buffer), 4, 4)', false],
@@ -40,7 +43,7 @@ describe('allocate', () => {
 
   beforeEach(() => connect(page));
 
-  it('is an ordinary ArrayBuffer below 64 MiB, and shared from there', async () => {
+  it('returns an ArrayBuffer below 64 MiB, and a SharedArrayBuffer from there on', async () => {
     const classes = await page.evaluate(
       (sizes) => sizes.map((size) => [link.allocate(size).length, link.allocate(size).buffer.constructor.name]),
       [0, 64, SHARED_FROM - 1, SHARED_FROM, 100 * MiB],
@@ -55,7 +58,7 @@ describe('allocate', () => {
   });
 
   for (const thread of /** @type {const} */ (['main', 'worker'])) {
-    it(`is lent at one address from 64 MiB on, on the ${thread} thread; both sides see one memory`, async () => {
+    it(`from 64 MiB on, on the ${thread} thread: page and library see one memory, at one address`, async () => {
       const seen = await page.evaluate(
         async ({ size, thread }) => {
           const bytes = link.allocate(size);
@@ -76,7 +79,7 @@ describe('allocate', () => {
     });
   }
 
-  it('that is lent cannot be lent meanwhile, as memory that was moved', async () => {
+  it('shared memory can be lent to one exchange at a time, like memory that was transferred', async () => {
     const outcomes = await page.evaluate((size) => {
       const bytes = link.allocate(size);
       const lend = () => outcome(() => link.exchange(bytes, { library: 'zero' }));
@@ -85,7 +88,7 @@ describe('allocate', () => {
     assert.deepEqual([outcomes[0], outcomes[1].code, outcomes[2]], [0, 'ERR_BUFFER_DETACHED', 0]);
   });
 
-  it('comes back with an error, and can be lent again', async () => {
+  it('an error has the shared memory, which can be lent again', async () => {
     const outcomes = await page.evaluate(async (size) => {
       const bytes = link.allocate(size);
       const failed = await outcome(() => link.exchange(bytes, { library: 'negative-message' }));
@@ -94,7 +97,7 @@ describe('allocate', () => {
     assert.deepEqual([outcomes[0].code, outcomes[0].memory, outcomes[1]], ['ERR_LIBRARY_FAILED', SHARED_FROM, 0]);
   });
 
-  it('is held on to no longer than the page does: 100 GiB, one after the other, and nobody asks for a collection', async () => {
+  it('memory that the page has dropped is freed: 100 GiB in turn, without a forced collection', async () => {
     const lengths = await page.evaluate(async () => {
       let total = 0;
       for (let each = 0; each < 100; each += 1) {
@@ -124,14 +127,14 @@ describe('allocate', () => {
     'Symbol()',
     'Object.create(null)',
   ])
-    it(`(${size}) gives ERR_OUT_OF_RANGE, and so does shared`, async () => {
+    it(`(${size}) throws ERR_OUT_OF_RANGE, and so does shared`, async () => {
       for (const call of ['allocate', 'shared']) {
         const error = await page.evaluate(`outcome(() => link.${call}(${size}))`);
         assert.deepEqual([error.class, error.code], ['RangeError', 'ERR_OUT_OF_RANGE']);
       }
     });
 
-  it('says so when there is no memory', async () => {
+  it('throws ERR_MEMORY_ALLOCATION_FAILED when there is no memory', async () => {
     const error = await page.evaluate(() =>
       outcome(() => Array.from({ length: 1000 }, () => link.allocate(2 ** 31 - 1))),
     );
@@ -148,7 +151,7 @@ describe('shared', () => {
 
   beforeEach(() => connect(page));
 
-  it('exchanges at once, over one memory', async () => {
+  it('exchanges synchronously, over one memory', async () => {
     const seen = await page.evaluate(async () => {
       const { bytes, exchange } = link.shared(64, { library: 'address' });
       const counts = [exchange(), exchange()];
@@ -158,7 +161,7 @@ describe('shared', () => {
     assert.deepEqual(seen, { counts: [64, 64], same: true, fill: 0xa5 });
   });
 
-  it('takes the request that stands in the memory, for each of many', async () => {
+  it('passes the request in the memory to the library, with many memories in turn', async () => {
     const texts = await page.evaluate(() => {
       const all = Array.from({ length: 50 }, (_, index) => ({
         index,
@@ -177,7 +180,7 @@ describe('shared', () => {
     );
   });
 
-  it('throws the errors of the library with their class, code and fields', async () => {
+  it('throws errors with their class, code and fields', async () => {
     const errors = await page.evaluate(() =>
       Promise.all(
         ['too-small', 'negative-message', 'int64-min', 'nobody', 'missing'].map((library) =>
@@ -203,8 +206,8 @@ describe('shared', () => {
     assert.equal(errors[2].fields.status, -(2n ** 63n));
   });
 
-  for (const [what, source, done] of SHARED_LIMITS)
-    it(`${done ? 'serves' : 'is refused by'} ${what}`, async () => {
+  for (const [what, source, accepted] of SHARED_LIMITS)
+    it(`is ${accepted ? 'accepted' : 'refused'} by ${what}`, async () => {
       const outcome = await page.evaluate(`(() => {
         const { bytes } = link.shared(64);
         try {
@@ -214,17 +217,17 @@ describe('shared', () => {
           return error.name;
         }
       })()`);
-      assert.equal(outcome, done ? 'done' : 'TypeError');
+      assert.equal(outcome, accepted ? 'done' : 'TypeError');
     });
 
-  it('its limits are on the page about isolation', () =>
+  it('is accepted as the page about isolation says', () =>
     assertDocumented(
       ['a view of shared memory', 'is'],
-      SHARED_LIMITS.map(([what, , done]) => [what, done ? 'taken' : 'refused']),
+      SHARED_LIMITS.map(([what, , accepted]) => [what, accepted ? 'taken' : 'refused']),
       'docs/isolation.md',
     ));
 
-  it('is nothing to a caller of the bridge who has shared no memory', async () => {
+  it('cannot be called over the bridge without shared memory', async () => {
     const seen = await page.evaluate(() => {
       const { inplaceExchange: bridge } = /** @type {any} */ (globalThis);
       const without = bridge.shared('zero');

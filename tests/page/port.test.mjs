@@ -1,27 +1,27 @@
-// What a hostile script can say over the port, in real isolated windows.
+// The protocol: its names, and the messages that a hostile script can post over the port.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import * as ofThePage from '../../lib/protocol.mjs';
+import * as pageNames from '../../lib/protocol.mjs';
 import { appForAll } from '../support/page-api.mjs';
 
-const ofThePreload = createRequire(import.meta.url)('../../lib/protocol.js');
+const preloadNames = createRequire(import.meta.url)('../../lib/protocol.js');
 
 describe('the names of the protocol', () => {
   it('are the same in both halves', () => {
-    assert.deepEqual({ ...ofThePage }, ofThePreload);
-    assert.ok(Object.values(ofThePage).every((name) => name.length > 0));
+    assert.deepEqual({ ...pageNames }, preloadNames);
+    assert.ok(Object.values(pageNames).every((name) => name.length > 0));
   });
 });
 
-describe('the port, told by somebody else,', () => {
+describe('the port, with messages of a hostile script', () => {
   /** @type {import('playwright-core').Page} */
   let page;
   appForAll((app) => {
     page = app.page;
   });
 
-  for (const [message, expected] of /** @type {[string, 'error' | 'nothing'][]} */ ([
+  for (const [message, expected] of /** @type {[string, 'error' | 'no answer'][]} */ ([
     ['undefined', 'error'],
     ['null', 'error'],
     ['0', 'error'],
@@ -55,17 +55,17 @@ describe('the port, told by somebody else,', () => {
     ['["share", 1, new ArrayBuffer(64)]', 'error'],
     ['["share", 1, 1e9]', 'error'],
     ['["share"]', 'error'],
-    ['["abort"]', 'nothing'],
-    ['["abort", 99]', 'nothing'],
-    ['["abort", {}]', 'nothing'],
-    ['["free", 99]', 'nothing'],
-    ['["share", {}, new SharedArrayBuffer(8)]', 'nothing'],
+    ['["abort"]', 'no answer'],
+    ['["abort", 99]', 'no answer'],
+    ['["abort", {}]', 'no answer'],
+    ['["free", 99]', 'no answer'],
+    ['["share", {}, new SharedArrayBuffer(8)]', 'no answer'],
   ])) {
-    it(`${message} gives ${expected === 'error' ? 'an error' : 'no answer'}, and it goes on`, async () => {
+    it(`${message}: ${expected}, and the next exchange works`, async () => {
       const [answer, next] = await page.evaluate(`(async () => {
-          const { say, next } = rawPort();
-          say(${message});
-          say([7, 'default', new ArrayBuffer(128), 'main']);
+          const { post, next } = rawPort();
+          post(${message});
+          post([7, 'default', new ArrayBuffer(128), 'main']);
           return [await next(), await Promise.race([next(), new Promise((resolve) => setTimeout(resolve, 50))])];
         })()`);
       const [good, bad] = answer[0] === 7 ? [answer, next] : [next, answer];

@@ -1,5 +1,5 @@
-// Memory that a page gives away does not pile up. Nobody asks for a collection here: what waits for one that does not come
-// by itself is a leak.
+// Memory that a page transfers away or drops does not accumulate. No collection is forced here: memory that is freed by
+// a forced one only is a leak.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -14,10 +14,13 @@ const MiB = 1024 * 1024;
  */
 const { link } = /** @type {any} */ (globalThis);
 
-/** How a page uses up memory, so many bytes sixty times a second. @typedef {(given: { bytes: number, workers: Worker[], state: { made: number } }) => Promise<void>} Way */
+/**
+ * Makes frames or exchanges of so many bytes, sixty times a second, and counts them in `state`. It runs in the page.
+ * @typedef {(given: { bytes: number, workers: Worker[], state: { made: number } }) => Promise<void>} Load
+ */
 
-/** @type {[string, number, Way][]} */
-const WAYS = [
+/** The loads, and the number of Workers that each needs. @type {[string, number, Load][]} */
+const LOADS = [
   [
     'frames, transferred to a Worker that drops them',
     1,
@@ -54,7 +57,7 @@ const WAYS = [
     },
   ],
   [
-    'frames, given back by the Worker, and recycled',
+    'frames, returned by the Worker, and recycled',
     1,
     async ({ bytes, workers, state }) => {
       const stream = link.frames({ byteLength: bytes, library: 'address' });
@@ -79,7 +82,7 @@ const WAYS = [
     },
   ],
   [
-    "an exchange by a function of the app's own, whose memory is transferred to a Worker that drops it",
+    "an exchange with a function that is not the addon's, whose memory is transferred to a Worker that drops it",
     1,
     async ({ bytes, workers, state }) => {
       for (;;) {
@@ -104,32 +107,40 @@ const WAYS = [
   ],
 ];
 
-/** A frame, and how many at once use up memory without slowing each other down: a fresh one takes 5 ms to be touched. */
+/** The size of a frame. */
 const BYTES = 4 * MiB;
-const BESIDE = 4;
+/** Loads that run at the same time without slowing each other down: the first touch of a frame takes 5 ms. */
+const PARALLEL = 4;
 
 /** @param {number} pid @returns {number} resident bytes */
 const residentBytes = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 
-/** The highest of the values between two times, in seconds. @param {{ at: number, bytes: number }[]} samples @param {number} from @param {number} to */
+/**
+ * The maximum between two times, in seconds.
+ * @param {{ at: number, bytes: number }[]} samples @param {number} from @param {number} to
+ */
 const peak = (samples, from, to) =>
   Math.max(...samples.filter(({ at }) => at >= from && at < to).map(({ bytes }) => bytes));
 
-/** In the page. @param {Way} way @param {number} bytes @param {number} count @param {boolean} returned whether Workers give back what they get */
-function begin(way, bytes, count, returned) {
-  const script = `onmessage = ({ data }) => ${returned} && postMessage(data, [data]);`;
+/**
+ * Starts a load. It runs in the page.
+ * @param {Load} load @param {number} bytes @param {number} count of Workers
+ * @param {boolean} returns whether the Workers return memory
+ */
+function begin(load, bytes, count, returns) {
+  const script = `onmessage = ({ data }) => ${returns} && postMessage(data, [data]);`;
   const url = URL.createObjectURL(new Blob([script]));
   const workers = Array.from({ length: count }, () => new Worker(url));
   const state = { made: 0, error: '' };
   Object.assign(globalThis, { state });
-  way({ bytes, workers, state }).catch(({ message }) => {
+  load({ bytes, workers, state }).catch(({ message }) => {
     state.error = message;
   });
 }
 
-/** Ten seconds of a way in a process of its own. @param {number} workers @param {Way} way */
-async function use(workers, way) {
+/** Runs a load for ten seconds in a process of its own. @param {number} workers @param {Load} load */
+async function measure(workers, load) {
   const opened = await launch();
   try {
     const { app, page } = opened;
@@ -137,7 +148,7 @@ async function use(workers, way) {
     const pid = await app.evaluate(({ BrowserWindow }) =>
       BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
     );
-    await page.evaluate(`(${begin})(${way}, ${BYTES}, ${workers}, ${String(way).includes('recycle')})`);
+    await page.evaluate(`(${begin})(${load}, ${BYTES}, ${workers}, ${String(load).includes('recycle')})`);
     const started = performance.now();
     /** @type {{ at: number, bytes: number }[]} */
     const samples = [];
@@ -153,9 +164,9 @@ async function use(workers, way) {
   }
 }
 
-describe('buffers of 48 MiB that are dropped', () => {
+describe('dropped buffers of 48 MiB', () => {
   for (const thread of /** @type {const} */ (['main', 'worker']))
-    it(`a thousand of them, exchanged on the ${thread} thread: there is always memory for the next`, async () => {
+    it(`are freed in time: a thousand exchanges on the ${thread} thread`, async () => {
       const opened = await launch();
       try {
         await connect(opened.page);
@@ -178,24 +189,24 @@ describe('buffers of 48 MiB that are dropped', () => {
     });
 });
 
-// What a process has is read from /proc.
+// The memory of a process is read from /proc.
 if (process.platform === 'linux') {
-  describe('what a page uses up does not pile up', () => {
-    for (let first = 0; first < WAYS.length; first += BESIDE) {
-      const ways = WAYS.slice(first, first + BESIDE);
-      const running = /** @type {ReturnType<typeof use>[]} */ ([]);
-      for (const [index, [name]] of ways.entries())
+  describe('the memory of a page does not grow', () => {
+    for (let first = 0; first < LOADS.length; first += PARALLEL) {
+      const loads = LOADS.slice(first, first + PARALLEL);
+      const running = /** @type {ReturnType<typeof measure>[]} */ ([]);
+      for (const [index, [name]] of loads.entries())
         it(name, async function () {
-          if (index === 0) for (const [, workers, way] of ways) running.push(use(workers, way));
+          if (index === 0) for (const [, workers, load] of loads) running.push(measure(workers, load));
           const { electron, made, error, early, late } = await running[index];
-          // Electron 27 keeps what structuredClone has moved, too; only memory that is not moved once more is freed there.
-          if (name.includes("the app's own") && Number.parseInt(electron, 10) < 33) this.skip();
+          // Electron 27 leaks memory that structuredClone has transferred, as such a function does.
+          if (name.includes("not the addon's") && Number.parseInt(electron, 10) < 33) this.skip();
           assert.equal(error, '');
-          assert.ok(made > 200, `only ${made} in ten seconds`);
+          assert.ok(made > 200, `only ${made} exchanges in ten seconds`);
           const more = Math.round((late - early) / MiB);
           assert.ok(
             more <= 128,
-            `${more} MiB more in the last two seconds than in the third and fourth (${made} made)`,
+            `${more} MiB more in the last two seconds than in the third and fourth (${made} exchanges)`,
           );
         });
     }

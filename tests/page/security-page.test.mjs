@@ -1,4 +1,4 @@
-// What a page's script can do to the process that it shares with the native code, in real isolated windows.
+// What a page's script can do to the process that it shares with native code, in isolated windows.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
 /** @typedef {import('playwright-core').Page} Page */
 
 /**
- * What stands in a page, and in the window that it opens: held is what the latter keeps of the former.
+ * The globals of a page, and of the popup that it opens: `held` is what the popup keeps of the page.
  * @type {{
  *   link: import('../../lib/types/page.mjs').Exchange,
  *   held: any,
@@ -20,11 +20,14 @@ const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
  */
 const { link, held, outcome } = /** @type {any} */ (globalThis);
 
-/** No renderer has ended. @param {Opened} opened */
+/** Fails if a renderer has crashed. @param {Opened} opened */
 const assertAlive = async ({ app }) =>
   assert.deepEqual(await app.evaluate(() => /** @type {any} */ (globalThis).gone), []);
 
-/** Opens a window of the page's own, in the same process. @param {Opened} opened @param {Page} page @param {string} [search] */
+/**
+ * Opens a popup of the page, in the same process.
+ * @param {Opened} opened @param {Page} page @param {string} [search]
+ */
 async function openPopup({ app }, page, search = '') {
   const opening = app.waitForEvent('window');
   await page.evaluate((search) => {
@@ -35,7 +38,7 @@ async function openPopup({ app }, page, search = '') {
   return popup;
 }
 
-/** Gives the popup all that the page has of its preload. @param {Page} page */
+/** Hands all that the preload exposed to the page over to the popup. @param {Page} page */
 const handOver = (page) =>
   page.evaluate(async () => {
     const { inplaceExchange: bridge, popup } = /** @type {any} */ (globalThis);
@@ -47,7 +50,7 @@ const handOver = (page) =>
     popup.held = { link, memory, bridge, rawCall, guarded: /** @type {any} */ (globalThis).fixture, Uint8Array };
   });
 
-/** What the popup gets for so many calls of each kind: how often, and what. @param {Page} popup */
+/** Makes 200 calls of each kind in the popup, and returns the distinct outcomes. @param {Page} popup */
 const callAll = (popup) =>
   popup.evaluate(async () => {
     const { link, memory, bridge, rawCall, guarded, Uint8Array: Bytes } = held;
@@ -69,7 +72,7 @@ const callAll = (popup) =>
     const settle = async (/** @type {() => any} */ call) => {
       try {
         const value = await call();
-        return `gave ${value?.length ?? typeof value}`;
+        return `returned ${value?.length ?? typeof value}`;
       } catch (error) {
         const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
         return code ?? message;
@@ -90,7 +93,7 @@ const callAll = (popup) =>
     return seen;
   });
 
-const GONE = 'The page that exposed this function was unloaded, and its native code with it.';
+const UNLOADED = 'The page that exposed this function was unloaded, and its native code with it.';
 const REFUSED = {
   'a shared exchange': 'ABORT_ERR',
   shared: 'ABORT_ERR',
@@ -98,34 +101,34 @@ const REFUSED = {
   'exchange on the main thread': 'ABORT_ERR',
   allocate: 'ABORT_ERR',
   frames: 'ABORT_ERR',
-  'bridge.connect': GONE,
-  'bridge.listen': GONE,
-  'bridge.shared': GONE,
-  'bridge.lastError': GONE,
-  "a memory's function": GONE,
-  'a bridge of the app': GONE,
+  'bridge.connect': UNLOADED,
+  'bridge.listen': UNLOADED,
+  'bridge.shared': UNLOADED,
+  'bridge.lastError': UNLOADED,
+  "a memory's function": UNLOADED,
+  'a bridge of the app': UNLOADED,
 };
 
-describe('a window that holds what another page was exposed', () => {
+describe('a window that holds functions exposed to another page', () => {
   /** @type {[string, (opened: Opened, page: Page) => Promise<unknown>][]} */
   const ends = [
-    ['was reloaded', (_, page) => page.reload()],
+    ['is reloaded', (_, page) => page.reload()],
     [
-      'was opened anew, and then reloaded',
+      'calls document.open(), and is then reloaded',
       async (_, page) => {
         await page.evaluate(() => {
           document.open();
-          document.write('<p>anew');
+          document.write('<p>reopened');
           document.close();
         });
         await page.reload();
       },
     ],
-    ['has gone to another origin', (_, page) => page.goto('app://plain/')],
-    ['has gone to a page that is exposed nothing', (_, page) => page.goto('app://stranger/')],
-    ['was closed', (_, page) => page.close({ runBeforeUnload: true })],
+    ['navigates to another origin', (_, page) => page.goto('app://plain/')],
+    ['navigates to a page without exposed libraries', (_, page) => page.goto('app://stranger/')],
+    ['is closed', (_, page) => page.close({ runBeforeUnload: true })],
     [
-      'had its window destroyed',
+      'is destroyed with its window',
       ({ app }, page) =>
         Promise.all([
           page.waitForEvent('close'),
@@ -133,8 +136,8 @@ describe('a window that holds what another page was exposed', () => {
         ]),
     ],
   ];
-  for (const [end, bring] of ends) {
-    it(`cannot reach native code when that page ${end}, and nothing stays unsettled`, async () => {
+  for (const [end, unload] of ends) {
+    it(`cannot reach native code after that page ${end}, and its promises are settled`, async () => {
       const log = cameraLog();
       const opened = await launch();
       try {
@@ -142,7 +145,7 @@ describe('a window that holds what another page was exposed', () => {
         await connect(page);
         const popup = await openPopup(opened, page);
         await handOver(page);
-        // Calls of the page that are under way, and awaited by the other window.
+        // Calls of the page in flight, whose promises the popup awaits.
         await popup.evaluate((forEver) => {
           const { link, Uint8Array: Bytes } = held;
           const request = () => {
@@ -161,9 +164,9 @@ describe('a window that holds what another page was exposed', () => {
           });
         }, FOR_EVER);
         await log.until('begin');
-        const gone = page.isClosed() ? undefined : page.waitForEvent('close').catch(() => {});
-        await bring(opened, page);
-        if (end === 'was closed') await gone;
+        const closed = page.isClosed() ? undefined : page.waitForEvent('close').catch(() => {});
+        await unload(opened, page);
+        if (end === 'is closed') await closed;
         const waiting = await popup.evaluate(async () => {
           const late = new Promise((resolve) => setTimeout(resolve, 5000, { code: 'unsettled' }));
           const outcomes = await Promise.all(
@@ -174,7 +177,7 @@ describe('a window that holds what another page was exposed', () => {
         assert.deepEqual(waiting, Array(3).fill(['AbortError', 'ABORT_ERR', undefined]));
         assert.deepEqual(await callAll(popup), REFUSED);
         await assertAlive(opened);
-        // The popup has native code of its own, and goes on.
+        // The popup itself keeps working.
         await connect(popup);
         assert.equal(
           await popup.evaluate(async () => {
@@ -189,7 +192,7 @@ describe('a window that holds what another page was exposed', () => {
     });
   }
 
-  it('cannot reach native code over a port of that page that it was handed', async () => {
+  it('cannot reach native code over a port of that page', async () => {
     const opened = await launch();
     try {
       const { page } = opened;
@@ -219,7 +222,7 @@ describe('a window that holds what another page was exposed', () => {
     }
   });
 
-  it('is told nothing by a page that goes on: events that a script has made up end nothing', async () => {
+  it('can still call them after events that a script has dispatched: the page goes on', async () => {
     const opened = await launch();
     try {
       const { page } = opened;
@@ -232,9 +235,9 @@ describe('a window that holds what another page was exposed', () => {
       });
       const seen = await callAll(popup);
       for (const call of ['exchange on the main thread', 'exchange on a worker thread', 'allocate'])
-        assert.equal(seen[call], 'gave 64', call);
+        assert.equal(seen[call], 'returned 64', call);
       for (const call of ['a shared exchange', "a memory's function", 'a bridge of the app'])
-        assert.equal(seen[call], 'gave number', call);
+        assert.equal(seen[call], 'returned number', call);
       await assertAlive(opened);
     } finally {
       await opened.app.close();
@@ -267,7 +270,7 @@ describe('a window that shares the event loop of another', () => {
   const REFUSED_THERE = 'ERR_EVENT_LOOP with 64';
 
   it(
-    'is refused asynchronous calls, with the memory and what to do; the first window goes on',
+    'is refused asynchronous calls, with the memory and with what to do; the first window goes on',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
@@ -280,7 +283,7 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'is refused them when it has set opener to null and reloaded, again and again',
+    'is refused them after it has set opener to null and was reloaded, repeatedly',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       for (let each = 0; each < 5; each += 1) {
@@ -297,7 +300,7 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'is refused them when the preload itself calls, before anything is known',
+    'is refused them at the top of its preload, before its event loop is known',
     inApp(async (opened, page) => {
       await page.goto('app://isolated/?early');
       const early = (/** @type {Page} */ of) => of.evaluate(() => /** @type {any} */ (globalThis).fixture.early());
@@ -311,7 +314,7 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'lets the first window reload, and be called meanwhile',
+    'does not disturb the first window, which is reloaded and makes calls',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
@@ -326,14 +329,14 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'takes the event loop over when the first window has gone and it begins anew; until then it is told',
+    'owns the event loop once the first window is closed and it is reloaded; until then it is refused',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
       await page.close({ runBeforeUnload: true });
       let seen = await exchangeOn(popup, 'worker');
       assert.equal(seen, REFUSED_THERE);
-      // The first page may still be on its way out when this one begins anew.
+      // The first page may still be unloading when this one is reloaded.
       for (let each = 0; each < 10 && seen === REFUSED_THERE; each += 1) {
         await popup.reload();
         await connect(popup);
@@ -344,7 +347,7 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'goes while a call of the first window waits for a library that it closes: the call is made once',
+    'is reloaded while a call of the first window waits for a library that it closes: the call is made once',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
@@ -362,10 +365,10 @@ describe('a window that shares the event loop of another', () => {
           return bytes;
         };
         const camera = (/** @type {number} */ ms) => link.exchange(request(ms), { library: 'camera-concurrent' });
-        // All threads of the pool are busy until the popup is closing the library; the call is then sent back.
+        // All threads of the pool are busy until the popup closes the library, and the call is sent back.
         const before = Array.from({ length: 4 }, () => camera(600));
         const call = link.exchange(request(300), { library: 'slow-close' });
-        // And busy again when it may be made, so that all that has asked for it waits for a thread.
+        // And busy again when it can be made, so that each attempt waits for a thread.
         const after = [3000, 3000, 3000, 2000].map(camera);
         Object.assign(globalThis, { call, cameras: [...before, ...after] });
         /** @type {any} */ (globalThis).popup.location.reload();
@@ -383,7 +386,7 @@ describe('a window that shares the event loop of another', () => {
   );
 
   it(
-    'comes and goes while the first window is busy',
+    'opens and closes while the first window makes calls',
     inApp(async (opened, page) => {
       await page.evaluate(() => {
         const state = { done: 0, failed: 0, stop: false };

@@ -1,12 +1,15 @@
-// What expose() is told, and what it does before anybody else gets a turn.
+// The options of expose(), and what it does before other code of the preload runs.
 
 import assert from 'node:assert/strict';
 import { connect, connectOutcome, launch, openPage } from '../support/page-api.mjs';
 
-/** What stands in the page. @type {{ link: import('../../lib/types/page.mjs').Exchange, outcome(call: () => unknown): Promise<any> }} */
+/**
+ * The globals of the page.
+ * @type {{ link: import('../../lib/types/page.mjs').Exchange, outcome(call: () => unknown): Promise<any> }}
+ */
 const { link, outcome } = /** @type {any} */ (globalThis);
 
-/** @type {[unknown, string, RegExp?][]} what is given as `origins`, what comes of it, and what is said */
+/** Values of `origins`, the outcome, and the message. @type {[unknown, string, RegExp?][]} */
 const ORIGINS = [
   [undefined, 'ERR_INVALID_ARG_TYPE', /needs `origins`.*'\*'/],
   [null, 'ERR_INVALID_ARG_TYPE', /needs `origins`/],
@@ -32,11 +35,11 @@ const ORIGINS = [
   [['file:///'], 'ERR_INVALID_ARG_VALUE', /Did you mean 'file:\/\/'\?/],
   [['file:///home/me/index.html'], 'ERR_INVALID_ARG_VALUE', /Did you mean 'file:\/\/'\?/],
   [['app://elsewhere', 'app://elsewhere/'], 'ERR_INVALID_ARG_VALUE'],
-  [[], 'taken'],
-  ['app://elsewhere', 'taken'],
-  [['app://elsewhere'], 'taken'],
-  [['file://'], 'taken'],
-  [['http://localhost:5173', 'https://example.com', 'https://example.com:8443'], 'taken'],
+  [[], 'accepted'],
+  ['app://elsewhere', 'accepted'],
+  [['app://elsewhere'], 'accepted'],
+  [['file://'], 'accepted'],
+  [['http://localhost:5173', 'https://example.com', 'https://example.com:8443'], 'accepted'],
 ];
 
 describe('the origins of expose()', () => {
@@ -58,7 +61,7 @@ describe('the origins of expose()', () => {
     }
   });
 
-  it('have to be said', () => {
+  it('are required', () => {
     assert.equal(attempts[0].code, 'ERR_INVALID_ARG_TYPE');
     assert.match(attempts[0].message, /needs `origins`/);
   });
@@ -66,19 +69,19 @@ describe('the origins of expose()', () => {
   for (const [index, [origins, expected, words]] of ORIGINS.entries())
     it(`${JSON.stringify(origins)}: ${expected}`, () => {
       const outcome = attempts[index + 1];
-      if (expected === 'taken') return assert.equal(outcome, 'taken');
+      if (expected === 'accepted') return assert.equal(outcome, 'accepted');
       assert.deepEqual([outcome.name, outcome.code], ['TypeError', expected]);
       assert.match(outcome.message, words ?? /is not an origin/);
     });
 
-  it("'*' are any", () => {
+  it("'*' allows any", () => {
     const connected = ['exchange', 'allocate', 'shared', 'frames'];
     assert.deepEqual(outcomes, [connected, connected]);
   });
 });
 
 describe('expose()', () => {
-  it('has the addon take what it moves memory with before other code of the preload can', async () => {
+  it('loads the addon before other code of the preload can replace built-in functions', async () => {
     const opened = await launch();
     try {
       const page = await openPage(opened, 'app://isolated/', { preload: 'patched.js' });
@@ -93,7 +96,7 @@ describe('expose()', () => {
     }
   });
 
-  it('keeps what went wrong with the addon, which is the error of each exchange then', async () => {
+  it('keeps the error of loading the addon, with which each exchange then fails', async () => {
     const opened = await launch({ NAPI_RS_NATIVE_LIBRARY_PATH: '/there/is/no-such.node' });
     try {
       const page = await openPage(opened, 'app://isolated/', { preload: 'origins.js' });

@@ -17,7 +17,7 @@ const APP = path.join(import.meta.dirname, '..', 'fixtures', 'page-api');
  *   facts(error: unknown): any,
  *   outcome(call: () => unknown): Promise<any>,
  *   whereIs(memory: ArrayBufferLike): Promise<[bigint, ArrayBufferLike]>,
- *   rawPort(): { say(message: unknown, transfer?: Transferable[]): void, next(): Promise<any> },
+ *   rawPort(): { post(message: unknown, transfer?: Transferable[]): void, next(): Promise<any> },
  *   heard: unknown[],
  * }}
  */
