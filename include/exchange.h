@@ -1,22 +1,22 @@
 /*
  * exchange.h - the C ABI between Inplace Exchange (the host) and a dynamic library, version 1.
  *
- * A library exports exchange_inplace. Everything else here is optional: a library that leaves a function out means
- * what its comment says under "Absent".
+ * A library must export exchange_inplace. Every other function is optional; its comment says under "Absent" what the
+ * host does without it.
  *
- * The host lends memory that JavaScript owns; the library writes into it, in place, and says how many bytes the
- * message has. No memory changes hands: nothing here is ever freed by the other side.
+ * Ownership. The host lends memory that JavaScript owns. The library writes into it in place, and returns the length of
+ * its message in bytes. Neither side ever frees memory of the other.
  *
- * Threads. Each comment ends with the threads that may make the call:
- *   [exchange thread]  any thread of the host. Without EXCHANGE_CONCURRENT never two at a time; with it, several.
- *   [any thread]       any thread of the host, at any time, also while other calls are running.
+ * Threads. Each comment ends with a tag: the threads on which the host makes the call.
+ *   [exchange thread]  any thread of the host. Without EXCHANGE_CONCURRENT one call at a time, with it several at once.
+ *   [any thread]       any thread of the host, at any time, also while other calls run.
  *   [load]             the thread that loads the library, before any other call.
  *
- * Errors. A panic, an exception or a longjmp must not leave any of these functions: there is nobody on the other side
- * to catch it, and it ends the process. Catch it and return a negative status.
+ * Errors. No panic, exception or longjmp may leave any of these functions: the host cannot catch it, and the process
+ * ends. Catch it inside, and return a negative status.
  *
  * Text is UTF-8, NUL-terminated and static: it stays valid and unchanged for the life of the process. The host replaces
- * what is not UTF-8.
+ * bytes that are not valid UTF-8.
  *
  * Licensed under MIT OR Apache-2.0.
  */
@@ -26,15 +26,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The version of this ABI. It changes when a library built for the old one could misbehave under the new one. */
+/* The version of this ABI. It changes when a library built for the old version could misbehave under the new one. */
 #define EXCHANGE_ABI_VERSION 1u
 
-/* exchange_flags, bit 0: exchange_inplace may run on several threads at once, each with memory of its own. */
+/* exchange_flags, bit 0: exchange_inplace may run on several threads at once, each call with its own memory. */
 #define EXCHANGE_CONCURRENT 1u
 
-/* Exports a function from a library that hides its symbols by default, and on Windows. */
+/* Exports a function on Windows, and where the compiler hides symbols by default. */
 #if defined(EXCHANGE_EXPORT)
-/* the library's own choice */
+/* defined by the library */
 #elif defined(_WIN32)
 #define EXCHANGE_EXPORT __declspec(dllexport)
 #else
@@ -48,90 +48,95 @@ extern "C" {
 /*
  * Fills data with a message, in place. Required.
  *
- * data points at len bytes that the host owns. They may be read and written until this function returns, and must not
- * be touched after that: keep no pointer into them. data is never null; when len is 0 it must not be touched at all.
- * It has no alignment beyond that of a byte. What stands in data before the call is the caller's input: a request, an
- * image to filter, or nothing in particular.
+ * data points to len bytes that the host lends until this function returns. The library may read and write them until
+ * then, and must not access them afterwards: do not keep a pointer to them. data is never NULL; if len is 0 it must not
+ * be dereferenced. It is aligned to one byte only. Before the call, data holds the caller's input: a request, an image
+ * to filter, or unspecified bytes.
  *
  * Returns n:
- *   0 <= n <= len   the message is n bytes long and stands in data[0..n). The bytes after it may have been written
- *                   too; the caller ignores them.
- *   n > len         it did not fit. What stands in data is unspecified. A call with n bytes and the same input is
- *                   enough, unless the message has grown meanwhile. n above INT32_MAX is reported as a fault.
- *   n < 0           it failed. What stands in data is unspecified. exchange_error_message(n) may say why.
+ *   0 <= n <= len   the message is n bytes long and is in data[0..n). The library may have written to the bytes after
+ *                   it as well; the caller ignores them.
+ *   n > len         the message does not fit and needs n bytes. The contents of data are unspecified. A call with n
+ *                   bytes and the same input succeeds, unless the message has grown meanwhile. The host reports n
+ *                   above INT32_MAX as an error of the library.
+ *   n < 0           the call failed. The contents of data are unspecified. exchange_error_message(n) may say why.
  *
- * The bytes in data belong to a JavaScript program: check them as you would any input from outside.
+ * Input. The bytes in data come from a JavaScript program: validate them as untrusted input.
  *
- * Shared memory. If the caller lent a SharedArrayBuffer, other threads may read and write data[0..len) during the call, and
- * the library is not told. So:
- *   Copy, then check. A byte that is read twice may differ. Copy what you decide on (a size, an index), and check and use
- *   the copy. Read it through volatile or atomically, where the compiler could otherwise read the original again.
- *   Do not rely on finding what you have written.
- *   Write through data. A type that promises the compiler that no other thread writes to the bytes, such as Rust's &[u8]
- *   and &mut [u8] or C's restrict, must never cover them.
- * What ends up in memory that is written from two sides is unspecified, and the caller's to avoid. That a library must not
- * touch anything outside of it, nor crash, whatever it reads there, holds all the same.
+ * Shared memory. If the caller lends a SharedArrayBuffer, other threads may read and write data[0..len) during the
+ * call, and the library cannot find out. Therefore:
+ * - Copy, then check. Two reads of one byte may differ. Copy each value that you decide on (a size, an index), then
+ *   check and use the copy. Read it through volatile or atomically where the compiler could otherwise read the original
+ *   again.
+ * - Do not rely on reading back what you have written.
+ * - Write through data. Never cover the bytes with a type that promises the compiler that no other thread writes to
+ *   them, such as Rust's &[u8] and &mut [u8], or C's restrict.
+ * The contents of memory that two threads write to are unspecified; avoiding that is the caller's responsibility.
+ * Whatever bytes the library reads there, it must not crash, and must not access memory outside data[0..len).
  * [exchange thread]
  */
 EXCHANGE_EXPORT int64_t exchange_inplace(uint8_t *data, size_t len);
 
 /*
- * The version of the ABI this library was built for: return EXCHANGE_ABI_VERSION. The host refuses a library whose
- * version it does not know, before it calls anything else. Absent: 1.
+ * Returns the version of the ABI that the library was built for: return EXCHANGE_ABI_VERSION. The host calls this
+ * first, and refuses a library whose version it does not know. Absent: version 1.
  * [load]
  */
 EXCHANGE_EXPORT uint32_t exchange_abi_version(void);
 
 /*
- * What the library can do: EXCHANGE_CONCURRENT, or 0. Other bits are reserved: leave them 0; the host ignores them.
- * Absent: 0, calls are made one at a time. Asynchronous calls then come all from one thread, the library's own;
- * synchronous calls, exchange_open and exchange_close may also come from the thread of a JavaScript environment.
- * With EXCHANGE_CONCURRENT asynchronous calls come from up to four threads.
+ * Returns the library's capabilities: EXCHANGE_CONCURRENT, or 0. The other bits are reserved: set them to 0; the host
+ * ignores them. Absent: 0.
+ *
+ * Without EXCHANGE_CONCURRENT the host makes one call at a time. All asynchronous calls then come from one thread,
+ * which serves this library only. Synchronous calls, exchange_open and exchange_close may also come from the thread of
+ * a JavaScript environment. With EXCHANGE_CONCURRENT asynchronous calls come from up to four threads.
  * [load]
  */
 EXCHANGE_EXPORT uint32_t exchange_flags(void);
 
 /*
- * The library's name, for people. Absent or NULL: the name of its file.
+ * Returns the library's name, for display. Absent or NULL: the name of its file.
  * [load]
  */
 EXCHANGE_EXPORT const char *exchange_library_name(void);
 
 /*
- * What a negative status means, in words, or NULL when there is nothing to say. Absent: the number is shown.
+ * Returns a description of a negative status, or NULL if there is none. Absent: the host shows the number.
  * [any thread]
  */
 EXCHANGE_EXPORT const char *exchange_error_message(int64_t status);
 
 /*
- * Called once in each JavaScript environment (a page load, a worker) before its first exchange. One process can hold
- * several environments at once: count them where that matters. A negative return refuses; the exchange then fails with
- * that status, and the next exchange asks again. An environment that closes the library as it ends, and exchanges once
- * more, opens it again. Absent: nothing needs opening.
+ * Called once for each JavaScript environment (a page load, a worker) before its first exchange. One process can hold
+ * several environments at once: count the calls if that matters. A negative return refuses: the exchange fails with
+ * that status, and the next exchange calls exchange_open again. If an environment makes an exchange after its
+ * exchange_close, while it is ending, exchange_open is called again. Absent: the library needs no opening.
  * [exchange thread]
  */
 EXCHANGE_EXPORT int64_t exchange_open(void);
 
 /*
- * Pairs with each exchange_open that was not refused: the environment is ending, and none of its calls is running.
- * Switch the camera off here. It comes when a page is reloaded, its window closed, a worker ended or the app quit. It
- * cannot come when the process is killed, when a window is destroyed without being closed, and when a page is closed
- * while a call keeps running that does not return within half a second; what must not outlive the process is the
- * operating system's to take back. Absent: nothing needs closing.
+ * Called once for each exchange_open that was not refused, when the environment is ending and none of its calls is
+ * running. Release devices here, for example switch the camera off. The host calls it when a page is reloaded, its
+ * window is closed, a worker ends or the app quits. It is not called when the process is killed, when a window is
+ * destroyed without being closed, or when a page is closed while one of its calls does not return within half a second:
+ * rely on the operating system to release what must not outlive the process. Absent: the library needs no closing.
  * [exchange thread]
  */
 EXCHANGE_EXPORT void exchange_close(void);
 
 /*
- * Asks all exchanges that are running to return soon, with any negative status. The host calls it when every exchange on
- * its worker threads was asked to stop: their callers gave up, or their page is going. A library need not tell them
- * apart; an exchange that began later is not meant. It comes again every few milliseconds until they have returned, and
- * may come when none is running, or before one that is meant has got far. A counter serves: this function adds one to
- * it; an exchange reads it when it begins, and returns when it has changed.
+ * Requests that all running exchanges return soon, with any negative status. The host calls this when cancellation was
+ * requested for every exchange that runs on its worker threads: the callers aborted, or their page is ending. The
+ * library need not tell the exchanges apart; an exchange that begins later is not meant. The host repeats the call
+ * every few milliseconds until the exchanges have returned. It may come when no exchange is running, or just after one
+ * has begun. A counter is enough: this function increments it; an exchange reads it when it begins, and returns when it
+ * has changed.
  *
- * It must return at once, and not wait for an exchange. An exchange that JavaScript waits for cannot be asked; with
- * EXCHANGE_CONCURRENT one on another thread may see what was meant for others, and fail. Absent: a running exchange is
- * waited for.
+ * It must return at once, without waiting for an exchange. A synchronous exchange cannot be cancelled; with
+ * EXCHANGE_CONCURRENT one that runs on another thread may observe a request for other exchanges, and fail. Absent: the
+ * host waits until the exchange returns.
  * [any thread]
  */
 EXCHANGE_EXPORT void exchange_cancel(void);
