@@ -1,19 +1,19 @@
 use std::panic::catch_unwind;
 
 /// # Safety
-/// `data` points at `len` bytes that may be read and written during this call, by other threads, too.
+/// `data` must be valid for reads and writes of `len` bytes during this call. Other threads may access the bytes, too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
-    // No panic may leave: catch it, and answer with a negative status.
-    let work = || {
-        for at in 0..len {
-            // SAFETY: at < len. Through the pointer: a `&mut [u8]` would promise that no other thread touches the bytes.
-            unsafe {
-                let byte = data.add(at).read(); // a copy: only this is looked at
-                data.add(at).write(byte.to_ascii_uppercase());
-            }
+    let uppercase = || {
+        for i in 0..len {
+            // SAFETY: i < len, so that the address is within the caller's memory.
+            let at = unsafe { data.add(i) };
+            // SAFETY: `at` is valid for reads. No `&mut [u8]`, which would promise that no other thread has access.
+            let byte = unsafe { at.read() }; // copy, then check the copy
+            // SAFETY: `at` is valid for writes.
+            unsafe { at.write(byte.to_ascii_uppercase()) };
         }
         len as i64
     };
-    catch_unwind(work).unwrap_or(-1)
+    catch_unwind(uppercase).unwrap_or(-1) // no panic may leave this function: return a negative status
 }
