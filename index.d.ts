@@ -10,104 +10,106 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
- * Where native code sees the bytes of a buffer: to prove that nothing was copied, or to compare with what a debugger shows.
- * It stays the same as long as the memory does, whichever buffer, page or worker has it. An address helps an attacker, so
- * do not hand it to a page that you do not trust.
+ * The address of a buffer's bytes in native code: to prove that nothing was copied, or to compare with a debugger. It
+ * does not change during the life of the memory, whichever buffer, page or worker holds it. Addresses help an
+ * attacker, so do not give them to a page that you do not trust.
  *
- * Throws `ERR_INVALID_BUFFER` (TypeError) for what is no Uint8Array or one of its kin, and `ERR_BUFFER_DETACHED`
- * (TypeError).
+ * Throws `ERR_INVALID_BUFFER` (TypeError) if the argument is not a Uint8Array, Buffer or Uint8ClampedArray, and
+ * `ERR_BUFFER_DETACHED` (TypeError).
  */
 export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
 
 /**
- * As `exchangeDataInPlace`, on another thread: JavaScript goes on while the library works.
+ * Like `exchangeDataInPlace`, on another thread: JavaScript continues while the library works.
  *
  * The memory is moved, not copied: `buf` is detached (its length is 0) while the call waits and runs, so that no code
- * can touch what the library is writing. The promise fulfils with a Uint8Array over the same memory, trimmed to the
- * message; its `buffer` is the whole of it. A SharedArrayBuffer cannot be detached; it is used where it is.
+ * can access the memory that the library writes to. The promise resolves to a Uint8Array over the same memory, trimmed
+ * to the message; its `buffer` is the whole memory. A SharedArrayBuffer cannot be detached, and is used in place.
  *
- * The calls of a library that takes one at a time are made one after another, in order, whichever page or worker of this
- * process they come from, and all on one thread, which is the library's own. The calls of other libraries run at once, on
- * up to four threads for each library. Node.js's thread pool has no part in it.
+ * If a library takes one call at a time, its calls are made one after another, in the order in which they were
+ * submitted by all pages and workers of this process, and all on one thread, which serves this library only. Calls of
+ * other libraries run concurrently, on up to four threads for each library. Node.js's thread pool is not used.
  *
- * `signal` drops a call that has not begun, and asks the library to stop one that has, if it can be asked.
+ * `signal` discards a call that has not begun. It cancels a running call if the library exports `exchange_cancel`.
  *
  * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
  * `ERR_LIBRARY_BUSY`, and with:
  * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
- * - `ERR_INVALID_BUFFER` (TypeError) also for a view of a part of its ArrayBuffer, a resizable ArrayBuffer, and memory
- *   that cannot be detached, such as a WebAssembly.Memory that is not shared
- * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` are not what they should be
- * - `ERR_LIBRARY_THREAD` (Error): the system starts no thread for the library
- * - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it, or that it is a frame of.
- *   Open it with `noopener`, or use Electron 44 or later
+ * - `ERR_INVALID_BUFFER` (TypeError), also for a view of a part of its ArrayBuffer, for a resizable ArrayBuffer, and
+ *   for memory that cannot be detached, such as a WebAssembly.Memory that is not shared
+ * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` have the wrong type
+ * - `ERR_LIBRARY_THREAD` (Error): the system cannot start a thread for the library
+ * - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it or embeds it as a
+ *   frame. Open it with `noopener`, or use Electron 44 or later
  *
- * An error has the memory in its `buffer`, a Uint8Array: nothing is lost. It is not there when there was no memory to
- * begin with, and when the page or worker is ending while the library still has it.
+ * An error has the memory in its `buffer`, a Uint8Array, so that no memory is lost. The property is missing if no
+ * memory was passed, and if the page or worker is ending while the library still uses the memory.
  */
 export declare function exchangeDataAsync(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }): Promise<Uint8Array>
 
 /**
  * Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
  *
- * What stands in the buffer before the call is the library's input. The result is the length of its message in
- * bytes: `buf.subarray(0, n)` is the message. The bytes after it are unspecified.
+ * The contents of the buffer are the library's input. The result is the length of the library's message in bytes:
+ * `buf.subarray(0, n)` is the message. The bytes after it are unspecified.
  *
- * The default library stands beside the addon. Until the app is packaged, the environment variable
- * `INPLACE_EXCHANGE_LIBRARY` may name another one by its absolute path; an addon within `process.resourcesPath`, by
- * whatever name or link, takes no notice of it, nor one that cannot tell. The library is loaded at the first call, and
- * again asked for at the next one if that failed.
+ * The default library is the file beside the addon. Unless the app is packaged, the environment variable
+ * `INPLACE_EXCHANGE_LIBRARY` can name another library by its absolute path. An addon inside `process.resourcesPath`
+ * ignores the variable, whatever name or link it was loaded by; so does one that cannot find out where it is. The
+ * library is loaded at the first call. If that fails, the next call tries again.
  *
- * Throws an error with a `code`; what stands in the buffer is then unspecified:
- * - `ERR_INVALID_BUFFER` (TypeError): not a Uint8Array or one of its kin (Buffer, Uint8ClampedArray)
+ * Throws an error with a `code`; the contents of the buffer are then unspecified:
+ * - `ERR_INVALID_BUFFER` (TypeError): not a Uint8Array, Buffer or Uint8ClampedArray
  * - `ERR_BUFFER_DETACHED` (TypeError): its memory was transferred elsewhere
- * - `ERR_BUFFER_TOO_SMALL` (RangeError): the message did not fit; `required` says how many bytes it needs
- * - `ERR_LIBRARY_FAILED` (Error): the library answered with a negative `status`
- * - `ERR_LIBRARY_COUNT` (RangeError): the library's `count` (a bigint) is beyond 2^31-1
- * - `ERR_LIBRARY_BUSY` (Error): the library takes one call at a time, and one is running on another thread
+ * - `ERR_BUFFER_TOO_SMALL` (RangeError): the message does not fit; `required` is the number of bytes that it needs
+ * - `ERR_LIBRARY_FAILED` (Error): the library returned a negative `status`
+ * - `ERR_LIBRARY_COUNT` (RangeError): the library's `count` (a bigint) is above 2^31-1
+ * - `ERR_LIBRARY_BUSY` (Error): the library takes one call at a time, and a call is running on another thread
  * - `ERR_LIBRARY_PATH` (TypeError), `ERR_LIBRARY_NOT_FOUND`, `ERR_LIBRARY_LOAD`, `ERR_LIBRARY_CLAIMED`,
- *   `ERR_LIBRARY_SYMBOL`, `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` says which one
+ *   `ERR_LIBRARY_SYMBOL`, `ERR_LIBRARY_ABI` (Error): the library could not be loaded; `path` names its file
  */
 export declare function exchangeDataInPlace(buf: Uint8Array | Uint8ClampedArray): number
 
-/** A library that `openLibrary` has loaded. */
+/** A library loaded by `openLibrary`. */
 export interface ExchangeLibrary {
-  /** The real path of its file: absolute, links resolved. */
+  /** The real path of its file: absolute, with links resolved. */
   readonly path: string
-  /** What it calls itself, or the name of its file. */
+  /** The name that the library returns, or the name of its file. */
   readonly name: string
-  /** The version of the C ABI that it was built for. */
+  /** The version of the C ABI that the library was built for. */
   readonly abiVersion: number
-  /** As the function `exchangeDataInPlace`, over this library. It needs no `this`. */
+  /** Like the function `exchangeDataInPlace`, for this library. It does not use `this`. */
   readonly exchangeDataInPlace: (buf: Uint8Array | Uint8ClampedArray) => number
-  /** As the function `exchangeDataAsync`, over this library. It needs no `this`. */
+  /** Like the function `exchangeDataAsync`, for this library. It does not use `this`. */
   readonly exchangeDataAsync: (buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>
 }
 
 /**
- * Whether this runtime lets native code wrap its own memory in a Buffer. It is tried, not guessed: `false` inside
- * V8's memory cage (Electron 20 and later), `true` in Node.js.
+ * Whether this runtime lets native code wrap its own memory in a Buffer, found out by trying: `false` inside V8's
+ * memory cage (Electron 20 and later), `true` in Node.js.
  */
 export declare function externalBuffersAllowed(): boolean
 
 /**
- * Loads a dynamic library that keeps the contract in `include/exchange.h`. Any number of them can be open.
+ * Loads a dynamic library that implements the contract in `include/exchange.h`. Any number of libraries can be open.
  *
- * `path` is absolute. In a packaged app, a path inside `app.asar` is looked up in `app.asar.unpacked`. A file is
- * loaded once in a process, however often and from however many windows and workers it is opened, and stays loaded
- * until the process ends. To load a library is to run its code, with all the rights of this process.
+ * `path` must be absolute. In a packaged app, a path inside `app.asar` is looked up in `app.asar.unpacked`. A file is
+ * loaded once in a process, however often it is opened by windows and workers, and stays loaded until the process
+ * ends. Loading a library runs its code, with all the rights of this process.
  *
- * A library whose initialiser takes its time holds up those who open it, and not those who open one that is loaded. One
- * that is not loaded yet may have to wait: the system's loader (glibc's does) may run one initialiser at a time.
+ * A library with a slow initialiser blocks threads that open it, but not threads that open a library which is already
+ * loaded. Threads that load another library may have to wait: the system's loader (such as glibc's) may run one
+ * initialiser at a time.
  *
  * Throws an error with a `code` and the `path`:
- * - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or with a NUL in it
- * - `ERR_LIBRARY_NOT_FOUND` (Error): no such file
- * - `ERR_LIBRARY_LOAD` (Error): the system cannot load it, with its reason; or the file is not all there, as one that is
- *   being copied; or it has changed since it was loaded, and the process must restart to see the new build
- * - `ERR_LIBRARY_CLAIMED` (Error): another copy of this addon in the process uses it, and its calls could not be kept
- *   apart; the message says which file that copy is
- * - `ERR_LIBRARY_SYMBOL` (Error): it does not export `symbol`
+ * - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or contains a NUL
+ * - `ERR_LIBRARY_NOT_FOUND` (Error): the file does not exist
+ * - `ERR_LIBRARY_LOAD` (Error): the system cannot load the file (the message has its reason); or the file is
+ *   incomplete, for example because it is still being copied; or it has changed since it was loaded, and only a
+ *   restart of the process loads the new build
+ * - `ERR_LIBRARY_CLAIMED` (Error): another copy of this addon in the process uses the library, and calls of two copies
+ *   cannot be serialised; the message names that copy's file
+ * - `ERR_LIBRARY_SYMBOL` (Error): the library does not export `symbol`
  * - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
  */
 export declare function openLibrary(path: string): ExchangeLibrary
