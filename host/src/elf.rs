@@ -1,4 +1,4 @@
-//! Whether an ELF file is complete, as far as its headers show.
+//! Checks whether an ELF file is complete, by its headers.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,19 +16,20 @@ const MAX_NAMES: u64 = 1 << 20;
 pub(crate) enum Damage {
     /// It is shorter than the `needed` bytes that its headers describe.
     Truncated { needed: u64 },
-    /// It is long enough, and what linkers write last is zeros: space was reserved and has not been written. In words.
+    /// It is long enough, but the part that linkers write last is zeros: the space was reserved and not written yet.
+    /// Describes the part, for the error message.
     Hole(&'static str),
 }
 
-/// Why a file of `len` bytes is incomplete, if it is. Loading such a file would end the process: Linux maps pages
-/// beyond its end, where the first access is a bus error, and takes zeros for tables of addresses.
+/// Why a file of `len` bytes is incomplete; `None` if no damage was found. Loading such a file would end the process:
+/// Linux maps pages beyond its end, where the first access is a bus error, and reads zeros as tables of addresses.
 ///
-/// Linkers put the names and the headers of sections last, so a file that is written in order lacks these until the
-/// end. Not found are holes in a file that is written in another order, and in what tools such as patchelf append
-/// behind the headers. A file that is no ELF file, or whose headers cannot be read, is left to the system's loader,
-/// which refuses it; one without section headers is accepted, since loading needs none.
+/// Linkers write the names and the headers of sections last, so a file that is written in order lacks these until the
+/// end. This does not detect holes in a file that is written in another order, and in parts that tools such as patchelf
+/// append after the headers. `None` as well for a file that is not an ELF file, or whose headers cannot be read: the
+/// system's loader refuses it. A file without section headers is accepted, because loading needs none.
 ///
-/// Reads 9 MiB at most, from a file with forged headers.
+/// Reads at most 9 MiB, even if the headers are forged.
 pub(crate) fn damage(path: &Path, len: u64) -> Option<Damage> {
     let file = ReadCache::new(File::open(path).ok()?);
     damage_in::<FileHeader64<Endianness>>(&file, len)
@@ -40,7 +41,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     let header = Elf::parse(file)?;
     let endian = header.endian()?;
     let segments = match header.e_phnum(endian) {
-        // The count is kept in a section header: more than any library has, and a forged one is up to 2^32.
+        // The count is in a section header, and higher than in any library. A forged count can be up to 2^32.
         PN_XNUM => &[],
         _ => header.program_headers(endian, file)?,
     };
@@ -52,7 +53,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     if let Some(damage) = truncated(ranges.chain([table]), len) {
         return Ok(Some(damage));
     }
-    // No sections, or a count that is kept elsewhere, as above.
+    // No sections, or their count is in a section header, as above.
     if header.e_shnum(endian) == 0 {
         return Ok(None);
     }
@@ -61,7 +62,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
     if let Some(damage) = truncated(used().filter_map(|section| section.file_range(endian)), len) {
         return Ok(Some(damage));
     }
-    // The first is null in every file.
+    // The first section header is null in every file.
     if sections.len() > 1 && sections.last().is_none_or(|last| last.sh_type(endian) == SHT_NULL) {
         return Ok(Some(Damage::Hole("the last of its section headers is empty")));
     }
@@ -80,7 +81,7 @@ fn damage_in<Elf: FileHeader>(file: &ReadCache<File>, len: u64) -> Result<Option
         return Ok(None);
     };
     let is_named = |section: &Elf::SectionHeader| match section.sh_name(endian) as usize {
-        0 => true, // has no name
+        0 => true, // no name
         name => names.get(name).is_some_and(|&first| first != 0),
     };
     if names.first() != Some(&0) || names.last() != Some(&0) || !used().all(is_named) {
@@ -111,14 +112,14 @@ mod tests {
         found
     }
 
-    /// A library that `npm test` has built, by a linker of C or one of Rust.
+    /// Libraries that `npm test` has built: linked by a C compiler, and by rustc.
     fn libraries() -> [Vec<u8>; 2] {
         let folder = crate::fixtures();
         ["zero.so", "uppercase-rs.so"].map(|name| fs::read(folder.join(name)).unwrap())
     }
 
     #[test]
-    fn a_file_that_lacks_its_end_is_found_out() {
+    fn a_file_without_its_end_is_damaged() {
         for whole in libraries() {
             assert_eq!(damage_of(&whole), None);
             for percent in (5..100).step_by(5).chain([99]) {
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
-    fn section_headers_may_be_missing_and_not_be_forged() {
+    fn section_headers_may_be_missing_but_forged_ones_are_handled() {
         let [whole, _] = libraries();
         let set = |bytes: &mut [u8], at: usize, value: u16| bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
         let (e_shoff, e_shentsize, e_shnum, e_shstrndx) = (40, 58, 60, 62);

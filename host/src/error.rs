@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The call was asked to stop.
+    /// The call was cancelled.
     Aborted,
     /// The message needs `required` bytes, more than the buffer has.
     BufferTooSmall {
-        /// So many bytes.
+        /// The size that is needed, in bytes.
         required: u32,
     },
     /// Not an absolute path.
@@ -19,14 +19,13 @@ pub enum Error {
         /// The library's file.
         path: PathBuf,
     },
-    /// No file at that path, or none that can be reached. `unpacked` says that it was named inside an archive, and
-    /// looked for beside it.
+    /// The file does not exist, or cannot be reached.
     LibraryNotFound {
         /// The library's file.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
-        /// It was named inside an archive.
+        /// The path given was inside an archive; the file was looked up beside the archive.
         unpacked: bool,
     },
     /// The system's loader refuses the file.
@@ -36,21 +35,21 @@ pub enum Error {
         /// The system's reason.
         source: libloading::Error,
     },
-    /// A directory, a pipe or a device. To open a pipe would wait for somebody to write into it.
+    /// A directory, a pipe or a device. Opening a pipe would block until another process opens it for writing.
     LibraryNotFile {
         /// The library's file.
         path: PathBuf,
     },
-    /// The file ends before what its headers describe. Some systems' loaders end the process over that.
+    /// The file is shorter than its headers describe. Loading it could end the process.
     LibraryTruncated {
         /// The library's file.
         path: PathBuf,
-        /// How many bytes the file has.
+        /// The length of the file, in bytes.
         len: u64,
-        /// How many it should have.
+        /// The length that its headers describe.
         needed: u64,
     },
-    /// The file is as long as its headers say, and parts of it are zeros: it is still being written.
+    /// The file has its full length, but parts of it are zeros: it is still being written.
     LibraryHole {
         /// The library's file.
         path: PathBuf,
@@ -76,7 +75,7 @@ pub enum Error {
         /// The function's name.
         symbol: &'static str,
     },
-    /// The library speaks another version of the C ABI.
+    /// The library was built for another version of the C ABI.
     LibraryAbi {
         /// The library's file.
         path: PathBuf,
@@ -85,20 +84,20 @@ pub enum Error {
         /// This host's version.
         host: u32,
     },
-    /// The library's count is beyond what any message can have.
+    /// The library's count is above the longest possible message.
     LibraryCount {
         /// The library's file.
         path: PathBuf,
         /// The count, in bytes.
         count: i64,
     },
-    /// The library answered with a negative status.
+    /// The library returned a negative status.
     LibraryFailed {
         /// The library's file.
         path: PathBuf,
         /// The status.
         status: i64,
-        /// The library's words.
+        /// The library's description of the status.
         message: Option<String>,
     },
     /// The library takes one call at a time, and one is running.
@@ -106,7 +105,7 @@ pub enum Error {
         /// The library's file.
         path: PathBuf,
     },
-    /// The system starts no thread for the library's asynchronous calls.
+    /// The system cannot start a thread for the library's asynchronous calls.
     LibraryThread {
         /// The library's file.
         path: PathBuf,
@@ -116,7 +115,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The code that JavaScript sees: stable, and meant for programs.
+    /// The `code` of the JavaScript error: stable, and meant for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Aborted => "ABORT_ERR",
@@ -138,7 +137,7 @@ impl Error {
         }
     }
 
-    /// The file of the library that this is about.
+    /// The file of the library that the error is about.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Aborted | Self::BufferTooSmall { .. } => None,
@@ -173,25 +172,25 @@ impl fmt::Display for Error {
             Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
                 write!(
                     f,
-                    "The path {path:?} has a NUL in it, where the system would take it to end. Take the NUL out."
+                    "The path {path:?} contains a NUL, which the system takes for its end. Remove the NUL."
                 )
             }
             Self::LibraryPath { path } => write!(
                 f,
-                "A library is named by its absolute path, and {path:?} is none. A relative one would be looked for in \
-                 places where somebody else may put a file of that name (search-order hijacking). Join it to a folder \
-                 you trust, as in path.join(__dirname, ...).",
+                "A library is named by its absolute path, and {path:?} is not absolute. A relative path is searched \
+                 for in folders where other users may put a file of that name (search-order hijacking). Join it to a \
+                 folder that you trust, as in path.join(__dirname, ...).",
             ),
             Self::LibraryNotFound { path, source, unpacked } => {
                 write!(f, "There is no library at {}: {source}. ", path.display())?;
                 f.write_str(if *unpacked {
-                    "It was named inside app.asar and looked for beside it, because the system cannot load a library \
-                     out of an archive: have your packager unpack it (asarUnpack)."
+                    "The path is inside app.asar, and the file was looked up in app.asar.unpacked, because the system \
+                     cannot load a library from an archive: have your packager unpack it (asarUnpack)."
                 } else {
                     "Build it, or correct the path."
                 })
             }
-            // libloading says only that it failed; the system's own words are its source.
+            // libloading's own message lacks the system's reason, which is its source.
             Self::LibraryLoad { path, source } => {
                 write!(f, "The system could not load {}: {source}", path.display())?;
                 let mut cause = std::error::Error::source(source);
@@ -201,7 +200,7 @@ impl fmt::Display for Error {
                 }
                 f.write_str(
                     ". Check that it is a dynamic library, built for this system and complete, that it was linked \
-                     with the libraries it calls, and that those are installed or stand beside it.",
+                     with the libraries it calls, and that those are installed or in the library's folder.",
                 )
             }
             Self::LibraryNotFile { path } => write!(
@@ -217,15 +216,15 @@ impl fmt::Display for Error {
             ),
             Self::LibraryHole { path, what } => write!(
                 f,
-                "The system could not load {}: file incomplete: {what}, as in one that is still being written. Wait until \
-                 it is all there, or build or copy it again.",
+                "The system could not load {}: file incomplete: {what}, as in a file that is still being written. Wait \
+                 until it is complete, or build or copy it again.",
                 path.display(),
             ),
             Self::LibraryClaimed { path, owner } => write!(
                 f,
-                "{} is in use by another copy of this addon in the same process, {}. Neither copy knows of the other's \
-                 calls, which the library may count on coming one at a time. Use one copy: npm ls inplace-exchange lists \
-                 them, npm dedupe may leave one.",
+                "{} is in use by another copy of this addon in the same process, {}. The copies cannot \
+                 serialise their calls with each other's, and the library may need its calls one at a time. Use one \
+                 copy: npm ls inplace-exchange lists them, npm dedupe may reduce them to one.",
                 path.display(),
                 owner.display(),
             ),
@@ -237,20 +236,20 @@ impl fmt::Display for Error {
             ),
             Self::LibrarySymbol { path, symbol } => write!(
                 f,
-                "{} does not export {symbol}, so it is no library for this addon. If it is meant to be one, export the \
+                "{} does not export {symbol}, which this addon calls. If the library is meant for it, export the \
                  function with C linkage, as exchange.h declares it.",
                 path.display(),
             ),
             Self::LibraryAbi { path, library, host } => write!(
                 f,
-                "{} was built for version {library} of the C ABI in exchange.h, and this addon speaks version {host}. \
-                 Build it against this addon's header.",
+                "{} was built for version {library} of the C ABI in exchange.h, and this addon supports version \
+                 {host}. Build it against this addon's header.",
                 path.display(),
             ),
             Self::LibraryCount { path, count } => write!(
                 f,
-                "{} answered with {count} bytes, beyond the limit of 2147483647. A function that returns a 32-bit int \
-                 does this with a negative status: exchange_inplace returns int64_t.",
+                "{} returned {count} bytes, above the limit of 2147483647. A function that returns a 32-bit int does \
+                 this with a negative status: exchange_inplace returns int64_t.",
                 path.display(),
             ),
             Self::LibraryFailed {

@@ -18,19 +18,19 @@ use crate::error::Error;
 /// The files that are loaded, each with its value: a `T`, made by a caller's function.
 ///
 /// - A file is loaded once, by one thread, whatever names it has. It has one `T` for the life of the process.
-/// - Code that has been loaded stays, also when it is refused: its initialisers have run, and may have started a
+/// - Code that has been loaded stays loaded, even if it was refused: its initialisers have run, and may have started a
 ///   thread.
-/// - A file that is slow to load delays those who want that file, and not those who want one that is loaded: each file
-///   has a lock of its own. Two that are both loaded for the first time may wait for each other in the system's loader:
-///   glibc runs the initialisers of one at a time.
-/// - Another copy of the addon in this process does not use the same file, see [`Claim`].
+/// - A file that is slow to load blocks threads that request that file, but not threads that request a loaded one: each
+///   file has its own lock. Two files that are both loaded for the first time may wait for each other in the system's
+///   loader: glibc runs the initialisers of one file at a time.
+/// - No other copy of the addon in this process uses the same file, see [`Claim`].
 ///
-/// Lock order: a file's, held while it loads; then the list's, a leaf that is held for a look-up.
+/// Lock order: the lock of a file, held while it loads; then that of the list, a leaf, held for a look-up.
 pub(crate) struct Loader<T: 'static> {
     files: Mutex<Vec<Arc<LoadedFile<T>>>>,
 }
 
-/// A file that is loaded, or about to be.
+/// A file that is loaded, or is being loaded.
 struct LoadedFile<T: 'static> {
     identity: FileIdentity,
     state: Mutex<State<T>>,
@@ -42,7 +42,7 @@ enum State<T: 'static> {
     New,
     /// Not loaded, and no longer in the list.
     Discarded,
-    /// In the process, where it stays. Has no value while it is refused.
+    /// Loaded for the life of the process. Without a value while the file is refused.
     Loaded {
         image: &'static libloading::Library,
         value: Option<&'static T>,
@@ -56,8 +56,8 @@ impl<T> Loader<T> {
         }
     }
 
-    /// The value of the file at an absolute path. `make` gets the file's real path and may refuse the file; it is then
-    /// called again the next time.
+    /// The value of the file at an absolute path. `make` receives the file's real path. If it refuses the file, it is
+    /// called again by the next request.
     ///
     /// Deadlocks if `make`, or an initialiser of the file, waits for the same file to be loaded.
     pub(crate) fn load(
@@ -71,7 +71,7 @@ impl<T> Loader<T> {
             let mut state = lock(&file.state);
             let changed = !file.identity.is_unchanged(&identity);
             match *state {
-                // The thread that held the lock could not load the file. Another one may be at the path by now.
+                // The thread that held the lock could not load the file. The path may lead to another file by now.
                 State::Discarded => continue,
                 State::New if changed => {
                     self.discard(&file, &mut state);
@@ -91,7 +91,7 @@ impl<T> Loader<T> {
         }
     }
 
-    /// The list's entry for a file, made if there is none.
+    /// The list's entry for a file; creates it if there is none.
     fn entry(&self, identity: &FileIdentity) -> Arc<LoadedFile<T>> {
         let mut files = lock(&self.files);
         if let Some(known) = files.iter().find(|known| known.identity.is_same_file(identity)) {
@@ -105,7 +105,7 @@ impl<T> Loader<T> {
         new
     }
 
-    /// Takes a file that is not loaded out of the list.
+    /// Removes a file that is not loaded from the list.
     fn discard(&self, file: &Arc<LoadedFile<T>>, state: &mut State<T>) {
         *state = State::Discarded;
         lock(&self.files).retain(|other| !Arc::ptr_eq(other, file));
@@ -113,7 +113,7 @@ impl<T> Loader<T> {
 }
 
 impl<T> LoadedFile<T> {
-    /// Loads the file, unless that has been done, and makes its value.
+    /// Loads the file, unless it is loaded, and creates its value.
     fn load(
         &self,
         state: &mut State<T>,
@@ -156,8 +156,8 @@ fn load_complete_file(file: &FileIdentity) -> Result<libloading::Library, Box<Er
             Damage::Hole(what) => Error::LibraryHole { path, what },
         }));
     }
-    // SAFETY: initialisers are trusted: to name a library is to trust its code, as with any addon. The path is
-    // absolute, so that the search order cannot put another file in its place.
+    // SAFETY: the initialisers may be run: opening a library means trusting its code, as with any addon. The path is
+    // absolute, so that no search order can select another file.
     unsafe { load_file(&file.path) }.map_err(|source| {
         Box::new(Error::LibraryLoad {
             path: file.path.clone(),
@@ -166,7 +166,7 @@ fn load_complete_file(file: &FileIdentity) -> Result<libloading::Library, Box<Er
     })
 }
 
-/// Loads a file, and refuses one that has undefined symbols.
+/// Loads a file. Fails if it has undefined symbols.
 ///
 /// # Safety
 /// - The initialisers of the file, and of what it depends on, may be run now, on this thread.
@@ -181,7 +181,7 @@ unsafe fn load_file(path: &Path) -> Result<libloading::Library, libloading::Erro
     #[cfg(not(windows))]
     {
         use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-        // Symbols are bound now. Bound lazily, one that is missing would end the process at the first call through it.
+        // RTLD_NOW: with lazy binding, the first call of an undefined symbol would end the process.
         // SAFETY: the initialisers may be run (this function's contract).
         unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
     }
@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// A copy of a library that `npm test` has built, in a folder of its own.
+    /// A copy of a library that `npm test` has built, in its own folder.
     fn copy_of(fixture: &str, folder: &str) -> PathBuf {
         let fixtures = crate::fixtures();
         let folder = std::env::temp_dir().join(format!("{folder}-{}", std::process::id()));
@@ -210,14 +210,14 @@ mod tests {
         let removed = fs::remove_dir_all(copy.parent().unwrap());
         assert!(
             removed.is_ok() || cfg!(windows),
-            "Windows keeps the file of a library that is loaded"
+            "Windows does not delete the file of a loaded library"
         );
     }
 
     #[test]
-    fn a_file_that_was_refused_has_one_value_once_it_is_accepted() {
+    fn a_file_accepted_after_refusals_has_one_value() {
         let path = copy_of("zero", "loader-refused");
-        // Static, as outside the tests: what it has loaded stays reachable, and counts as no leak.
+        // Static, as outside the tests, so that leak checkers still reach what it has loaded.
         static LOADER: Loader<u32> = Loader::new();
         let loader = &LOADER;
         let calls = Cell::new(0);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_could_not_be_loaded_may_be_replaced_and_leaves_nothing_behind() {
+    fn a_file_that_failed_to_load_leaves_no_entry_and_may_be_replaced() {
         let path = copy_of("zero", "loader-failed");
         let whole = fs::read(&path).unwrap();
         static LOADER: Loader<()> = Loader::new();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_for_a_file_that_was_replaced_before_it_was_loaded_gives_way() {
+    fn an_entry_of_a_file_replaced_before_loading_is_discarded() {
         let path = copy_of("zero", "loader-replaced");
         static LOADER: Loader<()> = Loader::new();
         let loader = &LOADER;

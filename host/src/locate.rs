@@ -1,18 +1,18 @@
-//! Where the default library is.
+//! The path of the default library.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 
-/// Names another default library by its absolute path, for development.
+/// The environment variable that names another default library by its absolute path, for development.
 pub const LIBRARY_VARIABLE: &str = "INPLACE_EXCHANGE_LIBRARY";
 
 /// The default library of an addon in folder `addon`.
 ///
 /// - `named` is the value of [`LIBRARY_VARIABLE`].
-/// - `resources` is where the app's files are if it is packaged (`process.resourcesPath`). An addon in there ignores
-///   `named`: whoever can set a variable must not be able to choose what a shipped app runs.
+/// - `resources` is the folder of the app's files if it is packaged (`process.resourcesPath`). An addon in this folder
+///   ignores `named`: someone who can set a variable must not be able to choose what a shipped app runs.
 pub fn default_library(addon: &Path, named: Option<OsString>, resources: Option<&Path>) -> PathBuf {
     match named {
         Some(named) if !named.is_empty() && !resources.is_some_and(|resources| may_be_inside(addon, resources)) => {
@@ -22,21 +22,22 @@ pub fn default_library(addon: &Path, named: Option<OsString>, resources: Option<
     }
 }
 
-/// Whether a folder is within another, under whatever names: links, 8.3 names and another case lead to the same place.
-/// SECURITY: it counts as inside if that cannot be told, as for a folder within an archive.
+/// Whether a folder is inside another, under any of its names: a link, an 8.3 name or another case leads to the same
+/// folder.
+/// SECURITY: true if this cannot be found out, as for a folder inside an archive.
 fn may_be_inside(folder: &Path, outer: &Path) -> bool {
     if folder.starts_with(outer) {
-        return true; // as it is named, wherever a link in it leads
+        return true; // by its name, even if a link in the path leads elsewhere
     }
-    // Not by dunce: it leaves the prefix of a long Windows path as it is, and `\\?\C:\x` is not within `C:\`.
+    // Without dunce, which keeps the prefix of a long Windows path: `\\?\C:\x` would not be inside `C:\`.
     match (folder.canonicalize(), outer.canonicalize()) {
         (Ok(real), Ok(outer)) => real.starts_with(outer),
         _ => true,
     }
 }
 
-/// The same path outside the archive that Electron packs an app into: the system's loader cannot look inside it, so
-/// libraries are left beside it, in `app.asar.unpacked`.
+/// Replaces `app.asar` in a path by `app.asar.unpacked`: the system's loader cannot read the archive that Electron
+/// packs an app into, so libraries are unpacked beside it.
 pub fn unpacked(path: &Path) -> PathBuf {
     let outside = |part: Component<'_>| match part.as_os_str() {
         name if name == "app.asar" => OsString::from("app.asar.unpacked"),
@@ -45,13 +46,13 @@ pub fn unpacked(path: &Path) -> PathBuf {
     path.components().map(outside).collect()
 }
 
-/// The path that a `file:` URL names, as Node writes it for a module.
+/// The path of a `file:` URL, as Node.js writes it for a module.
 pub fn path_of(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("file://")?;
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStringExt;
-        // A path is bytes here, of any encoding.
+        // On Unix, a path is bytes of any encoding.
         Some(OsString::from_vec(percent_decode_str(rest).collect()).into())
     }
     #[cfg(windows)]
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn stands_beside_the_addon() {
+    fn the_default_library_is_beside_the_addon() {
         assert_eq!(default_library(Path::new("/app"), None, None), beside("/app"));
         assert_eq!(
             default_library(Path::new("/app"), None, Some(Path::new("/electron/resources"))),
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_names_another_one_until_the_app_is_packaged() {
+    fn the_variable_names_another_library_unless_the_app_is_packaged() {
         let root = std::env::temp_dir().join(format!("locate-{}", std::process::id()));
         let (resources, elsewhere) = (root.join("app/resources"), root.join("elsewhere"));
         let packed = resources.join("app.asar.unpacked/node_modules/inplace-exchange");
@@ -92,41 +93,44 @@ mod tests {
             std::fs::create_dir_all(folder).unwrap();
         }
         let mine = Path::new("/mine.so");
-        let is_told = |addon: &Path, resources: Option<&Path>| {
+        let follows_variable = |addon: &Path, resources: Option<&Path>| {
             let library = default_library(addon, Some(mine.into()), resources);
             assert!(library == mine || library == beside(addon.to_str().unwrap()));
             library == mine
         };
-        assert!(is_told(&elsewhere, None));
-        assert!(is_told(&elsewhere, Some(&resources)));
-        assert!(!is_told(&packed, Some(&resources)));
+        assert!(follows_variable(&elsewhere, None));
+        assert!(follows_variable(&elsewhere, Some(&resources)));
+        assert!(!follows_variable(&packed, Some(&resources)));
         assert_eq!(
             default_library(&elsewhere, Some(OsString::new()), None),
             beside(elsewhere.to_str().unwrap())
         );
 
-        // Under other names.
+        // The same folder under other names.
         let around = resources.join("..").join("resources");
-        assert!(!is_told(&packed, Some(&around)));
+        assert!(!follows_variable(&packed, Some(&around)));
         #[cfg(unix)]
         {
             let link = root.join("link");
             std::os::unix::fs::symlink(root.join("app"), &link).unwrap();
-            assert!(!is_told(&packed, Some(&link.join("resources"))));
+            assert!(!follows_variable(&packed, Some(&link.join("resources"))));
             let linked = link.join("resources/app.asar.unpacked/node_modules/inplace-exchange");
-            assert!(!is_told(&linked, Some(&resources)));
+            assert!(!follows_variable(&linked, Some(&resources)));
             let out = resources.join("out");
             std::os::unix::fs::symlink(&elsewhere, &out).unwrap();
-            assert!(!is_told(&out, Some(&resources)));
+            assert!(!follows_variable(&out, Some(&resources)));
         }
-        // Where it cannot be told.
-        assert!(!is_told(&resources.join("app.asar/inplace-exchange"), Some(&resources)));
-        assert!(!is_told(&elsewhere, Some(&root.join("missing"))));
+        // Whether the addon is inside cannot be found out.
+        assert!(!follows_variable(
+            &resources.join("app.asar/inplace-exchange"),
+            Some(&resources)
+        ));
+        assert!(!follows_variable(&elsewhere, Some(&root.join("missing"))));
         std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
-    fn what_is_in_an_archive_is_looked_for_beside_it() {
+    fn a_path_inside_an_archive_becomes_a_path_beside_it() {
         let inside = Path::new("/opt/app/resources/app.asar/node_modules/x/libx.so");
         let outside = Path::new("/opt/app/resources/app.asar.unpacked/node_modules/x/libx.so");
         assert_eq!(unpacked(inside), outside);

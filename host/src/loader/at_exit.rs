@@ -1,16 +1,15 @@
-//! A function that the system calls when the process exits by itself.
+//! Registers a function that the system calls at a regular exit of the process.
 
-/// Has `function` called when the process exits, before whatever has been asked for earlier: so it comes before the static
-/// destructors of a library that was loaded before this call. It must not unwind.
+/// Registers `function` to be called at exit, before every function registered earlier: so it runs before the static
+/// destructors of the libraries that were loaded before this call. It must not unwind.
 ///
-/// Not on Windows, where the other threads have been ended by then.
+/// No effect on Windows, where the system has ended the other threads before such functions run.
 #[cfg(unix)]
 pub(crate) fn at_exit(function: extern "C" fn()) {
-    // SAFETY: the function is in a file that stays loaded (`pin_this_module`). If the system keeps no more functions, this
-    // one is not called.
+    // SAFETY: the function is in a file that stays loaded (`pin_this_module`). If atexit fails, it is not called.
     unsafe { libc::atexit(function) };
 }
 
-/// See above.
+/// No effect, see above.
 #[cfg(not(unix))]
 pub(crate) fn at_exit(_function: extern "C" fn()) {}

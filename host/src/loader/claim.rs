@@ -1,12 +1,12 @@
-//! Claims: of several copies of the addon in one process, only one uses a library. There are several where two versions
-//! of the package are in node_modules, say.
+//! Claims: if a process has several copies of the addon, for example two versions of the package in node_modules, only
+//! one of them uses a library.
 //!
-//! Two copies never both use a file; of two that claim it at once, both may be refused.
+//! Two copies never both use a file. If two claim it at the same time, both may be refused.
 //!
-//! Each copy has its own state, so calls that two of them make would not come one at a time. A copy therefore claims a
-//! file, and then asks the others whether they have it, by a C variable that every copy exports: of two that claim at
-//! once, the later one at least finds the other's claim. Copies are found where the files of a process can be listed,
-//! see [`loaded_files`].
+//! Each copy has its own state, so two copies could not serialise their calls of a library. Therefore a copy claims a
+//! file first, and then asks every other copy whether it has claimed it, through a C variable that each copy exports.
+//! If two claim at the same time, at least the later one finds the other's claim. Copies are found on systems that can
+//! list the files of a process, see [`loaded_files`].
 
 use std::ffi::{CStr, OsStr};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ impl Claim {
     /// Claims a file. The error is the file of the copy that has claimed it already.
     pub(super) fn new(file: &FileIdentity) -> Result<Self, PathBuf> {
         let claim = Self(Arc::new(file.clone()));
-        // Claims before it asks: the other way round, two copies could both find the file unclaimed.
+        // Claims first and asks second: in the other order, two copies could both find the file unclaimed.
         claims().push(Arc::clone(&claim.0));
         match other_owner(&file.path) {
             Some(owner) => Err(owner),
@@ -38,8 +38,7 @@ impl Claim {
         }
     }
 
-    /// Makes the claim permanent: it stands for the life of the process, or until this copy is unloaded, and its claims
-    /// with it.
+    /// Makes the claim permanent: for the life of the process, or until this copy is unloaded together with its claims.
     pub(super) fn keep(self) {
         std::mem::forget(self);
     }
@@ -51,8 +50,8 @@ impl Drop for Claim {
     }
 }
 
-/// Whether a copy has claimed the file at `len` bytes of `path`: a real path, in the system's own encoding, on Windows
-/// in UTF-8. May be called from any thread, blocks for a look-up, and does not unwind.
+/// Whether a copy has claimed the file whose real path is the `len` bytes at `path`, in the system's encoding, on
+/// Windows in UTF-8. May be called on any thread, blocks for a look-up, and does not unwind.
 ///
 /// # Safety
 /// - `path` points at `len` bytes, not null, that stay unchanged during the call.
@@ -61,8 +60,8 @@ type HasClaimed = unsafe extern "C" fn(path: *const u8, len: usize) -> bool;
 /// The exported variable's name. Its number changes when [`HasClaimed`] does.
 const SYMBOL: &CStr = c"inplace_exchange_has_claimed_v1";
 
-/// What other copies find. A variable and not the function itself, whose address the linker may take from another copy
-/// (one that was loaded with `RTLD_GLOBAL`), so that a copy would not recognise itself.
+/// The variable that other copies look up. Not the function itself: the linker may resolve its address to that of
+/// another copy (loaded with `RTLD_GLOBAL`), and a copy would not recognise itself.
 #[unsafe(export_name = "inplace_exchange_has_claimed_v1")]
 static HAS_CLAIMED: HasClaimed = has_claimed;
 
@@ -73,7 +72,7 @@ unsafe extern "C" fn has_claimed(path: *const u8, len: usize) -> bool {
     let file = FileIdentity::at_real_path(path.clone());
     let matches = |claim: &Arc<FileIdentity>| match &file {
         Ok(file) => claim.is_same_file(file),
-        Err(_) => claim.path == path, // a file that is loaded may have been removed
+        Err(_) => claim.path == path, // the file of a loaded library may have been removed
     };
     claims().iter().any(matches)
 }
@@ -88,7 +87,7 @@ fn decode(bytes: &[u8]) -> &OsStr {
     std::os::unix::ffi::OsStrExt::from_bytes(bytes)
 }
 
-/// A path that is not Unicode becomes the empty one, which matches no claim.
+/// A path that is not Unicode becomes the empty path, which matches no claim.
 #[cfg(not(unix))]
 fn encode(path: &Path) -> &[u8] {
     path.to_str().unwrap_or_default().as_bytes()
@@ -106,7 +105,7 @@ fn other_owner(path: &Path) -> Option<PathBuf> {
         let Some(image) = loaded_files::open(file) else {
             return false;
         };
-        // SAFETY: a variable of this name has this type in every version of the addon: the name carries a version.
+        // SAFETY: the variable of this name has this type in every version of the addon, as its name has a version.
         let Ok(variable) = (unsafe { image.get::<*const HasClaimed>(SYMBOL) }) else {
             return false;
         };
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_seen_under_every_name_until_it_is_dropped() {
+    fn a_claim_holds_for_every_name_of_the_file_until_it_is_dropped() {
         let folder = std::env::temp_dir().join(format!("claim-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let folder = dunce::canonicalize(folder).unwrap();
@@ -152,9 +151,9 @@ mod tests {
         }
         let again = Claim::new(&file).unwrap();
         drop(claim);
-        assert!(is_claimed(&path), "the second claim stands");
+        assert!(is_claimed(&path), "the second claim still holds");
         fs::remove_file(&path).unwrap();
-        assert!(is_claimed(&path), "a file that is loaded may be removed");
+        assert!(is_claimed(&path), "the file of a loaded library may be removed");
         drop(again);
         assert!(!is_claimed(&path));
         fs::remove_dir_all(folder).unwrap();

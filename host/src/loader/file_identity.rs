@@ -1,4 +1,4 @@
-//! Which file a path leads to, and whether the file is still the one that was loaded.
+//! Identifies the file at a path, and detects whether it is still the file that was loaded.
 
 use std::fs::Metadata;
 use std::io;
@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use crate::error::Error;
 use crate::locate;
 
-/// A file: its real path, its inode where there is one, and the time and length that change with its content.
+/// A file: its real path, its inode on Unix, and its time of modification and length, which change with its content.
 #[derive(Clone, Debug)]
 pub(crate) struct FileIdentity {
     /// Absolute, without links, and without the prefix `\\?\` unless Windows needs it.
     pub(crate) path: PathBuf,
-    /// Device and inode: the same for every name of one file. Stable Rust has no such number on Windows.
+    /// Device and inode: the same for every name of one file. Stable Rust has no equivalent on Windows.
     #[cfg(unix)]
     inode: (u64, u64),
     modified: Option<SystemTime>,
@@ -21,7 +21,7 @@ pub(crate) struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// The file at an absolute path, or beside the archive that the path leads into.
+    /// The file at an absolute path. A path inside an archive is looked up beside the archive.
     pub(crate) fn at(path: &Path) -> Result<Self, Box<Error>> {
         if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(Box::new(Error::LibraryPath { path: path.into() }));
@@ -43,7 +43,7 @@ impl FileIdentity {
         Ok(Self::new(path, &metadata))
     }
 
-    /// The file at a path that is real already.
+    /// The file at a real path.
     pub(crate) fn at_real_path(path: PathBuf) -> io::Result<Self> {
         let metadata = path.metadata()?;
         Ok(Self::new(path, &metadata))
@@ -61,7 +61,7 @@ impl FileIdentity {
         }
     }
 
-    /// Whether the system's loader would treat both as one file: they have one path, or one inode.
+    /// Whether the system's loader would treat both as one file: they have the same path or inode.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         #[cfg(unix)]
         if self.inode == other.inode {
@@ -70,7 +70,7 @@ impl FileIdentity {
         self.path == other.path
     }
 
-    /// Whether the file still has the same content, as far as can be told without reading it.
+    /// Whether the file still has the same content, as far as its metadata shows.
     pub(crate) fn is_unchanged(&self, now: &Self) -> bool {
         #[cfg(unix)]
         if self.inode != now.inode {

@@ -1,16 +1,16 @@
-//! The files of code that this process has loaded, as the system's loader lists them.
+//! Lists the program and library files that this process has loaded, from the system's loader.
 //!
-//! Linux, macOS and Windows. On any other system the list is empty.
+//! For Linux, macOS and Windows. On other systems the list is empty.
 
 use std::path::{Path, PathBuf};
 
-/// A reference to a file that is loaded: it stays loaded until this is dropped. `None` if it is not loaded.
+/// A reference to a loaded file, which keeps it loaded. `None` if the file is not loaded.
 pub(super) fn open(file: &Path) -> Option<libloading::Library> {
     #[cfg(unix)]
     {
         use libloading::os::unix::{Library, RTLD_LAZY};
-        // SAFETY: RTLD_NOLOAD loads nothing, so no initialiser runs. Dropping the last reference runs the file's
-        // finalisers; its other users could have dropped theirs last, and had them run as well.
+        // SAFETY: RTLD_NOLOAD loads no file, so no initialiser runs. Dropping the last reference runs the file's
+        // finalisers, as when its other users drop the last reference.
         unsafe { Library::open(Some(file), RTLD_LAZY | libc::RTLD_NOLOAD) }
             .ok()
             .map(Into::into)
@@ -23,7 +23,7 @@ pub(super) fn open(file: &Path) -> Option<libloading::Library> {
     }
 }
 
-/// The files, under the names by which the loader knows them. The program itself may be missing.
+/// The files, by the names that the loader has for them. The program itself may be missing.
 #[cfg(target_os = "linux")]
 pub(super) fn list() -> Vec<PathBuf> {
     use std::ffi::{CStr, OsStr, c_int, c_void};
@@ -32,7 +32,7 @@ pub(super) fn list() -> Vec<PathBuf> {
     unsafe extern "C" fn collect(info: *mut libc::dl_phdr_info, _size: usize, files: *mut c_void) -> c_int {
         // SAFETY: `info` points at an object's description, valid during this callback (dl_iterate_phdr's contract).
         let name = unsafe { (*info).dlpi_name };
-        // SAFETY: `files` is the vector that `list` lends to this iteration, and to nothing else meanwhile.
+        // SAFETY: `files` is the vector of `list`, which has no other reference to it during the iteration.
         let files = unsafe { &mut *files.cast::<Vec<PathBuf>>() };
         if !name.is_null() {
             // SAFETY: NUL-terminated, and the object cannot be unloaded during this callback.
@@ -49,7 +49,7 @@ pub(super) fn list() -> Vec<PathBuf> {
     files
 }
 
-/// The files, under the names by which the loader knows them.
+/// The files, by the names that the loader has for them.
 #[cfg(target_os = "macos")]
 #[allow(deprecated, reason = "libc would have these in the crate mach2")]
 pub(super) fn list() -> Vec<PathBuf> {
@@ -64,15 +64,15 @@ pub(super) fn list() -> Vec<PathBuf> {
         if name.is_null() {
             return None;
         }
-        // SAFETY: NUL-terminated, and valid while the image is loaded. dyld has no way to hold an image meanwhile; the
-        // standard library reads these names in the same way.
+        // SAFETY: NUL-terminated, and valid while the image is loaded. dyld has no way to keep an image loaded
+        // meanwhile; the standard library reads these names in the same way.
         let name = unsafe { CStr::from_ptr(name) };
         Some(OsStr::from_bytes(name.to_bytes()).into())
     };
     (0..count).filter_map(name_of).collect()
 }
 
-/// The files, under the names by which the loader knows them.
+/// The files, by the names that the loader has for them.
 #[cfg(windows)]
 pub(super) fn list() -> Vec<PathBuf> {
     use std::ffi::OsString;
@@ -83,7 +83,7 @@ pub(super) fn list() -> Vec<PathBuf> {
     use windows_sys::Win32::System::ProcessStatus::K32EnumProcessModules;
     use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-    /// The longest path there is, in UTF-16.
+    /// The longest possible path, in UTF-16 units.
     const MAX_PATH_LEN: u32 = 32_767;
 
     let mut modules: Vec<HMODULE> = vec![ptr::null_mut(); 4096];
@@ -100,7 +100,7 @@ pub(super) fn list() -> Vec<PathBuf> {
     });
     let mut name = vec![0; MAX_PATH_LEN as usize];
     let name_of = |module| {
-        // SAFETY: a module that has been unloaded since is refused, and `name` has room for MAX_PATH_LEN units.
+        // SAFETY: the call fails for a module that was unloaded meanwhile, and `name` has room for MAX_PATH_LEN units.
         let len = unsafe { GetModuleFileNameW(module, name.as_mut_ptr(), MAX_PATH_LEN) };
         (len > 0).then(|| OsString::from_wide(&name[..len as usize]).into())
     };

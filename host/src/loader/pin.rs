@@ -1,12 +1,12 @@
-//! Pins the file that this code is in: it stays loaded for the life of the process.
+//! Pins the file that contains this code: it stays loaded for the life of the process.
 //!
 //! A library's threads outlive the environment that loaded the addon, and Node.js unloads an addon with its last
-//! environment: the threads would go on in code that is no longer mapped.
+//! environment: the threads would continue in code that is no longer mapped.
 
 use std::ffi::c_void;
 use std::sync::Once;
 
-/// Pins the file that this function is in. Has no effect where that is the program itself, which is never unloaded.
+/// Pins the file that contains this function. No effect if that is the program itself, which is never unloaded.
 pub fn pin_this_module() {
     static PINNED: Once = Once::new();
     PINNED.call_once(|| {
@@ -14,28 +14,28 @@ pub fn pin_this_module() {
     });
 }
 
-/// Pins the file whose code or data is at an address. Returns whether it did.
+/// Pins the file whose code or data is at an address. Returns whether it did so.
 #[cfg(unix)]
 fn pin(address: *const c_void) -> bool {
     use std::mem::MaybeUninit;
 
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: any address may be asked for, and `info` has room for the answer.
+    // SAFETY: any address may be passed, and `info` has room for the result.
     if unsafe { libc::dladdr(address, info.as_mut_ptr()) } == 0 {
         return false;
     }
     // SAFETY: dladdr has filled it in, since it did not return 0.
     let info = unsafe { info.assume_init() };
-    // RTLD_NOLOAD: a file that is found by another name, or not at all, must not be loaded a second time.
+    // RTLD_NOLOAD: if the name does not lead to the loaded file, no other file must be loaded.
     let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
     // SAFETY: `dli_fname` is NUL-terminated, and valid while the file is loaded. Nothing is loaded, so no initialiser
     // runs.
     let handle = unsafe { libc::dlopen(info.dli_fname, flags) };
-    // The handle is never closed, which pins the file also where RTLD_NODELETE is not supported.
+    // The handle is never closed, which pins the file even where RTLD_NODELETE is not supported.
     !handle.is_null()
 }
 
-/// Pins the file whose code or data is at an address. Returns whether it did.
+/// Pins the file whose code or data is at an address. Returns whether it did so.
 #[cfg(windows)]
 fn pin(address: *const c_void) -> bool {
     use std::ptr;
@@ -58,7 +58,7 @@ mod tests {
     use super::super::loaded_files;
     use super::*;
 
-    /// Loads a copy of a library, unloads it, and returns whether the file is loaded still.
+    /// Loads a copy of a library, unloads it, and returns whether the file is still loaded.
     fn stays_loaded(name: &str, pinned: bool) -> bool {
         let copy = std::env::temp_dir().join(format!("{name}-{}.so", std::process::id()));
         fs::copy(crate::fixtures().join("zero.so"), &copy).unwrap();
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_pinned_stays_loaded_when_it_is_closed() {
+    fn a_pinned_file_stays_loaded_after_it_is_closed() {
         assert!(!stays_loaded("not-pinned", false));
         assert!(stays_loaded("pinned", true));
     }
 
     #[test]
-    fn an_address_in_no_file_and_the_program_itself_are_ignored() {
+    fn addresses_outside_any_library_are_ignored() {
         let on_the_heap = Box::new(0);
         assert!(!pin((&raw const *on_the_heap).cast()));
         for _again in 0..2 {
