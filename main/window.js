@@ -19,7 +19,7 @@ function openWindow() {
     minWidth: 640,
     minHeight: 480,
     autoHideMenuBar: true,
-    backgroundColor: nativeTheme.shouldUseDarkColors ? '#14161a' : '#fbfbfa', // as base.css, before it has loaded
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#141210' : '#f7f6f4', // as in base.css, until that is loaded
     show: false,
     webPreferences: {
       preload: path.join(path.dirname(__dirname), 'renderer', 'preload.js'),
