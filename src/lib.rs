@@ -16,7 +16,7 @@ use napi::sys;
 use napi_derive::napi;
 
 use crate::env::binding::Source;
-use crate::env::instance;
+use crate::env::{instance, process};
 use crate::js::byte_view::ByteView;
 use crate::js::scope::Scope;
 use crate::js::throw::invalid_buffer;
@@ -214,7 +214,7 @@ pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {
     env::start(&env)?;
-    let functions = api::functions(&env, instance::default_library(&env)?)?;
+    let functions = api::functions(&env, process::default_library(&env)?)?;
     exports.set_named_property("exchangeDataInPlace", functions.in_place)?;
     exports.set_named_property("exchangeDataAsync", functions.asynchronous)?;
     // Internal (lib/addon.js).

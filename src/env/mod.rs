@@ -5,6 +5,7 @@ mod completions;
 pub(crate) mod instance;
 pub(crate) mod own_loop;
 pub(crate) mod pending;
+pub(crate) mod process;
 pub(crate) mod teardown;
 
 use std::rc::Rc;
@@ -27,7 +28,7 @@ use pending::PendingCalls;
 pub(crate) fn start(env: &Env) -> Result<()> {
     inplace_exchange_host::pin_this_module(); // libuv calls back, to close the handle, when the environment has ended
     let scope = Scope::of(env);
-    let process_type = instance::process_type(env);
+    let process_type = process::process_type(env);
     let in_page = process_type.as_deref() == Some("renderer");
     let in_renderer = in_page || process_type.as_deref() == Some("worker");
     let missing = |what: &str| napi::Error::from_reason(format!("V8's own {what} is not whole"));
