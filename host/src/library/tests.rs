@@ -1,6 +1,8 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Barrier, Mutex, PoisonError};
+use std::thread;
 
 use super::*;
 use crate::abi::{Action, Exchange, Open};
@@ -181,4 +183,24 @@ fn a_real_library_fails_in_words() {
 fn planted_overflow() {
     let (outcome, memory) = exchange_on_the_heap(fixture("overflow"), 100);
     assert_eq!((outcome.ok(), memory[99]), (Some(100), 0xA5));
+}
+
+/// `npm run sanitize` runs this, to see it found out.
+#[test]
+#[ignore = "two threads write a byte without a lock"]
+fn planted_race() {
+    let mut memory = 0u8;
+    let shared = AtomicPtr::new(&raw mut memory);
+    // The end of one thread may happen before the start of the next one; what both do after a barrier is unordered.
+    let both = Barrier::new(2);
+    let write = |value| {
+        both.wait();
+        // SAFETY: the byte outlives the scope. That the other thread writes to it as well is the planted error.
+        unsafe { shared.load(Ordering::Relaxed).write(value) };
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| write(1));
+        scope.spawn(|| write(2));
+    });
+    assert_ne!(memory, 0);
 }
