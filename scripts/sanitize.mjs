@@ -9,7 +9,6 @@ import { ensureProgram } from './lib/system.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const PACKAGES = ['-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'];
-const PLANTED = ['planted_overflow', '--ignored'];
 /** Valgrind is some fifty times slower: fewer random cases. */
 const FEW_CASES = { PROPTEST_CASES: '16' };
 
@@ -17,44 +16,53 @@ await command(async () => {
   if (process.platform !== 'linux') throw new Failure('this runs on Linux only.');
   await ensureProgram('valgrind', '--version');
   await buildFixtures();
-  const { triple } = await rust();
 
-  const sanitizer = {
-    // A nightly feature, which this variable enables in the stable compiler.
-    RUSTC_BOOTSTRAP: '1',
-    RUSTFLAGS: '-Zsanitizer=address',
-    CARGO_TARGET_DIR: path.join(root, 'target', 'sanitize'),
-  };
-  const cargo = (/** @type {string[]} */ ...args) =>
-    run('cargo', ['test', '--quiet', '--target', triple, ...PACKAGES, '--', ...args], {
-      cwd: root,
-      env: { ...process.env, ...sanitizer },
-    });
-  log('AddressSanitizer ...');
-  clean('AddressSanitizer', await cargo());
-  found('AddressSanitizer', await cargo(...PLANTED), /AddressSanitizer: heap-buffer-overflow/);
-
-  const binaries = await testBinaries();
-  const valgrind = (/** @type {string} */ binary, /** @type {string[]} */ ...args) =>
-    run('valgrind', ['--quiet', '--error-exitcode=99', '--leak-check=no', binary, ...args], {
-      cwd: root,
-      env: { ...process.env, ...FEW_CASES },
-    });
-  for (const binary of binaries) {
-    log(`valgrind, ${path.basename(binary).replace(/-[^-]*$/, '')} ...`);
-    clean('valgrind', await valgrind(binary));
-  }
-  const planted = await Promise.all(binaries.map((binary) => valgrind(binary, ...PLANTED)));
-  found(
-    'valgrind',
-    { status: Math.max(...planted.map(({ status }) => status)), output: planted.map(({ output }) => output).join('') },
-    /Invalid write of size/,
+  await check(
+    { name: 'AddressSanitizer', planted: 'planted_overflow', report: /AddressSanitizer: heap-buffer-overflow/ },
+    await instrumented('address', PACKAGES),
+  );
+  await check(
+    {
+      name: 'valgrind',
+      wrapper: ['valgrind', '--quiet', '--error-exitcode=99', '--leak-check=no'],
+      env: FEW_CASES,
+      planted: 'planted_overflow',
+      report: /Invalid write of size/,
+    },
+    await build(PACKAGES),
   );
 });
 
-/** @typedef {{ status: number, output: string }} Outcome */
+/**
+ * @typedef {object} Tool
+ * @property {string} name
+ * @property {string[]} [wrapper] the program that runs the tests, and its options
+ * @property {Record<string, string>} [env]
+ * @property {string} planted the test with an error that the tool must find
+ * @property {RegExp} report what the tool says of that error
+ */
 
-/** @param {string} tool @param {Outcome} outcome */
+/**
+ * The tests must pass without a report, and the planted error must be reported.
+ * @param {Tool} tool @param {string[]} binaries programs of tests
+ */
+async function check({ name, wrapper = [], env, planted, report }, binaries) {
+  const test = (/** @type {string} */ binary, /** @type {string[]} */ ...args) => {
+    const [program, ...rest] = [...wrapper, binary, ...args];
+    return run(program, rest, { cwd: root, env: { ...process.env, ...env } });
+  };
+  for (const binary of binaries) {
+    log(`${name}, ${path.basename(binary).replace(/-[^-]*$/, '')} ...`);
+    clean(name, await test(binary));
+  }
+  const outcomes = await Promise.all(binaries.map((binary) => test(binary, planted, '--ignored')));
+  if (!outcomes.some(({ status, output }) => status !== 0 && report.test(output))) {
+    throw new Failure(`${name} did not find ${planted}:\n${outcomes.map(({ output }) => output).join('')}`);
+  }
+  process.stdout.write(`${name}: ${planted} was found\n`);
+}
+
+/** @param {string} tool @param {{ status: number, output: string }} outcome */
 function clean(tool, { status, output }) {
   if (status !== 0) throw new Failure(`${tool} has found something:\n${output}`);
   const passed = [...output.matchAll(/^test result: ok\. (\d+) passed/gm)].reduce(
@@ -65,17 +73,31 @@ function clean(tool, { status, output }) {
   process.stdout.write(`${tool}: ${passed} tests, no error\n`);
 }
 
-/** @param {string} tool @param {Outcome} outcome @param {RegExp} report */
-function found(tool, { status, output }, report) {
-  if (status === 0 || !report.test(output)) throw new Failure(`${tool} did not find the planted overflow:\n${output}`);
-  process.stdout.write(`${tool}: the planted overflow was found\n`);
+/**
+ * Builds tests with a sanitizer.
+ * @param {string} sanitizer @param {string[]} args what to build
+ */
+async function instrumented(sanitizer, args) {
+  const { triple } = await rust();
+  return build(['--target', triple, ...args], {
+    // Sanitizers are a nightly feature, which this variable enables in the stable compiler.
+    RUSTC_BOOTSTRAP: '1',
+    RUSTFLAGS: `-Zsanitizer=${sanitizer}`,
+    CARGO_TARGET_DIR: path.join(root, 'target', 'sanitize', sanitizer),
+  });
 }
 
-/** Builds the tests without a sanitizer. @returns the paths of their programs */
-async function testBinaries() {
-  const { status, output } = await run('cargo', ['test', '--no-run', '--message-format=json', ...PACKAGES], {
-    cwd: root,
-  });
+/**
+ * Builds tests.
+ * @param {string[]} args what to build @param {Record<string, string>} [env]
+ * @returns the paths of their programs
+ */
+async function build(args, env) {
+  const { status, output } = await run(
+    'cargo',
+    ['test', '--quiet', '--no-run', '--message-format=json-render-diagnostics', ...args],
+    { cwd: root, env: { ...process.env, ...env } },
+  );
   if (status !== 0) throw new Failure(`the tests did not build:\n${output}`);
   return output
     .split('\n')
