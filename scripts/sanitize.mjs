@@ -1,6 +1,8 @@
 // npm run sanitize: the Rust tests of host/ and of the libraries, with every memory access checked by AddressSanitizer,
-// and then by valgrind. Each must also find a planted error, which shows that it checks at all.
+// and then by valgrind; those of host/, which has the threads, by ThreadSanitizer too, if the source of std is there.
+// Each must also find a planted error, which shows that it checks at all.
 
+import fs from 'node:fs';
 import path from 'node:path';
 import { command, Failure, log, run } from './lib/console.mjs';
 import { buildFixtures } from './lib/fixtures.mjs';
@@ -8,7 +10,8 @@ import { rust } from './lib/native-build.mjs';
 import { ensureProgram } from './lib/system.mjs';
 
 const root = path.dirname(import.meta.dirname);
-const PACKAGES = ['-p', 'inplace-exchange-host', '-p', 'native-lib', '-p', 'live-lib'];
+const HOST = ['-p', 'inplace-exchange-host'];
+const PACKAGES = [...HOST, '-p', 'native-lib', '-p', 'live-lib'];
 /** Valgrind is some fifty times slower: fewer random cases. */
 const FEW_CASES = { PROPTEST_CASES: '16' };
 
@@ -21,6 +24,15 @@ await command(async () => {
     { name: 'AddressSanitizer', planted: 'planted_overflow', report: /AddressSanitizer: heap-buffer-overflow/ },
     await instrumented('address', PACKAGES),
   );
+  if (fs.existsSync(await sourceOfStd())) {
+    // Its locks are in std, and are not seen to order anything unless std is instrumented too.
+    await check(
+      { name: 'ThreadSanitizer', planted: 'planted_race', report: /ThreadSanitizer: data race/ },
+      await instrumented('thread', ['-Zbuild-std', ...HOST]),
+    );
+  } else {
+    log('ThreadSanitizer is left out, because it needs the source of std. Type: rustup component add rust-src');
+  }
   await check(
     {
       name: 'valgrind',
@@ -105,4 +117,10 @@ async function build(args, env) {
     .map((line) => JSON.parse(line))
     .filter(({ reason, profile, executable }) => reason === 'compiler-artifact' && profile.test && executable)
     .map(({ executable }) => /** @type {string} */ (executable));
+}
+
+/** Where `rustup component add rust-src` puts it. */
+async function sourceOfStd() {
+  const { output } = await run(process.env.RUSTC ?? 'rustc', ['--print', 'sysroot'], { cwd: root });
+  return path.join(output.trim(), 'lib', 'rustlib', 'src', 'rust', 'library', 'Cargo.lock');
 }
