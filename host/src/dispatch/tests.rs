@@ -475,3 +475,45 @@ fn a_library_that_opens_slowly_holds_up_no_close_and_is_closed_all_the_same() {
     );
     library.dispatcher().stop();
 }
+
+#[test]
+fn a_serial_library_needs_no_lock_and_what_it_wrote_is_seen() {
+    /// Neither atomic nor locked, so that ThreadSanitizer sees whether the gate alone orders what the library does.
+    static mut STATE: usize = 0;
+    unsafe extern "C" fn count(data: *mut u8, len: usize) -> i64 {
+        // SAFETY: never two threads are inside.
+        unsafe { STATE += 1 };
+        // SAFETY: the test lends len bytes at data.
+        unsafe { data.write_bytes(0xA5, len) };
+        len as i64
+    }
+    unsafe extern "C" fn count_close() {
+        // SAFETY: never two threads are inside.
+        unsafe { STATE += 1 };
+    }
+
+    let library = library(Exports {
+        exchange: count,
+        open: None,
+        close: Some(count_close),
+        cancel: None,
+        serial: true,
+    });
+    let environment = Arc::new(Environment::default());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for id in 0..20 {
+                    let session = session_of(library);
+                    let mut lent = [0; 64];
+                    let call = environment.submit(&session, id, &mut lent);
+                    let _may_be_busy = exchange_now(&session, &mut [0; 64]);
+                    until(|| call.has_ended()); // without the lock that `wait` takes
+                    assert_eq!(lent, [0xA5; 64]);
+                    session.close(None);
+                }
+            });
+        }
+    });
+    library.dispatcher().stop();
+}
