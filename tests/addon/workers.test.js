@@ -356,6 +356,17 @@ describe('a process that exits', () => {
     assert.deepEqual([log.count('on'), log.count('off')], [1, 1]);
   });
 
+  it('a worker in which the addon cannot be prepared ends as any other', async () => {
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      const source = 'globalThis.WeakMap = undefined; require(' + JSON.stringify(process.argv[1]) + ');';
+      let failed = false;
+      new Worker(source, { eval: true })
+        .on('error', () => { failed = true; })
+        .on('exit', () => process.exit(failed ? 7 : 2));`;
+    assert.deepEqual(await inNode(script), [7, null]);
+  });
+
   it('an ArrayBuffer.prototype.transfer that is not what it says does no harm', async () => {
     cameraLog();
     const before = `
