@@ -1,4 +1,4 @@
-// The addon over the default library. Runs in Electron's main process and in its renderer process.
+// The addon with the default library. Runs in Electron's main process and in its renderer process.
 
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
@@ -13,7 +13,7 @@ const TEXT = `Hello from Rust! native-lib ${version} wrote these bytes in place,
 const PATTERN = 0x5a;
 
 describe(`exchangeDataInPlace in the ${process.type} process`, () => {
-  it('answers the number of bytes written, and the slice to it is the text', () => {
+  it('returns the length of the message, which is at the start of the buffer', () => {
     const buffer = Buffer.alloc(256, PATTERN);
     const count = exchangeDataInPlace(buffer);
     assert.equal(count, Buffer.byteLength(TEXT));
@@ -21,20 +21,20 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     assert.ok(buffer.subarray(count).every((byte) => byte === PATTERN));
   });
 
-  it('writes into a buffer of just the right size', () => {
+  it('fills a buffer that has exactly the length of the message', () => {
     const buffer = Buffer.alloc(TEXT.length);
     assert.equal(exchangeDataInPlace(buffer), TEXT.length);
     assert.equal(buffer.toString('utf8'), TEXT);
   });
 
-  it('takes 8 MiB, and leaves what comes after the message alone', () => {
+  it('accepts 8 MiB, and leaves the bytes after the message unchanged', () => {
     const buffer = Buffer.alloc(8 * 1024 * 1024, PATTERN);
     const count = exchangeDataInPlace(buffer);
     assert.equal(buffer.subarray(0, count).toString('utf8'), TEXT);
     assert.ok(Buffer.alloc(buffer.length - count, PATTERN).equals(buffer.subarray(count)));
   });
 
-  it('fills all of the memory when that begins with a request to', () => {
+  it('fills the whole buffer if it begins with "fill"', () => {
     const buffer = Buffer.alloc(1000, PATTERN);
     buffer.write('fill');
     assert.equal(exchangeDataInPlace(buffer), 1000);
@@ -42,14 +42,14 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     assert.ok(buffer.toString('latin1').endsWith('byte 0x000003d0\nbyte 0x0'));
   });
 
-  it('takes a Uint8Array and a Uint8ClampedArray', () => {
+  it('accepts a Uint8Array and a Uint8ClampedArray', () => {
     for (const bytes of [new Uint8Array(256), new Uint8ClampedArray(256)]) {
       const count = exchangeDataInPlace(/** @type {Uint8Array} */ (bytes));
       assert.equal(new TextDecoder().decode(bytes.slice(0, count)), TEXT);
     }
   });
 
-  it('refuses a buffer that is too small, says what is needed, and writes nothing', () => {
+  it('refuses a buffer that is too small, with the required size, and writes nothing', () => {
     for (const size of [0, 1, TEXT.length - 1]) {
       const buffer = Buffer.alloc(size, PATTERN);
       assert.throws(() => exchangeDataInPlace(buffer), {
@@ -61,8 +61,8 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     }
   });
 
-  it('refuses what is no view of bytes, and says what to pass', () => {
-    for (const [value, words] of [
+  it('refuses a value that is not a view of bytes, and names its type', () => {
+    for (const [value, type] of [
       [undefined, 'undefined'],
       [null, 'null'],
       [256, 'a number'],
@@ -79,7 +79,7 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
         (/** @type {any} */ error) =>
           error instanceof TypeError &&
           /** @type {any} */ (error).code === 'ERR_INVALID_BUFFER' &&
-          error.message.includes(`${words} was given`),
+          error.message.includes(`${type} was given`),
       );
     }
   });
@@ -90,8 +90,11 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     assert.throws(() => exchangeDataInPlace(bytes), { name: 'TypeError', code: 'ERR_BUFFER_DETACHED' });
   });
 
-  it('gives an error, and no crash, with the stack all but used up', () => {
-    /** Calls itself until the stack is used up, and `call` in the frames beyond `from`. @param {number} from @param {() => void} call */
+  it('throws its error, and does not crash, when the stack is almost exhausted', () => {
+    /**
+     * Recurses until the stack is exhausted; calls `call` in frames deeper than `from`.
+     * @param {number} from @param {() => void} call
+     */
     const descend = (from, call) => {
       let depth = 0;
       const deeper = () => {
@@ -118,16 +121,16 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     }
   });
 
-  it('gives its own error whatever has been done to the prototypes', () => {
-    const planted = ['code', 'path', 'required', 'cause'];
+  it('throws its own error when Object.prototype has accessors of the same names', () => {
+    const names = ['code', 'path', 'required', 'cause'];
     const circular = { cause: {} };
     circular.cause = circular;
-    const called = /** @type {string[]} */ ([]);
-    for (const name of planted) {
+    const setterCalls = /** @type {string[]} */ ([]);
+    for (const name of names) {
       Object.defineProperty(Object.prototype, name, {
         configurable: true,
         get: () => circular,
-        set: () => called.push(name),
+        set: () => setterCalls.push(name),
       });
     }
     try {
@@ -140,12 +143,12 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
         (/** @type {any} */ { code, path }) => code === 'ERR_LIBRARY_PATH' && path === 'relative',
       );
     } finally {
-      for (const name of planted) Reflect.deleteProperty(Object.prototype, name);
+      for (const name of names) Reflect.deleteProperty(Object.prototype, name);
     }
-    assert.deepEqual(called, []);
+    assert.deepEqual(setterCalls, []);
   });
 
-  it('says where memory is only of what can be lent', () => {
+  it('addressOf refuses values that are not views of bytes, and detached views', () => {
     const detached = new Uint8Array(8);
     structuredClone(detached.buffer, { transfer: [detached.buffer] });
     assert.throws(() => addressOf(/** @type {any} */ (undefined)), { name: 'TypeError', code: 'ERR_INVALID_BUFFER' });
@@ -155,22 +158,22 @@ describe(`exchangeDataInPlace in the ${process.type} process`, () => {
     assert.equal(addressOf(new Uint8Array(shared, 8)) - addressOf(new Uint8Array(shared)), 8n);
   });
 
-  it('opening a library again and again costs no memory that stays', async () => {
+  it('opening a library 40,000 times leaks no memory', async () => {
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc');
-    /** Resident memory after so many more openings. @param {number} times */
+    /** Resident memory after opening the library again. @param {number} times */
     const residentAfter = async (times) => {
       for (let i = 0; i < times; i += 1) {
         openLibrary(fixtureLibrary('zero'));
         if (i % 1000 === 0) {
           collect();
-          await new Promise((resolve) => setImmediate(resolve)); // Node frees what belongs to a function between turns
+          await new Promise((resolve) => setImmediate(resolve)); // Node.js frees the data of functions between turns
         }
       }
       return process.memoryUsage.rss();
     };
     const before = await residentAfter(40_000);
     const grown = (await residentAfter(40_000)) - before;
-    assert.ok(grown < 4 * 1024 * 1024, `${grown} bytes for 40,000 openings`);
+    assert.ok(grown < 4 * 1024 * 1024, `grew by ${grown} bytes`);
   });
 });

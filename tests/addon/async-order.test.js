@@ -1,5 +1,5 @@
-// Exchanges on another thread: their order, and how they are stopped. Runs in Electron's main process, in its renderer
-// process and in plain Node.js.
+// Asynchronous exchanges: their order and their cancellation. Runs in Electron's main process, in its renderer process
+// and in plain Node.js.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -8,7 +8,7 @@ const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, loadProbe } = requir
 
 const { addressOf } = loadProbe();
 const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
-// It fills all it is lent, and starts with the address and the length that it was given.
+// Fills the memory; the first 16 bytes are the address and the length that the library received.
 const library = open('address');
 const WHERE = process.type ?? 'Node.js';
 const MAX_THREADS = 4;
@@ -18,12 +18,12 @@ const exchange = (value, options) => /** @type {Function} */ (library.exchangeDa
 /** The error that a promise is rejected with. @param {Promise<unknown>} promise @returns {Promise<any>} */
 const failure = (promise) =>
   promise.then(
-    () => assert.fail('it was fulfilled'),
+    () => assert.fail('the promise was fulfilled'),
     (error) => error,
   );
 
 describe(`the queue of a library in the ${WHERE} process`, () => {
-  it('a library that takes one call at a time gets them in order', async () => {
+  it('calls of a library that takes one at a time run in order, never two at once', async () => {
     const log = cameraLog();
     const camera = open('camera');
     /** @type {number[]} */
@@ -33,11 +33,11 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     );
     await Promise.all(calls);
     assert.deepEqual(ended, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    const seen = log.lines().filter((line) => line !== 'on');
-    assert.deepEqual(seen, Array.from({ length: 10 }, () => ['begin', 'end']).flat());
+    const events = log.lines().filter((line) => line !== 'on');
+    assert.deepEqual(events, Array.from({ length: 10 }, () => ['begin', 'end']).flat());
   });
 
-  it('a synchronous call meanwhile is refused, and not after it', async () => {
+  it('a synchronous call is refused while an asynchronous call runs, and works afterwards', async () => {
     const log = cameraLog();
     const camera = open('camera');
     const promise = camera.exchangeDataAsync(cameraRequest(50));
@@ -48,7 +48,7 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64);
   });
 
-  it('other libraries are not held up', async () => {
+  it('a running call does not block calls of other libraries', async () => {
     const log = cameraLog();
     const stop = new AbortController();
     const calls = Array.from({ length: 10 }, () =>
@@ -60,7 +60,7 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     for (const { code } of await Promise.all(calls)) assert.equal(code, 'ABORT_ERR');
   });
 
-  it('a library that takes several calls runs on up to four threads', async () => {
+  it('a library that takes concurrent calls runs on up to four threads', async () => {
     const log = cameraLog();
     const camera = open('camera-concurrent');
     const stop = new AbortController();
@@ -70,14 +70,14 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     await log.until('begin', MAX_THREADS);
     const next = camera.exchangeDataAsync(cameraRequest(0));
     await new Promise((resolve) => setTimeout(resolve, 30));
-    assert.equal(log.count('begin'), MAX_THREADS, 'its threads are all busy');
-    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'a synchronous call needs none of them');
+    assert.equal(log.count('begin'), MAX_THREADS, 'all its threads are busy');
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'a synchronous call does not need them');
     stop.abort();
     await Promise.all(running);
-    assert.equal((await next).byteLength, 64, 'what was meant for the others did not hit it');
+    assert.equal((await next).byteLength, 64, 'cancelling the other calls did not cancel it');
   });
 
-  it('a library that takes one call at a time is called on one thread, which is its own', async () => {
+  it('asynchronous calls of a library that takes one at a time run on one thread of its own', async () => {
     const { exchangeDataAsync, exchangeDataInPlace } = open('which-thread');
     const threadOf = (/** @type {Uint8Array} */ bytes) => new DataView(bytes.buffer).getBigUint64(0, true);
     const calls = await Promise.all(Array.from({ length: 50 }, () => exchangeDataAsync(new Uint8Array(8))));
@@ -89,7 +89,7 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
     assert.ok(!threads.has(threadOf(here)));
   });
 
-  it('Node.js has its thread pool to itself', async () => {
+  it("waiting calls do not occupy Node.js's thread pool", async () => {
     const log = cameraLog();
     const stop = new AbortController();
     const calls = ['camera', 'camera-concurrent'].flatMap((name) =>
@@ -123,7 +123,7 @@ describe(`abort in the ${WHERE} process`, () => {
     return { outcome, abort: (/** @type {unknown} */ reason) => stop.abort(reason), address };
   }
 
-  it('a call that runs is cancelled', async () => {
+  it('a running call is cancelled', async () => {
     const log = cameraLog();
     const call = begin('camera', FOR_EVER);
     await log.until('begin');
@@ -133,7 +133,7 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.ok(log.count('cancel') >= 1);
   });
 
-  it("the guide's example stops when it is asked", async () => {
+  it("the guide's example smooth.c can be cancelled", async () => {
     const stop = new AbortController();
     const view = new Uint8Array(1024 * 1024);
     const outcome = failure(open('smooth-c').exchangeDataAsync(view, { signal: stop.signal }));
@@ -141,25 +141,25 @@ describe(`abort in the ${WHERE} process`, () => {
     const started = Date.now();
     stop.abort('enough');
     assert.equal((await outcome).code, 'ABORT_ERR');
-    assert.ok(Date.now() - started < 5000, 'it would take minutes');
+    assert.ok(Date.now() - started < 5000, 'without cancellation it would take minutes');
   });
 
-  it('a call that is queued is dropped at once, and those behind it move up', async () => {
+  it('a queued call is discarded at once, and the calls behind it move up', async () => {
     const log = cameraLog();
     const [first, second] = [begin('camera', FOR_EVER), begin('camera', FOR_EVER)];
     const third = open('camera').exchangeDataAsync(cameraRequest(0));
     await log.until('begin');
     second.abort('changed my mind');
     aborted(await second.outcome, second.address, 'changed my mind');
-    assert.equal(log.count('end'), 0, 'the first one still runs');
-    assert.equal(log.count('cancel'), 0, 'and was not disturbed');
+    assert.equal(log.count('end'), 0, 'the first call still runs');
+    assert.equal(log.count('cancel'), 0, 'and was not cancelled');
     first.abort('enough');
     await first.outcome;
     assert.equal((await third).byteLength, 64);
     assert.equal(log.count('begin'), 2);
   });
 
-  it('a call that is queued behind four that run is dropped', async () => {
+  it('a call queued behind four running calls is discarded', async () => {
     const log = cameraLog();
     const running = Array.from({ length: MAX_THREADS }, () => begin('camera-concurrent', FOR_EVER));
     await log.until('begin', MAX_THREADS);
@@ -172,7 +172,7 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.equal(log.count('begin'), MAX_THREADS);
   });
 
-  it('a library that ignores it: the promise waits for its return', async () => {
+  it('a library without exchange_cancel: the promise settles when the call has returned', async () => {
     const log = cameraLog();
     const call = begin('camera-deaf', 80);
     await log.until('begin');
@@ -181,7 +181,7 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.equal(log.count('end'), 1);
   });
 
-  it('of several running calls, one that nobody aborts is not disturbed', async () => {
+  it('aborting one of several running calls does not cancel the others', async () => {
     const log = cameraLog();
     const kept = open('camera-concurrent').exchangeDataAsync(cameraRequest(120));
     const call = begin('camera-concurrent', FOR_EVER);
@@ -189,10 +189,10 @@ describe(`abort in the ${WHERE} process`, () => {
     call.abort('enough');
     assert.equal((await kept).byteLength, 64);
     aborted(await call.outcome, call.address, 'enough');
-    assert.ok(log.count('cancel') >= 1, 'it was cancelled when it was alone');
+    assert.ok(log.count('cancel') >= 1, 'it was cancelled when no other call was running');
   });
 
-  it('a call that is aborted as soon as it is made', async () => {
+  it('a call can be aborted immediately after it was made', async () => {
     cameraLog();
     for (let round = 0; round < 100; round += 1) {
       const call = begin(round % 2 ? 'camera' : 'camera-concurrent', FOR_EVER);
@@ -203,7 +203,7 @@ describe(`abort in the ${WHERE} process`, () => {
     }
   });
 
-  it('a hundred calls on one signal', async () => {
+  it('one signal aborts a hundred calls', async () => {
     cameraLog();
     const stop = new AbortController();
     const calls = Array.from({ length: 100 }, (_, index) =>
@@ -220,7 +220,7 @@ describe(`abort in the ${WHERE} process`, () => {
     }
   });
 
-  it('an abort after the end changes nothing', async () => {
+  it('an abort after the call has settled has no effect', async () => {
     const stop = new AbortController();
     const result = await exchange(new Uint8Array(64), { signal: stop.signal });
     stop.abort();
@@ -228,7 +228,7 @@ describe(`abort in the ${WHERE} process`, () => {
     assert.equal((await exchange(result)).byteLength, 64);
   });
 
-  it('listens as long as the call lives', async () => {
+  it('listens to the signal only until the call has settled', async () => {
     class Counted extends EventTarget {
       aborted = false;
       /** @type {unknown[]} */
@@ -248,30 +248,30 @@ describe(`abort in the ${WHERE} process`, () => {
     const listener = /** @type {() => void} */ (signal.listeners[0]);
     await promise;
     assert.equal(signal.listeners.length, 0);
-    listener(); // kept by somebody: it finds no call
+    listener(); // a listener called later finds no call
     await failure(exchange(new Uint8Array(63).subarray(1), { signal }));
     assert.equal(signal.listeners.length, 0);
   });
 
-  it('a signal whose second answer is an exception: that is what the promise is rejected with', async () => {
-    let asked = 0;
-    let left = 0;
+  it('a signal whose aborted getter throws later: the promise is rejected with the thrown value', async () => {
+    let reads = 0;
+    let removed = 0;
     const thrown = new Error('mine');
     const signal = {
       get aborted() {
-        if (asked++ > 0) throw thrown;
+        if (reads++ > 0) throw thrown;
         return false;
       },
       addEventListener() {},
       removeEventListener() {
-        left += 1;
+        removed += 1;
       },
     };
     assert.equal(await failure(exchange(new Uint8Array(64), { signal })), thrown);
-    assert.equal(left, 1, 'it is not listened to any more');
+    assert.equal(removed, 1, 'its listener is removed');
   });
 
-  it('at the end of the stack: every call is settled, and no memory is lost', async () => {
+  it('aborts at the end of the stack: every call settles, and no memory is lost', async () => {
     const log = cameraLog();
     const camera = open('camera');
     const first = begin('camera', FOR_EVER);
@@ -290,13 +290,13 @@ describe(`abort in the ${WHERE} process`, () => {
     const deep = () => {
       try {
         deep();
-      } catch {} // the stack is used up
+      } catch {} // the stack is exhausted
       if (listeners.length % 30 !== 1) listeners.pop()?.();
     };
     while (listeners.length > 0) {
       try {
         deep();
-      } catch {} // so is what the listener would need
+      } catch {} // the listener, too, may have no stack left
       listeners.pop()?.();
     }
     for (const { code, buffer } of await Promise.all(calls)) {
@@ -307,18 +307,18 @@ describe(`abort in the ${WHERE} process`, () => {
     await first.outcome;
   });
 
-  it('a signal that is not what it says can do no harm', async () => {
-    const listens = { aborted: false, removeEventListener() {} };
+  it('a signal with hostile methods does no harm', async () => {
+    const base = { aborted: false, removeEventListener() {} };
     const throws = () => {
       throw new Error('mine');
     };
     const view = new Uint8Array(64);
     for (const signal of [
-      { ...listens, addEventListener: throws },
-      { ...listens, addEventListener() {}, removeEventListener: throws },
-      { ...listens, addEventListener() {}, removeEventListener: 1 },
-      { ...listens, addEventListener: (/** @type {any} */ _type, /** @type {any} */ listener) => listener() },
-      { ...listens, addEventListener: () => structuredClone(view.buffer, { transfer: [view.buffer] }) },
+      { ...base, addEventListener: throws },
+      { ...base, addEventListener() {}, removeEventListener: throws },
+      { ...base, addEventListener() {}, removeEventListener: 1 },
+      { ...base, addEventListener: (/** @type {any} */ _type, /** @type {any} */ listener) => listener() },
+      { ...base, addEventListener: () => structuredClone(view.buffer, { transfer: [view.buffer] }) },
     ]) {
       await Promise.allSettled([exchange(view.byteLength ? view : new Uint8Array(64), { signal })]);
       collect();

@@ -1,4 +1,4 @@
-// Exchanges on another thread. Runs in Electron's main process, in its renderer process and in plain Node.js.
+// Asynchronous exchanges. Runs in Electron's main process, in its renderer process and in plain Node.js.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -15,7 +15,7 @@ const {
 
 const { addressOf } = loadProbe();
 const open = (/** @type {string} */ name) => openLibrary(fixtureLibrary(name));
-// It fills all it is lent, and starts with the address and the length that it was given.
+// Fills the memory; the first 16 bytes are the address and the length that the library received.
 const library = open('address');
 
 const WHERE = process.type ?? 'Node.js';
@@ -29,22 +29,25 @@ const exchange = (value, options) => /** @type {Function} */ (library.exchangeDa
 /** The error that a promise is rejected with. @param {Promise<unknown>} promise @returns {Promise<any>} */
 const failure = (promise) =>
   promise.then(
-    () => assert.fail('it was fulfilled'),
+    () => assert.fail('the promise was fulfilled'),
     (error) => error,
   );
 
 /** @param {Uint8Array} result @param {bigint} address @param {number} length */
-function filled(result, address, length) {
+function assertFilled(result, address, length) {
   assert.equal(Object.getPrototypeOf(result), Uint8Array.prototype);
   assert.equal(result.byteLength, length);
   assert.equal(addressOf(result), address, 'the memory has not moved');
   const seen = new DataView(result.buffer, result.byteOffset, 16);
-  assert.equal(seen.getBigUint64(0, true), address, 'the library was given this memory');
+  assert.equal(seen.getBigUint64(0, true), address, 'the library received this memory');
   assert.equal(seen.getBigUint64(8, true), BigInt(length));
   assert.ok(Buffer.from(result.buffer, result.byteOffset + 16, length - 16).every((byte) => byte === FILL));
 }
 
-/** The library is given the memory of this view, which nobody can reach meanwhile. @param {Uint8Array | Uint8ClampedArray} view */
+/**
+ * Checks that the memory of this view is moved, and detached during the call.
+ * @param {Uint8Array | Uint8ClampedArray} view
+ */
 async function moved(view) {
   const [address, length] = [addressOf(view), view.byteLength];
   const { buffer } = view;
@@ -52,20 +55,20 @@ async function moved(view) {
   assert.equal(view.byteLength, 0, 'the view is detached');
   assert.equal(buffer.byteLength, 0, 'its ArrayBuffer is detached');
   const result = await promise;
-  filled(result, address, length);
+  assertFilled(result, address, length);
   assert.equal(result.byteOffset, 0);
   assert.equal(result.buffer.byteLength, length);
 }
 
-/** The library is given the memory of this view, which stays where it is. @param {Uint8Array} view */
+/** Checks that the memory of this view is used in place, and stays accessible. @param {Uint8Array} view */
 async function shared(view) {
   const { buffer, byteOffset, byteLength } = view;
   const address = addressOf(view);
   const result = await exchange(view);
-  filled(result, address, byteLength);
+  assertFilled(result, address, byteLength);
   assert.equal(result.buffer, buffer);
   assert.equal(result.byteOffset, byteOffset);
-  assert.equal(view.byteLength, byteLength, 'the view still holds');
+  assert.equal(view.byteLength, byteLength, 'the view is not detached');
 }
 
 /** @param {string} name @param {string} code @param {RegExp} message */
@@ -74,33 +77,33 @@ const refused = (name, code, message) => async (/** @type {any} */ value) => {
   const error = await failure(exchange(value));
   assert.deepEqual([error.name, error.code], [name, code]);
   assert.match(error.message, message);
-  assert.equal(error.buffer, length === 0 ? undefined : value, 'the error has the memory, if there is any');
-  assert.equal(value.byteLength, length, 'nothing was taken');
+  assert.equal(error.buffer, length === 0 ? undefined : value, 'the error has the memory');
+  assert.equal(value.byteLength, length, 'the memory is not detached');
 };
-const inPart = refused('TypeError', 'ERR_INVALID_BUFFER', /covers \d+ of the \d+ bytes of its ArrayBuffer/);
+const partial = refused('TypeError', 'ERR_INVALID_BUFFER', /covers \d+ of the \d+ bytes of its ArrayBuffer/);
 const isResizable = refused('TypeError', 'ERR_INVALID_BUFFER', /is resizable/);
-const immovable = refused('TypeError', 'ERR_INVALID_BUFFER', /cannot be detached/);
+const notDetachable = refused('TypeError', 'ERR_INVALID_BUFFER', /cannot be detached/);
 const detached = refused('TypeError', 'ERR_BUFFER_DETACHED', /was transferred elsewhere/);
 
-/** @param {number} now @param {number} most */
-const resizable = (now, most) =>
-  /** @type {ArrayBuffer} */ (new /** @type {any} */ (ArrayBuffer)(now, { maxByteLength: most }));
+/** @param {number} length @param {number} maxByteLength */
+const resizable = (length, maxByteLength) =>
+  /** @type {ArrayBuffer} */ (new /** @type {any} */ (ArrayBuffer)(length, { maxByteLength }));
 
 class Frame extends Uint8Array {}
 
-/** @param {unknown} options @param {string} given */
-async function badOptions(options, given) {
+/** Checks that options are refused. @param {unknown} options @param {string} type the type that the message names */
+async function badOptions(options, type) {
   const view = new Uint8Array(64);
   const error = await failure(exchange(view, options));
   assert.deepEqual([error.name, error.code, error.buffer], ['TypeError', 'ERR_INVALID_ARG_TYPE', view]);
-  assert.ok(error.message.endsWith(`, or left out, and ${given} was given.`), error.message);
+  assert.ok(error.message.endsWith(`, or left out, and ${type} was given.`), error.message);
   assert.equal(view.byteLength, 64);
 }
 
-/** @type {[what: string, gives: string, test: () => Promise<unknown> | undefined][]} */
+/** @type {[input: string, outcome: string, test: () => Promise<unknown> | undefined][]} */
 const MATRIX = [
   [
-    'no view of bytes: nothing, a number, an ArrayBuffer, a Float64Array, a Proxy, ...',
+    'not a view of bytes: undefined, a number, an ArrayBuffer, a Float64Array, a Proxy, ...',
     '`ERR_INVALID_BUFFER`',
     async () => {
       for (const value of [
@@ -124,23 +127,23 @@ const MATRIX = [
       }
     },
   ],
-  ['a Buffer with memory of its own', 'moved, and given back', () => moved(Buffer.alloc(4096))],
-  ['a Uint8Array', 'moved, and given back', () => moved(new Uint8Array(4096))],
-  ['16 bytes, which V8 first keeps in its own heap', 'moved, and given back', () => moved(new Uint8Array(16))],
-  ['a Uint8ClampedArray', 'moved, and given back as a Uint8Array', () => moved(new Uint8ClampedArray(4096))],
-  ['a subclass of Uint8Array', 'moved, and given back as a Uint8Array', () => moved(new Frame(4096))],
-  ['64 MiB', 'moved, and given back', () => moved(new Uint8Array(64 * 1024 * 1024))],
+  ['a Buffer with its own ArrayBuffer', 'moved, and returned', () => moved(Buffer.alloc(4096))],
+  ['a Uint8Array', 'moved, and returned', () => moved(new Uint8Array(4096))],
+  ['16 bytes, which V8 first keeps in its own heap', 'moved, and returned', () => moved(new Uint8Array(16))],
+  ['a Uint8ClampedArray', 'moved, and returned as a Uint8Array', () => moved(new Uint8ClampedArray(4096))],
+  ['a subclass of Uint8Array', 'moved, and returned as a Uint8Array', () => moved(new Frame(4096))],
+  ['64 MiB', 'moved, and returned', () => moved(new Uint8Array(64 * 1024 * 1024))],
   [
-    'an empty one',
-    'the library is asked with length 0',
+    'a view of zero bytes',
+    'the library is called with length 0',
     async () => {
       const error = await failure(exchange(new Uint8Array(0)));
       assert.deepEqual([error.code, error.required, error.buffer.byteLength], ['ERR_BUFFER_TOO_SMALL', 16, 0]);
     },
   ],
   [
-    'a SharedArrayBuffer, or a part of it',
-    'used where it is',
+    'a view of a SharedArrayBuffer, or of a part of one',
+    'used in place',
     async () => {
       await shared(new Uint8Array(new SharedArrayBuffer(4096)));
       await shared(new Uint8Array(new SharedArrayBuffer(4096), 17, 1001));
@@ -148,19 +151,19 @@ const MATRIX = [
   ],
   [
     'a growable SharedArrayBuffer',
-    'used where it is, as long as it was',
+    'used in place, with its length at the time of the call',
     () => shared(new Uint8Array(new /** @type {any} */ (SharedArrayBuffer)(4096, { maxByteLength: 8192 }), 16)),
   ],
   [
     'shared WebAssembly.Memory',
-    'used where it is',
+    'used in place',
     () => shared(new Uint8Array(new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true }).buffer, 8, 1024)),
   ],
   [
     'a pooled Buffer',
-    '`ERR_INVALID_BUFFER`: it is a part of an ArrayBuffer; Node.js keeps its pool',
+    "`ERR_INVALID_BUFFER`: it covers a part of an ArrayBuffer; Node.js's pool stays usable",
     async () => {
-      await inPart(Buffer.from('a'.repeat(64)));
+      await partial(Buffer.from('a'.repeat(64)));
       assert.equal(Buffer.from('still there').toString(), 'still there');
     },
   ],
@@ -173,9 +176,9 @@ const MATRIX = [
         [1, 4096],
         [1001, 2002],
       ])
-        await inPart(new Uint8Array(4096).subarray(from, to));
+        await partial(new Uint8Array(4096).subarray(from, to));
       const { code } = await failure(exchange(new Uint8Array(4096).subarray(4096)));
-      assert.equal(code, 'ERR_INVALID_BUFFER', 'an empty one too');
+      assert.equal(code, 'ERR_INVALID_BUFFER', 'also for an empty view');
     },
   ],
   [
@@ -189,10 +192,10 @@ const MATRIX = [
   ],
   [
     'WebAssembly.Memory that is not shared',
-    '`ERR_INVALID_BUFFER`: it cannot be detached; the memory goes on working',
+    '`ERR_INVALID_BUFFER`: it cannot be detached; the memory stays usable',
     async () => {
       const memory = new WebAssembly.Memory({ initial: 1 });
-      await immovable(new Uint8Array(memory.buffer));
+      await notDetachable(new Uint8Array(memory.buffer));
       assert.equal(memory.grow(1), 1);
       assert.equal(memory.buffer.byteLength, 2 * 65536);
     },
@@ -207,8 +210,8 @@ const MATRIX = [
     },
   ],
   [
-    'a buffer that an exchange has',
-    '`ERR_BUFFER_DETACHED`; the exchange goes on',
+    'a buffer that a running exchange uses',
+    '`ERR_BUFFER_DETACHED`; the running exchange continues',
     async () => {
       const view = new Uint8Array(64);
       const first = exchange(view);
@@ -218,25 +221,25 @@ const MATRIX = [
     },
   ],
   [
-    'options that are no object, a signal that is none',
+    'options that are not an object, a signal that is not an AbortSignal',
     '`ERR_INVALID_ARG_TYPE`',
     async () => {
       const object = 'another kind of object';
-      for (const [value, given] of /** @type {[unknown, string][]} */ ([
+      for (const [value, type] of /** @type {[unknown, string][]} */ ([
         [null, 'null'],
         [1, 'a number'],
         ['signal', 'a string'],
         [true, 'a boolean'],
       ])) {
-        await badOptions(value, given);
-        await badOptions({ signal: value }, given);
+        await badOptions(value, type);
+        await badOptions({ signal: value }, type);
       }
       for (const signal of [{}, new EventTarget(), { aborted: false }]) await badOptions({ signal }, object);
     },
   ],
   [
     'options without a signal',
-    'moved, and given back',
+    'moved, and returned',
     async () => {
       for (const options of [undefined, {}, { signal: undefined }])
         assert.equal((await exchange(new Uint8Array(64), options)).byteLength, 64);
@@ -244,7 +247,7 @@ const MATRIX = [
   ],
   [
     'options with a getter that throws',
-    'rejected with what it throws',
+    'rejected with the thrown value',
     async () => {
       const view = new Uint8Array(64);
       const thrown = new Error('mine');
@@ -258,7 +261,7 @@ const MATRIX = [
     },
   ],
   [
-    'options with a getter that takes the memory away',
+    'options with a getter that detaches the memory',
     '`ERR_BUFFER_DETACHED`',
     async () => {
       const view = new Uint8Array(64);
@@ -272,8 +275,8 @@ const MATRIX = [
     },
   ],
   [
-    'a signal that was aborted before',
-    '`ABORT_ERR`; nothing is taken',
+    'a signal that is already aborted',
+    '`ABORT_ERR`; the memory is not detached',
     async () => {
       const view = new Uint8Array(64);
       const error = await failure(exchange(view, { signal: AbortSignal.abort('the reason') }));
@@ -285,26 +288,26 @@ const MATRIX = [
 ];
 
 describe(`asynchronous exchanges in the ${WHERE} process`, () => {
-  for (const [what, gives, test] of MATRIX) it(`${what}: ${gives}`, test);
+  for (const [input, outcome, test] of MATRIX) it(`${input}: ${outcome}`, test);
 
-  it('docs/errors.md shows this table', () =>
+  it('docs/errors.md has this table', () =>
     assertDocumented(
       ['buffer or options', 'gives'],
-      MATRIX.map(([what, gives]) => [what, gives]),
+      MATRIX.map(([input, outcome]) => [input, outcome]),
     ));
 
-  it('the default library fulfils with its message, trimmed', async () => {
+  it('the default library: the promise resolves to the message, trimmed', async () => {
     const result = await exchangeDataAsync(Buffer.alloc(4096));
     assert.match(new TextDecoder().decode(result), /^Hello from Rust!.*owns\.$/);
-    assert.equal(result.buffer.byteLength, 4096, 'all of the memory is there');
+    assert.equal(result.buffer.byteLength, 4096, 'its buffer is the whole memory');
   });
 
-  it('never throws', () => {
+  it('never throws synchronously', () => {
     const call = /** @type {Function} */ (exchangeDataAsync);
     return Promise.all([failure(call()), failure(call(1, 2)), failure(call(new Uint8Array(64), 2))]);
   });
 
-  it('JavaScript goes on while the library works', async () => {
+  it('JavaScript continues while the library works', async () => {
     cameraLog();
     let ticks = 0;
     const timer = setInterval(() => {
@@ -315,14 +318,14 @@ describe(`asynchronous exchanges in the ${WHERE} process`, () => {
     assert.ok(ticks >= 10, `${ticks} ticks of a timer of 5 ms in 200 ms`);
   });
 
-  it('what runs keeps its memory, whatever is collected meanwhile', async () => {
+  it('garbage collection does not free the memory of a running call', async () => {
     cameraLog();
     const camera = open('camera-concurrent');
     const promises = Array.from({ length: MAX_THREADS }, () =>
       camera.exchangeDataAsync(cameraRequest(60, new ArrayBuffer(1024 * 1024))),
     );
     for (let round = 0; round < 10; round += 1) {
-      new Uint8Array(8 * 1024 * 1024).fill(1); // what is freed would be used again
+      new Uint8Array(8 * 1024 * 1024).fill(1); // would reuse freed memory
       collect();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -334,8 +337,8 @@ describe(`asynchronous exchanges in the ${WHERE} process`, () => {
 describe(`errors of asynchronous exchanges in the ${WHERE} process`, () => {
   const folder = temporaryFolder();
 
-  /** @param {string} name @param {object} expected */
-  async function answers(name, expected) {
+  /** Checks the error of a library's call. @param {string} name @param {object} expected */
+  async function assertError(name, expected) {
     const view = new Uint8Array(64);
     const address = addressOf(view);
     const error = await failure(open(name).exchangeDataAsync(view));
@@ -344,20 +347,21 @@ describe(`errors of asynchronous exchanges in the ${WHERE} process`, () => {
     assert.equal(view.byteLength, 0);
     assert.equal(addressOf(error.buffer), address, 'the error has the memory');
     assert.equal(error.buffer.byteLength, 64);
-    assert.ok(!Object.keys(error).includes('buffer'), 'and does not fill the console with it');
+    assert.ok(!Object.keys(error).includes('buffer'), 'and the property is not enumerable');
   }
 
-  it('a message that does not fit', () =>
-    answers('too-small', { name: 'RangeError', code: 'ERR_BUFFER_TOO_SMALL', required: 1064 }));
-  it('a status with words', () =>
-    answers('negative-message', { name: 'Error', code: 'ERR_LIBRARY_FAILED', status: -9 }));
-  it('a count beyond the limit', () =>
-    answers('int64-max', { name: 'RangeError', code: 'ERR_LIBRARY_COUNT', count: 2n ** 63n - 1n }));
-  it('an exception that was caught', () => answers('throws', { code: 'ERR_LIBRARY_FAILED' }));
+  it('a message that does not fit: ERR_BUFFER_TOO_SMALL', () =>
+    assertError('too-small', { name: 'RangeError', code: 'ERR_BUFFER_TOO_SMALL', required: 1064 }));
+  it('a negative status with a message: ERR_LIBRARY_FAILED', () =>
+    assertError('negative-message', { name: 'Error', code: 'ERR_LIBRARY_FAILED', status: -9 }));
+  it('a count above the limit: ERR_LIBRARY_COUNT', () =>
+    assertError('int64-max', { name: 'RangeError', code: 'ERR_LIBRARY_COUNT', count: 2n ** 63n - 1n }));
+  it('an exception in C++, caught inside: ERR_LIBRARY_FAILED', () =>
+    assertError('throws', { code: 'ERR_LIBRARY_FAILED' }));
 
-  it('a library that refuses to be opened: the next call asks again', async () => {
+  it('a library that refuses to be opened: the next call tries again', async () => {
     const file = path.join(folder, path.basename(fixtureLibrary('life-refused')));
-    fs.copyFileSync(fixtureLibrary('life-refused'), file); // one that no other test has opened
+    fs.copyFileSync(fixtureLibrary('life-refused'), file); // a file that no other test has opened
     const { exchangeDataAsync } = openLibrary(file);
     const error = await failure(exchangeDataAsync(new Uint8Array(2)));
     assert.deepEqual([error.code, error.status, error.buffer.byteLength], ['ERR_LIBRARY_FAILED', -7, 2]);

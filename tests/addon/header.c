@@ -1,5 +1,5 @@
-/* Compiled as C11 and as C++17, with every warning an error: the header stands alone, may be included twice, and its
- * declarations are what a library defines. */
+/* Compiled as C11 and as C++17, with warnings as errors: the header is self-contained, can be included twice, and its
+ * declarations match these definitions. */
 #include "../../include/exchange.h"
 #include "../../include/exchange.h"
 

@@ -1,5 +1,5 @@
-// Zero-copy, proven: the library is given the address at which the buffer's own bytes are. The default library is the
-// fixture that fills all it is lent and starts with the address and the length it was given.
+// Zero-copy: the library receives the address of the buffer's own bytes. Here the default library is the fixture that
+// fills the memory, and writes the address and the length that it received into the first 16 bytes.
 
 const assert = require('node:assert/strict');
 const addon = require('../../index.js');
@@ -9,7 +9,7 @@ const FILL = 0xa5;
 const AROUND = 0x5a;
 
 /**
- * Exchanges a view, and checks what the library says it saw against what the view is.
+ * Exchanges a view, and compares the address and length that the library received with those of the view.
  * @param {Uint8Array} view
  */
 function exchangeAndCompare(view) {
@@ -18,7 +18,7 @@ function exchangeAndCompare(view) {
   const after = whole.slice(view.byteOffset + view.byteLength);
   const address = addressOf(view);
 
-  assert.equal(addon.addressOf(view), address, 'the addon says the same');
+  assert.equal(addon.addressOf(view), address, 'addressOf of the addon agrees');
 
   assert.equal(addon.exchangeDataInPlace(view), view.byteLength);
 
@@ -37,7 +37,7 @@ function exchangeAndCompare(view) {
 describe(`pointer identity in the ${process.type} process`, () => {
   it('Buffer.alloc', () => exchangeAndCompare(Buffer.alloc(4096)));
 
-  it('a pooled Buffer.from, among its neighbours', () => {
+  it('a pooled Buffer.from: the other Buffers in the pool are unchanged', () => {
     const neighbours = [Buffer.from('a'.repeat(64)), Buffer.from('b'.repeat(64)), Buffer.from('c'.repeat(64))];
     assert.equal(neighbours[0].buffer, neighbours[1].buffer, 'they share a pool');
     assert.notEqual(neighbours[1].byteOffset, 0);
@@ -56,7 +56,7 @@ describe(`pointer identity in the ${process.type} process`, () => {
 
   it('a Uint8Array', () => exchangeAndCompare(new Uint8Array(4096)));
 
-  it('a Uint8Array small enough that V8 first keeps it in its heap', () => exchangeAndCompare(new Uint8Array(16)));
+  it('a Uint8Array so small that V8 first keeps it in its own heap', () => exchangeAndCompare(new Uint8Array(16)));
 
   it('a Uint8Array over a part of an ArrayBuffer', () =>
     exchangeAndCompare(new Uint8Array(new ArrayBuffer(4096), 7, 100)));

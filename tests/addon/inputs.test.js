@@ -5,17 +5,17 @@ const { exchangeDataInPlace, openLibrary } = require('../../index.js');
 const { assertDocumented, each, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
 
 const { addressOf } = loadProbe();
-// It fills all it is lent, and starts with the address and the length that it was given.
+// Fills the memory; the first 16 bytes are the address and the length that the library received.
 const library = openLibrary(fixtureLibrary('address'));
 
 const FILL = 0xa5;
 const AROUND = 0x5a;
 
-/** @param {unknown} value @param {unknown[]} rest */
+/** Calls with any arguments. @param {unknown} value @param {unknown[]} rest */
 const exchange = (value, ...rest) => /** @type {Function} */ (library.exchangeDataInPlace)(value, ...rest);
 
 /**
- * The library saw this view, all of it, and nothing else changed.
+ * Checks that the library received exactly this view, and that no byte around it has changed.
  * @param {Uint8Array | Uint8ClampedArray} view
  * @param {(view: any) => unknown} [call]
  */
@@ -38,25 +38,25 @@ const refused = (name, code, fields) => (/** @type {unknown} */ value) =>
 
 const invalid = refused('TypeError', 'ERR_INVALID_BUFFER');
 const detached = refused('TypeError', 'ERR_BUFFER_DETACHED');
-/** Taken as a buffer without a byte, into which this library's 16 do not fit. */
+/** Accepted as a view of zero bytes, which is too small for the 16 bytes of this library. */
 const empty = refused('RangeError', 'ERR_BUFFER_TOO_SMALL', { required: 16 });
 
 /** @param {ArrayBuffer} buffer */
 const detach = (buffer) => structuredClone(buffer, { transfer: [buffer] });
 
-/** @param {number} now @param {number} most */
-const resizable = (now, most) =>
-  /** @type {ArrayBuffer} */ (new /** @type {any} */ (ArrayBuffer)(now, { maxByteLength: most }));
+/** @param {number} length @param {number} maxByteLength */
+const resizable = (length, maxByteLength) =>
+  /** @type {ArrayBuffer} */ (new /** @type {any} */ (ArrayBuffer)(length, { maxByteLength }));
 
 /** @param {ArrayBuffer} buffer @param {number} size */
 const resize = (buffer, size) => /** @type {any} */ (buffer).resize(size);
 
 class Frame extends Uint8Array {}
 
-/** @type {[what: string, gives: string, test: () => void][]} */
+/** @type {[input: string, outcome: string, test: () => void][]} */
 const MATRIX = [
   [
-    'nothing at all',
+    'no argument',
     '`ERR_INVALID_BUFFER`',
     () =>
       assert.throws(() => /** @type {any} */ (library).exchangeDataInPlace(), {
@@ -88,7 +88,7 @@ const MATRIX = [
         ['Float64', 'Float32', 'Float16', 'Int8', 'Int16', 'Uint16', 'Int32', 'Uint32', 'BigInt64', 'BigUint64'],
         (kind) => {
           const View = /** @type {any} */ (globalThis)[`${kind}Array`];
-          assert.ok(View || kind === 'Float16', 'every kind but one is in every Electron that this runs in');
+          assert.ok(View || kind === 'Float16', 'only Float16Array may be missing in a supported Electron');
           if (View) invalid(new View(64));
         },
       ),
@@ -110,18 +110,18 @@ const MATRIX = [
   ['a subclass of Uint8Array', 'accepted', () => accepted(new Frame(4096))],
   [
     'a Uint8Array with another prototype',
-    'accepted: it is one all the same',
+    'accepted: the type is checked, not the prototype',
     () => {
       const view = new Uint8Array(64);
       accepted(view, () => {
         exchange(Object.setPrototypeOf(view, null));
-        Object.setPrototypeOf(view, Uint8Array.prototype); // which the checks need
+        Object.setPrototypeOf(view, Uint8Array.prototype); // for the checks
       });
     },
   ],
   [
     'a pooled Buffer',
-    'accepted; its neighbours in the pool stay as they were',
+    'accepted; the other Buffers in the pool stay unchanged',
     () => {
       const [before, view, after] = ['a', 'b', 'c'].map((letter) => Buffer.from(letter.repeat(64)));
       assert.equal(exchange(view), 64);
@@ -131,17 +131,17 @@ const MATRIX = [
   ],
   [
     'a subarray with an offset',
-    'accepted; the bytes around it stay as they were',
+    'accepted; the bytes around it stay unchanged',
     () => accepted(new Uint8Array(4096).subarray(1001, 2002)),
   ],
   [
     'a view of zero bytes',
-    'accepted; the library is asked with length 0',
+    'accepted; the library is called with length 0',
     () => each([Buffer.alloc(0), new Uint8Array(64).subarray(64)], empty),
   ],
   [
     '1 byte',
-    'accepted; here too small',
+    'accepted; too small for this library',
     () => refused('RangeError', 'ERR_BUFFER_TOO_SMALL', { required: 16 })(new Uint8Array(1)),
   ],
   ['64 MiB', 'accepted', () => accepted(new Uint8Array(64 * 1024 * 1024))],
@@ -155,7 +155,7 @@ const MATRIX = [
     },
   ],
   [
-    'a view of nothing on a detached buffer',
+    'a view of zero bytes on a detached buffer',
     '`ERR_BUFFER_DETACHED`',
     () => {
       const buffer = new ArrayBuffer(64);
@@ -184,7 +184,7 @@ const MATRIX = [
   ['resizable and length-tracking', 'accepted', () => accepted(new Uint8Array(resizable(4096, 8192), 16))],
   [
     'resizable and length-tracking, grown',
-    'accepted with the length it has now',
+    'accepted with its current length',
     () => {
       const buffer = resizable(4096, 8192);
       const view = new Uint8Array(buffer, 16);
@@ -195,7 +195,7 @@ const MATRIX = [
   ],
   [
     'resizable and length-tracking, shrunk',
-    'accepted with the length it has now',
+    'accepted with its current length',
     () => {
       const buffer = resizable(4096, 8192);
       const view = new Uint8Array(buffer, 16);
@@ -205,7 +205,7 @@ const MATRIX = [
     },
   ],
   [
-    'resizable, with a fixed length, shrunk but still holding it',
+    'resizable, with a fixed length, shrunk but still in bounds',
     'accepted',
     () => {
       const buffer = resizable(4096, 8192);
@@ -228,7 +228,7 @@ const MATRIX = [
     },
   ],
   [
-    'more arguments',
+    'additional arguments',
     'accepted; they are ignored',
     () => accepted(new Uint8Array(64), (view) => exchange(view, null, 1, {})),
   ],
@@ -242,7 +242,7 @@ const MATRIX = [
   ],
   [
     'called with `new`',
-    'accepted; the count is lost, as `new` answers with an object',
+    'accepted; the count is lost, because `new` returns an object',
     () =>
       accepted(new Uint8Array(64), (view) =>
         assert.equal(typeof new /** @type {any} */ (library.exchangeDataInPlace)(view), 'object'),
@@ -251,10 +251,10 @@ const MATRIX = [
 ];
 
 describe(`inputs, in the ${process.type} process`, () => {
-  for (const [what, gives, test] of MATRIX) it(`${what}: ${gives}`, test);
+  for (const [input, outcome, test] of MATRIX) it(`${input}: ${outcome}`, test);
 
-  it('says what was given and what to pass instead', () => {
-    for (const [value, words] of /** @type {[unknown, RegExp][]} */ ([
+  it('the error names the type that was passed, and what to pass instead', () => {
+    for (const [value, message] of /** @type {[unknown, RegExp][]} */ ([
       [
         new DataView(new ArrayBuffer(8)),
         /a DataView was given.*new Uint8Array\(x\.buffer, x\.byteOffset, x\.byteLength\)/,
@@ -267,20 +267,20 @@ describe(`inputs, in the ${process.type} process`, () => {
       [[1], /an array was given.*Uint8Array\.from\(x\)/],
       [7, /a number was given.*new Uint8Array\(size\)/],
     ])) {
-      assert.throws(() => exchange(value), { message: words });
+      assert.throws(() => exchange(value), { message });
     }
   });
 
-  it('the default library takes and refuses the same', () => {
+  it('the default library accepts and refuses the same values', () => {
     const refuse = (/** @type {any} */ value) => () => exchangeDataInPlace(value);
     assert.throws(refuse(null), { name: 'TypeError', code: 'ERR_INVALID_BUFFER' });
     assert.throws(refuse(Buffer.alloc(1)), { name: 'RangeError', code: 'ERR_BUFFER_TOO_SMALL' });
     assert.ok(exchangeDataInPlace(new Frame(4096)) > 0);
   });
 
-  it('docs/errors.md shows this table', () =>
+  it('docs/errors.md has this table', () =>
     assertDocumented(
       ['buffer', 'gives'],
-      MATRIX.map(([what, gives]) => [what, gives]),
+      MATRIX.map(([input, outcome]) => [input, outcome]),
     ));
 });

@@ -1,4 +1,4 @@
-// V8's memory cage: what Electron does with the two usual ways of getting native memory into JavaScript.
+// V8's memory cage: the two usual ways of getting native memory into JavaScript, in Electron.
 
 const assert = require('node:assert/strict');
 const { externalBuffersAllowed } = require('../../index.js');
@@ -13,12 +13,12 @@ describe(`the memory cage, in the ${process.type} process`, () => {
     assert.equal(message, 'External buffers are not allowed');
   });
 
-  it('copying native memory works, and the copy is somewhere else', () => {
+  it('copying native memory works, and the copy has another address', () => {
     const { nativeAddress, buffer } = copyNativeMemory();
     assert.equal(buffer.length, 64);
     assert.ok(buffer.every((byte) => byte === 0x5a));
     assert.notEqual(addressOf(buffer), nativeAddress);
   });
 
-  it('the addon detects it', () => assert.equal(externalBuffersAllowed(), false));
+  it('externalBuffersAllowed() is false', () => assert.equal(externalBuffersAllowed(), false));
 });

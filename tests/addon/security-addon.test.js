@@ -1,4 +1,4 @@
-// What hostile or careless JavaScript beside the addon can do to it.
+// Hostile or careless JavaScript in the environment of the addon.
 
 const assert = require('node:assert/strict');
 const addon = require('../../index.js');
@@ -7,20 +7,23 @@ const { cameraRequest, each, fixtureLibrary } = require('../support/fixtures.js'
 
 const address = addon.openLibrary(fixtureLibrary('address'));
 
-/** @param {string} event of this process, heard while the function runs @param {() => Promise<unknown>} during */
-async function heard(event, during) {
+/**
+ * The messages of an event of this process while a function runs.
+ * @param {string} event @param {() => Promise<unknown>} during
+ */
+async function messagesOf(event, during) {
   /** @type {Error[]} */
-  const heard = [];
-  const listener = (/** @type {Error} */ what) => heard.push(what);
+  const errors = [];
+  const listener = (/** @type {Error} */ error) => errors.push(error);
   process.on(event, listener);
   await during();
-  await new Promise((resolve) => setTimeout(resolve, 20)); // a warning comes a tick later
+  await new Promise((resolve) => setTimeout(resolve, 20)); // a warning is emitted in the next tick
   process.off(event, listener);
-  return heard.map(({ message }) => message);
+  return errors.map(({ message }) => message);
 }
 
 describe('an AbortSignal', () => {
-  it('has one listener, however many calls have it, and none when they are over; no warning', async () => {
+  it('gets one listener for any number of calls, which is removed when they have settled; no warning', async () => {
     const { signal } = new AbortController();
     const listeners = new Set();
     let added = 0;
@@ -38,7 +41,7 @@ describe('an AbortSignal', () => {
         removeEventListener.apply(signal, args);
       },
     });
-    const warnings = await heard('warning', async () => {
+    const warnings = await messagesOf('warning', async () => {
       const calls = Array.from({ length: 100 }, () => address.exchangeDataAsync(new Uint8Array(64), { signal }));
       assert.equal(listeners.size, 1);
       await Promise.all(calls);
@@ -46,10 +49,10 @@ describe('an AbortSignal', () => {
     assert.deepEqual(warnings, []);
     assert.deepEqual([added, listeners.size], [1, 0]);
     await address.exchangeDataAsync(new Uint8Array(64), { signal });
-    assert.deepEqual([added, listeners.size], [2, 0], 'and it can be used again');
+    assert.deepEqual([added, listeners.size], [2, 0], 'the signal can be used again');
   });
 
-  it('stops a hundred calls of its own, and none of another', async () => {
+  it('cancels its own hundred calls, and none of another signal', async () => {
     const [one, other] = [new AbortController(), new AbortController()];
     const camera = addon.openLibrary(fixtureLibrary('camera'));
     const begin = (/** @type {AbortController} */ { signal }) =>
@@ -64,7 +67,7 @@ describe('an AbortSignal', () => {
     assert.deepEqual(await Promise.all(others), ['done', 'done', 'done']);
   });
 
-  it('that calls back while it is listened to, or lies about it, settles all the same', async () => {
+  it('that makes calls in addEventListener, or throws in removeEventListener: the calls settle', async () => {
     /** @type {Promise<unknown>[]} */
     const inner = [];
     const { signal } = new AbortController();
@@ -76,14 +79,18 @@ describe('an AbortSignal', () => {
     };
     inner.push(address.exchangeDataAsync(new Uint8Array(64), { signal }));
     assert.equal((await Promise.all(inner)).length, 4);
-    const liar = { aborted: false, addEventListener() {}, removeEventListener: () => assert.fail('thrown on purpose') };
-    const call = address.exchangeDataAsync(new Uint8Array(64), { signal: /** @type {any} */ (liar) });
+    const throwing = {
+      aborted: false,
+      addEventListener() {},
+      removeEventListener: () => assert.fail('thrown on purpose'),
+    };
+    const call = address.exchangeDataAsync(new Uint8Array(64), { signal: /** @type {any} */ (throwing) });
     assert.equal((await call).length, 64);
   });
 });
 
-describe("an 'exit' that somebody has made up", () => {
-  it('stops what runs, and the environment goes on', async () => {
+describe("an 'exit' event emitted by a script", () => {
+  it('does not end the environment', async () => {
     for (let each = 0; each < 3; each += 1) {
       process.emit('exit', 0);
       assert.equal((await address.exchangeDataAsync(new Uint8Array(64))).length, 64);
@@ -93,8 +100,8 @@ describe("an 'exit' that somebody has made up", () => {
   });
 });
 
-describe('what the addon keeps for itself', () => {
-  it('is not public', () => {
+describe('internal functions of the addon', () => {
+  it('are not exported', () => {
     assert.deepEqual(
       Object.keys(addon)
         .filter((name) => !name.startsWith('__'))
@@ -110,7 +117,7 @@ describe('what the addon keeps for itself', () => {
     ]);
   });
 
-  it('countSharedMemory takes the length from the memory, and nothing that is not shared', () => {
+  it('countSharedMemory accepts shared memory only, and reads the length from the memory itself', () => {
     const shared = new SharedArrayBuffer(1 << 20);
     for (let each = 0; each < 1000; each += 1) countSharedMemory(shared);
     /** @type {any} */ (countSharedMemory)(new SharedArrayBuffer(8), 2 ** 61);
@@ -129,7 +136,7 @@ describe('what the addon keeps for itself', () => {
       new Uint8Array(shared),
       {
         get length() {
-          throw new Error('looked at');
+          throw new Error('length was read');
         },
       },
     ];
@@ -138,27 +145,27 @@ describe('what the addon keeps for itself', () => {
   });
 });
 
-describe('what takes the memory away', () => {
+describe('the function that detaches the memory', () => {
   each(['transfer', 'structuredClone'], (name) => {
-    it(`is what was there when the addon was loaded, and no ${name} that came later`, async () => {
-      const place = /** @type {any} */ (name === 'transfer' ? ArrayBuffer.prototype : globalThis);
-      const own = Object.getOwnPropertyDescriptor(place, name);
+    it(`is the original one: a ${name} replaced after the addon was loaded is not called`, async () => {
+      const owner = /** @type {any} */ (name === 'transfer' ? ArrayBuffer.prototype : globalThis);
+      const original = Object.getOwnPropertyDescriptor(owner, name);
       /** @type {unknown[]} */
-      const stolen = [];
-      Object.defineProperty(place, name, {
+      const receivers = [];
+      Object.defineProperty(owner, name, {
         configurable: true,
         writable: true,
         value(/** @type {any[]} */ ...args) {
-          stolen.push(this);
-          return own?.value.apply(this, args);
+          receivers.push(this);
+          return original?.value.apply(this, args);
         },
       });
       try {
         assert.equal((await address.exchangeDataAsync(new Uint8Array(64))).length, 64);
-        assert.deepEqual(stolen, []);
+        assert.deepEqual(receivers, []);
       } finally {
-        if (own) Object.defineProperty(place, name, own);
-        else delete place[name];
+        if (original) Object.defineProperty(owner, name, original);
+        else delete owner[name];
       }
     });
   });

@@ -1,5 +1,5 @@
-// What a library, its file or another copy of the addon must not be able to do to the process. Runs in Electron's main
-// process and in its renderer process.
+// The process survives incomplete library files, refused libraries and a second copy of the addon. Runs in Electron's
+// main process and in its renderer process.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -12,13 +12,13 @@ const { cameraLog, fixtureLibrary, temporaryFolder, until } = require('../suppor
 
 const NATIVE_LIB = path.basename(fixtureLibrary(process.platform === 'win32' ? 'native_lib' : 'libnative_lib'));
 
-/** A renderer has no Node workers. */
+/** A renderer has no Node.js workers. */
 const withWorkers = process.type === 'renderer' ? describe.skip : describe;
 
-/** The check is one of ELF files. */
+/** Only ELF files are checked. */
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
-/** A file of its own for each test, as a file is loaded once. @param {string} folder @param {string} fixture */
+/** A separate file for a test, because a file is loaded only once. @param {string} folder @param {string} fixture */
 function copyOf(folder, fixture) {
   const file = path.join(folder, path.basename(fixtureLibrary(fixture)));
   fs.copyFileSync(fixtureLibrary(fixture), file);
@@ -26,9 +26,9 @@ function copyOf(folder, fixture) {
 }
 
 /**
- * A worker that opens a library and, if it is given memory, makes a call.
- * @param {string} library @param {{ bytes?: Uint8Array, gate?: Int32Array }} [given] `gate` counts those that are ready in
- *   [1], and opens when [0] is no longer 0
+ * A worker that opens a library and, if it gets memory, makes a call.
+ * @param {string} library @param {{ bytes?: Uint8Array, gate?: Int32Array }} [data] `gate[1]` counts the workers that
+ *   wait until `gate[0]` is not 0
  */
 function openInWorker(library, { bytes, gate } = {}) {
   const source = `
@@ -49,47 +49,51 @@ function openInWorker(library, { bytes, gate } = {}) {
   const addon = path.join(__dirname, '..', '..', 'index.js');
   const worker = new Worker(source, { eval: true, workerData: { addon, library, bytes, gate } });
   const ended = once(worker, 'exit');
-  return { answer: once(worker, 'message').then(([message]) => message), ended };
+  return { result: once(worker, 'message').then(([message]) => message), ended };
 }
 
 const shared = (/** @type {number} */ length) => new Uint8Array(new SharedArrayBuffer(length));
 
-/** Checks that what this thread and a worker have open is one library, which takes one call at a time. @param {string} file */
+/**
+ * Checks that a file is one library in this thread and in a worker, which takes one call at a time.
+ * @param {string} file
+ */
 async function assertOneLibrary(file) {
   const bytes = shared(2);
-  const there = openInWorker(file, { bytes });
+  const worker = openInWorker(file, { bytes });
   await until(() => bytes[0] === 1);
-  const here = openLibrary(file);
+  const library = openLibrary(file);
   try {
-    assert.throws(() => here.exchangeDataInPlace(Buffer.from([0, 1])), { code: 'ERR_LIBRARY_BUSY', path: file });
+    assert.throws(() => library.exchangeDataInPlace(Buffer.from([0, 1])), { code: 'ERR_LIBRARY_BUSY', path: file });
   } finally {
     bytes[1] = 1;
   }
-  assert.equal((await there.answer).count, 2);
-  await there.ended;
-  assert.equal(here.exchangeDataInPlace(Buffer.from([0, 1])), 2);
+  assert.equal((await worker.result).count, 2);
+  await worker.ended;
+  assert.equal(library.exchangeDataInPlace(Buffer.from([0, 1])), 2);
 }
 
-describe(`one file is one library, in the ${process.type} process`, () => {
+describe(`a file is one library, in the ${process.type} process`, () => {
   const folder = temporaryFolder();
 
-  it('also when it was refused at first', () => {
+  it('even if it was refused at first', () => {
     const file = copyOf(folder, 'life-late');
     assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_ABI', libraryVersion: 99 });
-    for (let again = 0; again < 3; again += 1) {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
       const counts = Buffer.alloc(2);
       assert.equal(openLibrary(file).exchangeDataInPlace(counts), 2);
-      assert.deepEqual([...counts], [1, 0], 'opened once in this environment');
+      assert.deepEqual([...counts], [1, 0], 'exchange_open was called once in this environment');
     }
   });
 
-  it('also when its file could not be loaded at first', () => {
+  it('even if it could not be loaded at first', () => {
     const file = copyOf(folder, 'life');
     const whole = fs.readFileSync(file);
     fs.writeFileSync(file, 'not yet');
-    for (let again = 0; again < 2; again += 1) assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_LOAD' });
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_LOAD' });
     fs.writeFileSync(file, whole);
-    for (let again = 0; again < 2; again += 1) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
       const counts = Buffer.alloc(2);
       openLibrary(file).exchangeDataInPlace(counts);
       assert.deepEqual([...counts], [1, 0]);
@@ -100,13 +104,13 @@ describe(`one file is one library, in the ${process.type} process`, () => {
 withWorkers('libraries that several threads open', () => {
   const folder = temporaryFolder();
 
-  it('one that was refused at first takes one call at a time', async () => {
+  it('a library that was refused at first takes one call at a time', async () => {
     const file = copyOf(folder, 'slow-late');
     assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_ABI', libraryVersion: 99 });
     await assertOneLibrary(file);
   });
 
-  it('one that takes its time to load holds up nobody who opens one that is loaded', async () => {
+  it('a library that is slow to load does not block a thread that opens a loaded one', async () => {
     const loaded = copyOf(folder, 'zero');
     openLibrary(loaded);
     const log = cameraLog();
@@ -120,12 +124,12 @@ withWorkers('libraries that several threads open', () => {
     const started = Date.now();
     assert.equal(openLibrary(loaded).exchangeDataInPlace(Buffer.alloc(1)), 0);
     const opened = Date.now() - started;
-    assert.equal(log.count('started'), 0, 'the slow one is still being loaded');
+    assert.equal(log.count('started'), 0, 'the slow library is still being loaded');
     assert.ok(opened < 500, `${opened} ms`);
-    const answers = await Promise.all(threads.map(({ answer }) => answer));
+    const results = await Promise.all(threads.map(({ result }) => result));
     assert.ok(
-      answers.every((answer) => answer.opened > 500),
-      JSON.stringify(answers),
+      results.every((result) => result.opened > 500),
+      JSON.stringify(results),
     );
     await Promise.all(threads.map(({ ended }) => ended));
     assert.deepEqual(log.lines(), ['start', 'started']);
@@ -134,11 +138,11 @@ withWorkers('libraries that several threads open', () => {
 });
 
 /**
- * Opens files in a process of their own, which may crash, and gives what came of each: a code and words, or 'loaded'.
+ * Opens files in another process, which must not crash. Returns an outcome for each: code and message, or 'loaded'.
  * @param {string[]} files
  * @returns {string[]}
  */
-function openElsewhere(files) {
+function openInChild(files) {
   const source = `
     const { openLibrary } = require(process.argv[1]);
     const { writeSync } = require('node:fs');
@@ -161,7 +165,7 @@ function openElsewhere(files) {
   return outcomes;
 }
 
-onLinux(`a library that is not all there, in the ${process.type} process`, () => {
+onLinux(`an incomplete library file, in the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const percentages = [...Array.from({ length: 19 }, (_, index) => 5 * (index + 1)), 99];
   const nativeLib = path.join(__dirname, '..', '..', NATIVE_LIB);
@@ -170,20 +174,20 @@ onLinux(`a library that is not all there, in the ${process.type} process`, () =>
     ['C', fixtureLibrary('zero')],
     ['Rust', nativeLib],
   ]) {
-    for (const [what, make, expected] of /** @type {[string, (whole: Buffer, kept: number) => Buffer, RegExp][]} */ ([
+    for (const [damage, make, expected] of /** @type {[string, (whole: Buffer, kept: number) => Buffer, RegExp][]} */ ([
       ['cut off', (whole, kept) => whole.subarray(0, kept), /^ERR_LIBRARY_LOAD .* file too short/],
       ['zeros', (whole, kept) => Buffer.from(whole).fill(0, kept), /^ERR_LIBRARY_LOAD .* file incomplete: /],
     ])) {
-      it(`of ${language}, ${what} from any part of it on: refused, and the process lives`, () => {
+      it(`built from ${language}, ${damage} from any offset on: refused, and the process survives`, () => {
         const whole = fs.readFileSync(library);
         const files = percentages.map((percent) => {
-          const file = path.join(folder, `${language}-${what.replace(' ', '-')}-${percent}.so`);
+          const file = path.join(folder, `${language}-${damage.replace(' ', '-')}-${percent}.so`);
           fs.writeFileSync(file, make(whole, Math.floor((whole.length * percent) / 100)));
           return file;
         });
-        const untouched = path.join(folder, `${language}-${what.replace(' ', '-')}-100.so`);
-        fs.writeFileSync(untouched, whole);
-        const outcomes = openElsewhere([...files, untouched]);
+        const complete = path.join(folder, `${language}-${damage.replace(' ', '-')}-100.so`);
+        fs.writeFileSync(complete, whole);
+        const outcomes = openInChild([...files, complete]);
         assert.equal(outcomes.pop(), 'loaded');
         assert.equal(outcomes.length, percentages.length);
         for (const outcome of outcomes) assert.match(outcome, expected);
@@ -191,7 +195,7 @@ onLinux(`a library that is not all there, in the ${process.type} process`, () =>
     }
   }
 
-  it('has no section headers, which loading does not need: loaded', () => {
+  it('a file without section headers, which loading does not need, is loaded', () => {
     const bytes = fs.readFileSync(fixtureLibrary('zero'));
     const table = Number(bytes.readBigUInt64LE(40)); // e_shoff
     bytes.fill(0, 40, 48);
@@ -203,17 +207,17 @@ onLinux(`a library that is not all there, in the ${process.type} process`, () =>
 });
 
 /**
- * Runs a script in a process of its own, and gives what it writes, as JSON. It has `given`, with the address of
- * the `addon` in it.
- * @param {string} script @param {Record<string, unknown>} given @param {NodeJS.ProcessEnv} [environment]
+ * Runs a script in another process, and returns the value that it passes to `reply`. In the script, `data` has the
+ * given values and the path of the `addon`.
+ * @param {string} script @param {Record<string, unknown>} data @param {NodeJS.ProcessEnv} [environment]
  * @returns {any}
  */
-function elsewhere(script, given, environment) {
+function runInChild(script, data, environment) {
   const source = `
     const fs = require('node:fs');
     const path = require('node:path');
-    const given = JSON.parse(process.argv[1]);
-    const answer = (value) => fs.writeSync(1, JSON.stringify(value));
+    const data = JSON.parse(process.argv[1]);
+    const reply = (value) => fs.writeSync(1, JSON.stringify(value));
     const outcome = (call) => {
       try {
         return call();
@@ -225,44 +229,44 @@ function elsewhere(script, given, environment) {
   const addon = path.join(__dirname, '..', '..', 'index.js');
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
-    ['-e', source, JSON.stringify({ addon, ...given })],
+    ['-e', source, JSON.stringify({ addon, ...data })],
     { env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...environment }, encoding: 'utf8' },
   );
   assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
   return JSON.parse(stdout);
 }
 
-describe(`which library a packaged app calls, from the ${process.type} process`, () => {
+describe(`the default library of a packaged app, from the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const root = path.join(__dirname, '..', '..');
 
-  /** Whether INPLACE_EXCHANGE_LIBRARY has a say. @param {string} resources */
-  const canBeTold = (resources) => {
+  /** Whether INPLACE_EXCHANGE_LIBRARY selects the library. @param {string} resources */
+  const followsVariable = (resources) => {
     const script = `
-      Object.defineProperty(process, 'resourcesPath', { value: given.resources });
-      const { exchangeDataInPlace } = require(given.addon);
-      answer(outcome(() => exchangeDataInPlace(Buffer.alloc(256))));`;
-    const answer = elsewhere(script, { resources }, { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('negative') });
-    if (answer.code === 'ERR_LIBRARY_FAILED') return true;
-    assert.ok(answer > 0, JSON.stringify(answer));
+      Object.defineProperty(process, 'resourcesPath', { value: data.resources });
+      const { exchangeDataInPlace } = require(data.addon);
+      reply(outcome(() => exchangeDataInPlace(Buffer.alloc(256))));`;
+    const result = runInChild(script, { resources }, { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('negative') });
+    if (result.code === 'ERR_LIBRARY_FAILED') return true;
+    assert.ok(result > 0, JSON.stringify(result));
     return false;
   };
 
-  it('its own, when its folder goes by another name', () => {
+  it('is its own, even if its folder is reached by another name', () => {
     const link = path.join(folder, 'link');
     fs.symlinkSync(root, link);
-    assert.equal(canBeTold(root), false);
-    assert.equal(canBeTold(link), false);
-    assert.equal(canBeTold(path.join(link, 'tests', '..')), false);
+    assert.equal(followsVariable(root), false);
+    assert.equal(followsVariable(link), false);
+    assert.equal(followsVariable(path.join(link, 'tests', '..')), false);
   });
 
-  it('its own, when it cannot be told where the app is', () => {
-    assert.equal(canBeTold(path.join(folder, 'missing')), false);
+  it('is its own if the folder of the app cannot be found', () => {
+    assert.equal(followsVariable(path.join(folder, 'missing')), false);
   });
 
-  it('the one that the variable names, when it is not packaged', () => {
-    assert.equal(canBeTold(folder), true);
-    assert.equal(canBeTold(path.join(root, 'tests')), true);
+  it('is the one that the variable names if the app is not packaged', () => {
+    assert.equal(followsVariable(folder), true);
+    assert.equal(followsVariable(path.join(root, 'tests')), true);
   });
 });
 
@@ -276,17 +280,17 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
   fs.copyFileSync(path.join(root, library), path.join(folder, library));
 
   const LOAD = `
-    const here = require(given.addon);
-    const there = require(given.copy);`;
+    const first = require(data.addon);
+    const second = require(data.copy);`;
 
-  it('each calls a default library of its own', () => {
+  it('each copy calls its own default library', () => {
     const script = `${LOAD}
       const call = ({ exchangeDataInPlace }) => outcome(() => exchangeDataInPlace(Buffer.alloc(256)) > 0);
-      answer([call(here), call(there), call(here)]);`;
-    assert.deepEqual(elsewhere(script, { copy }), [true, true, true]);
+      reply([call(first), call(second), call(first)]);`;
+    assert.deepEqual(runInChild(script, { copy }), [true, true, true]);
   });
 
-  it('a copy that was loaded with RTLD_GLOBAL is not taken for the other', () => {
+  it('copies loaded with RTLD_GLOBAL can be told apart', () => {
     const files = ['address', 'named'].map((fixture) => copyOf(folder, fixture));
     const script = `
       const load = (filename) => {
@@ -294,46 +298,46 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
         process.dlopen(module, filename, require('node:os').constants.dlopen.RTLD_GLOBAL | 1);
         return module.exports;
       };
-      const here = load(path.join(path.dirname(given.addon), path.basename(given.copy)));
-      const there = load(given.copy);
+      const first = load(path.join(path.dirname(data.addon), path.basename(data.copy)));
+      const second = load(data.copy);
       const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
-      const [address, named] = given.files;
-      answer([open(here, address), open(there, named), open(there, address).code, open(here, named).code]);`;
-    assert.deepEqual(elsewhere(script, { copy, files }), [...files, 'ERR_LIBRARY_CLAIMED', 'ERR_LIBRARY_CLAIMED']);
+      const [address, named] = data.files;
+      reply([open(first, address), open(second, named), open(second, address).code, open(first, named).code]);`;
+    assert.deepEqual(runInChild(script, { copy, files }), [...files, 'ERR_LIBRARY_CLAIMED', 'ERR_LIBRARY_CLAIMED']);
   });
 
-  it('a library that one has loaded is refused to the other, under whatever name', () => {
+  it('a library that one copy has loaded is refused to the other, by any of its names', () => {
     const file = copyOf(folder, 'zero');
     const linked = path.join(folder, 'linked.so');
     fs.linkSync(file, linked);
     const script = `${LOAD}
       const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
-      answer([open(here, given.file), open(there, given.file), open(there, given.linked), open(here, given.file)]);`;
-    const [first, second, third, last] = elsewhere(script, { copy, file, linked });
-    assert.equal(first, file);
+      reply([open(first, data.file), open(second, data.file), open(second, data.linked), open(first, data.file)]);`;
+    const [loaded, claimed, claimedByLink, reopened] = runInChild(script, { copy, file, linked });
+    assert.equal(loaded, file);
     for (const [refused, at] of [
-      [second, file],
-      [third, linked],
+      [claimed, file],
+      [claimedByLink, linked],
     ]) {
       assert.deepEqual([refused.name, refused.code, refused.path], ['Error', 'ERR_LIBRARY_CLAIMED', at]);
       assert.ok(refused.message.includes(path.join(root, name)), refused.message);
       assert.match(refused.message, /npm ls inplace-exchange.*npm dedupe/);
     }
-    assert.equal(last, file);
+    assert.equal(reopened, file);
   });
 
-  it('a library that could not be loaded, or was refused, is free for the other', () => {
+  it('a library that failed to load or was refused can be opened by the other copy', () => {
     const [late, file] = [copyOf(folder, 'life-late'), path.join(folder, 'broken.so')];
     fs.writeFileSync(file, 'not yet');
     const script = `${LOAD}
       const open = (addon, file) => outcome(() => addon.openLibrary(file).path);
-      const failed = open(here, given.file);
-      fs.copyFileSync(given.zero, given.file);
-      answer([
-        failed.code, open(there, given.file), open(here, given.file).code,
-        open(here, given.late).code, open(there, given.late), open(here, given.late).code,
+      const failed = open(first, data.file);
+      fs.copyFileSync(data.zero, data.file);
+      reply([
+        failed.code, open(second, data.file), open(first, data.file).code,
+        open(first, data.late).code, open(second, data.late), open(first, data.late).code,
       ]);`;
-    assert.deepEqual(elsewhere(script, { copy, late, file, zero: fixtureLibrary('zero') }), [
+    assert.deepEqual(runInChild(script, { copy, late, file, zero: fixtureLibrary('zero') }), [
       'ERR_LIBRARY_LOAD',
       file,
       'ERR_LIBRARY_CLAIMED',
@@ -343,7 +347,7 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
     ]);
   });
 
-  it('never do both load one, also when they open it at once', () => {
+  it('both never load the same library, even if they open it at the same time', () => {
     const files = Array.from({ length: 40 }, (_, index) => {
       const file = path.join(folder, `race-${index}.so`);
       fs.copyFileSync(fixtureLibrary('zero'), file);
@@ -364,14 +368,14 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
             return code;
           }
         }));\`;
-      const addons = [path.join(path.dirname(given.addon), path.basename(given.copy)), given.copy];
+      const addons = [path.join(path.dirname(data.addon), path.basename(data.copy)), data.copy];
       const outcomes = addons.map((file) => new Promise((resolve) => {
-        new Worker(source, { eval: true, workerData: { file, files: given.files, gate } }).on('message', resolve);
+        new Worker(source, { eval: true, workerData: { file, files: data.files, gate } }).on('message', resolve);
       }));
-      Promise.all(outcomes).then(answer);`;
-    const [here, there] = elsewhere(script, { copy, files });
+      Promise.all(outcomes).then(reply);`;
+    const [first, second] = runInChild(script, { copy, files });
     for (const [round, file] of files.entries()) {
-      const both = [here[round], there[round]];
+      const both = [first[round], second[round]];
       const refused = both.filter((outcome) => outcome === 'ERR_LIBRARY_CLAIMED').length;
       assert.ok(refused >= 1, `${both}`);
       assert.equal(both.filter((outcome) => outcome === file).length, 2 - refused);

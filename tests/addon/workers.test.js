@@ -1,4 +1,5 @@
-// Several JavaScript environments on one library. Runs in Electron's main process: a renderer has no Node workers.
+// Several JavaScript environments that use one library. Runs in Electron's main process: a renderer has no Node.js
+// workers.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -9,7 +10,7 @@ const { openLibrary } = require('../../index.js');
 const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, until } = require('../support/fixtures.js');
 
 /**
- * A worker that opens a library, exchanges the memory it is given, and says the count or the code.
+ * A worker that opens a library, exchanges its memory, and posts the count or the error code.
  * @param {string} library @param {Uint8Array} bytes
  */
 function exchangeInWorker(library, bytes) {
@@ -24,64 +25,64 @@ function exchangeInWorker(library, bytes) {
   const addon = path.join(__dirname, '..', '..', 'index.js');
   const worker = new Worker(source, { eval: true, workerData: { addon, library: fixtureLibrary(library), bytes } });
   const ended = once(worker, 'exit');
-  return { answer: once(worker, 'message').then(([message]) => message), ended };
+  return { result: once(worker, 'message').then(([message]) => message), ended };
 }
 
 const shared = (/** @type {number} */ length) => new Uint8Array(new SharedArrayBuffer(length));
 
 describe('several environments', () => {
-  it('a worker exchanges in its own memory', async () => {
+  it('a worker exchanges its own memory', async () => {
     const bytes = shared(64);
-    const { answer, ended } = exchangeInWorker('address', bytes);
-    assert.deepEqual(await answer, { count: 64 });
+    const { result, ended } = exchangeInWorker('address', bytes);
+    assert.deepEqual(await result, { count: 64 });
     assert.equal(bytes[16], 0xa5);
     await ended;
   });
 
-  it('eight workers load, use and leave the same libraries at once', async () => {
+  it('eight workers load and use the same libraries at once', async () => {
     const workers = Array.from({ length: 8 }, (_, index) =>
       exchangeInWorker(index % 2 ? 'address' : 'uppercase-rs', shared(64)),
     );
-    for (const { answer, ended } of workers) {
-      assert.deepEqual(await answer, { count: 64 });
+    for (const { result, ended } of workers) {
+      assert.deepEqual(await result, { count: 64 });
       await ended;
     }
     assert.equal(openLibrary(fixtureLibrary('address')).exchangeDataInPlace(Buffer.alloc(64)), 64);
   });
 
-  it('a library is opened in each environment before its first exchange, and closed when that ends', async () => {
+  it('exchange_open runs before the first exchange of an environment, exchange_close when it ends', async () => {
     const counts = Buffer.alloc(2);
     const here = openLibrary(fixtureLibrary('life'));
     here.exchangeDataInPlace(counts);
     assert.deepEqual([...counts], [1, 0]);
     const there = shared(2);
-    const { answer, ended } = exchangeInWorker('life', there);
-    assert.deepEqual(await answer, { count: 2 });
+    const { result, ended } = exchangeInWorker('life', there);
+    assert.deepEqual(await result, { count: 2 });
     assert.deepEqual([...there], [2, 0]);
     await ended;
     here.exchangeDataInPlace(counts);
     assert.deepEqual([...counts], [2, 1]);
   });
 
-  it('a library that takes one call at a time refuses a second one, and works again after the first', async () => {
+  it('a library that takes one call at a time refuses a concurrent call, and works again afterwards', async () => {
     const bytes = shared(2);
-    const { answer, ended } = exchangeInWorker('slow', bytes);
+    const { result, ended } = exchangeInWorker('slow', bytes);
     await until(() => bytes[0] === 1);
     const { exchangeDataInPlace, path: file } = openLibrary(fixtureLibrary('slow'));
     const mine = Buffer.from([0, 1]);
     assert.throws(() => exchangeDataInPlace(mine), { name: 'Error', code: 'ERR_LIBRARY_BUSY', path: file });
     bytes[1] = 1;
-    assert.deepEqual(await answer, { count: 2 });
+    assert.deepEqual(await result, { count: 2 });
     assert.equal(exchangeDataInPlace(mine), 2);
     await ended;
   });
 });
 
 /**
- * A worker that makes calls of a camera fixture, and says when it has made them and what came of each.
- * @param {{ library: string, milliseconds: number[], synchronous?: number }} what
+ * A worker that makes calls of a camera fixture. It posts the outcome of each, and 'called' when all have been made.
+ * @param {{ library: string, milliseconds: number[], synchronous?: number }} calls
  */
-function cameraWorker(what) {
+function cameraWorker(calls) {
   const source = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { openLibrary } = require(workerData.addon);
@@ -103,8 +104,8 @@ function cameraWorker(what) {
     path.join(__dirname, '..', '..', 'index.js'),
     path.join(__dirname, '..', 'support', 'fixtures.js'),
   ];
-  const library = fixtureLibrary(what.library);
-  const worker = new Worker(source, { eval: true, workerData: { ...what, addon, fixtures, library } });
+  const library = fixtureLibrary(calls.library);
+  const worker = new Worker(source, { eval: true, workerData: { ...calls, addon, fixtures, library } });
   /** @type {unknown[]} */
   const messages = [];
   worker.on('message', (message) => messages.push(message));
@@ -113,12 +114,12 @@ function cameraWorker(what) {
 
 const RUNNING_AND_TEN_QUEUED = Array(11).fill(FOR_EVER);
 
-describe('a worker that is terminated in the middle of its calls', () => {
+describe('a worker terminated during its calls', () => {
   for (const [library, running] of /** @type {[string, number][]} */ ([
     ['camera', 1],
     ['camera-concurrent', 4],
   ])) {
-    it(`${library}: what runs is asked to stop, what is queued is not made`, async () => {
+    it(`${library}: running calls are cancelled, queued calls are discarded`, async () => {
       const log = cameraLog();
       const { worker, messages, called } = cameraWorker({ library, milliseconds: RUNNING_AND_TEN_QUEUED });
       await called();
@@ -132,7 +133,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
     });
   }
 
-  it('a library that ignores it: the worker ends when the one that runs has returned', async () => {
+  it('a library without exchange_cancel: the worker ends when the running call has returned', async () => {
     const log = cameraLog();
     const { worker } = cameraWorker({ library: 'camera-deaf', milliseconds: Array(11).fill(300) });
     await log.until('begin');
@@ -140,7 +141,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
     assert.deepEqual(log.lines(), ['on', 'begin', 'end', 'off']);
   });
 
-  it('as soon as it has begun, again and again', async () => {
+  it('immediately after its calls were made, 20 times: every open is closed', async () => {
     const log = cameraLog();
     for (let time = 0; time < 20; time += 1) {
       const library = time % 2 ? 'camera' : 'camera-concurrent';
@@ -152,7 +153,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
     assert.equal(log.count('end'), log.count('begin'));
   });
 
-  it('while its calls are queued behind that of another: those behind it move up', async () => {
+  it('while its calls wait behind one of another environment: the calls behind them move up', async () => {
     const log = cameraLog();
     const camera = openLibrary(fixtureLibrary('camera'));
     const stop = new AbortController();
@@ -162,7 +163,7 @@ describe('a worker that is terminated in the middle of its calls', () => {
     await called();
     const last = camera.exchangeDataAsync(cameraRequest(0));
     await worker.terminate();
-    assert.equal(log.count('end'), 0, 'the worker did not have to wait for the call of another');
+    assert.equal(log.count('end'), 0, 'the worker ended without waiting for the call of the other environment');
     stop.abort();
     await assert.rejects(first, { code: 'ABORT_ERR' });
     assert.equal((await last).byteLength, 64);
@@ -170,8 +171,8 @@ describe('a worker that is terminated in the middle of its calls', () => {
   });
 });
 
-describe('the queue of a library, with several environments', () => {
-  it('calls are made in the order in which they came', async () => {
+describe('the queue of a library with several environments', () => {
+  it('runs calls in the order in which they were submitted', async () => {
     const log = cameraLog();
     const camera = openLibrary(fixtureLibrary('camera'));
     /** @type {string[]} */
@@ -184,10 +185,10 @@ describe('the queue of a library, with several environments', () => {
     const last = camera.exchangeDataAsync(cameraRequest(100)).then(() => ended.push('here again'));
     await Promise.all([first, last, there.ended]);
     assert.deepEqual(ended, ['here', 'there', 'here again']);
-    assert.deepEqual(there.messages, ['called', 64], 'a worker lives until its calls are settled');
+    assert.deepEqual(there.messages, ['called', 64], 'a worker stays alive until its calls have settled');
   });
 
-  it('eight threads at once: never two in the library, and each call gets its answer', async () => {
+  it('eight threads at once: never two calls at a time, and each call gets its result', async () => {
     const log = cameraLog();
     const milliseconds = Array.from({ length: 25 }, (_, call) => call % 3);
     const workers = Array.from({ length: 8 }, () => cameraWorker({ library: 'camera', milliseconds, synchronous: 50 }));
@@ -203,7 +204,7 @@ describe('the queue of a library, with several environments', () => {
     assert.equal(log.count('off'), 8);
   });
 
-  it('eight threads at once in a library that takes several', async () => {
+  it('eight threads at once with a concurrent library: no call is refused', async () => {
     cameraLog();
     const milliseconds = Array.from({ length: 25 }, (_, call) => call % 3);
     const workers = Array.from({ length: 8 }, () =>
@@ -216,8 +217,8 @@ describe('the queue of a library, with several environments', () => {
   });
 });
 
-describe('an environment that is busy holds up nobody', () => {
-  /** A worker that makes calls and then blocks its thread. @param {string} body */
+describe('an environment that blocks its thread', () => {
+  /** A worker that runs a script, in which `block` blocks its thread. @param {string} body */
   function blockedWorker(body) {
     const source = `
       const { parentPort, workerData } = require('node:worker_threads');
@@ -233,7 +234,7 @@ describe('an environment that is busy holds up nobody', () => {
     return new Worker(source, { eval: true, workerData: { addon, fixtures, library: fixtureLibrary('camera') } });
   }
 
-  it('with calls that are queued: they are made, and those behind them', async () => {
+  it('with queued calls: they run, and so do the calls of other environments behind them', async () => {
     const log = cameraLog();
     const worker = blockedWorker(`
       for (let call = 0; call < 5; call += 1) camera.exchangeDataAsync(cameraRequest(20)).catch(() => {});
@@ -242,31 +243,31 @@ describe('an environment that is busy holds up nobody', () => {
     const camera = openLibrary(fixtureLibrary('camera'));
     const started = Date.now();
     await camera.exchangeDataAsync(cameraRequest(0));
-    assert.equal(log.count('end'), 6, 'in the order in which they were made');
+    assert.equal(log.count('end'), 6, 'in the order in which they were submitted');
     for (let call = 0; call < 5; call += 1) await camera.exchangeDataAsync(cameraRequest(0));
     assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
-    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'the library is free');
+    assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'the library accepts a synchronous call');
     await worker.terminate();
   });
 
-  it('with a synchronous call: one that waits for it can be aborted, and its worker terminated', async () => {
+  it('with a synchronous call: calls that wait for it can be aborted, and their worker terminated', async () => {
     const log = cameraLog();
     const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(1500));');
     await log.until('begin');
     const stop = new AbortController();
     const camera = openLibrary(fixtureLibrary('camera'));
-    const waits = camera.exchangeDataAsync(cameraRequest(0), { signal: stop.signal });
+    const waiting = camera.exchangeDataAsync(cameraRequest(0), { signal: stop.signal });
     const other = cameraWorker({ library: 'camera', milliseconds: [0] });
     await other.called();
     await new Promise((resolve) => setTimeout(resolve, 50));
     stop.abort();
-    await assert.rejects(waits, { code: 'ABORT_ERR' });
+    await assert.rejects(waiting, { code: 'ABORT_ERR' });
     await other.worker.terminate();
     assert.equal(log.count('end'), 0, 'the synchronous call still runs');
     await once(worker, 'exit');
   });
 
-  it('with a steady stream of asynchronous calls: synchronous ones get their chance', async () => {
+  it('a continuous stream of asynchronous calls does not starve synchronous calls', async () => {
     cameraLog();
     const worker = blockedWorker(`
       const again = () => camera.exchangeDataAsync(cameraRequest(1)).then(again, () => {});
@@ -293,17 +294,17 @@ describe('a process that exits', () => {
     'for (let call = 0; call < 50; call += 1) camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});';
   const BLOCK = '(ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)';
 
-  for (const [what, script, status] of /** @type {[string, string, number][]} */ ([
-    ['in the middle of many calls', `${CALLS} setTimeout(() => process.exit(7), 100);`, 7],
-    ['when it is quiet', 'camera.exchangeDataInPlace(cameraRequest(0)); process.exit(7);', 7],
-    ['by itself, when its calls are over', 'camera.exchangeDataAsync(cameraRequest(10));', 0],
+  for (const [condition, script, status] of /** @type {[string, string, number][]} */ ([
+    ['during many calls', `${CALLS} setTimeout(() => process.exit(7), 100);`, 7],
+    ['when no call is running', 'camera.exchangeDataInPlace(cameraRequest(0)); process.exit(7);', 7],
+    ['by itself, after its calls have settled', 'camera.exchangeDataAsync(cameraRequest(10));', 0],
     [
-      'when its page is busy while two calls are made',
+      'after its thread was blocked during two calls',
       `for (const ms of [20, 20]) camera.exchangeDataAsync(cameraRequest(ms)).catch(() => {}); (${BLOCK})(200); process.exit(7);`,
       7,
     ],
     [
-      "when libuv's pool is busy",
+      "while libuv's thread pool is busy",
       `camera.exchangeDataInPlace(cameraRequest(0));
        for (let i = 0; i < 4; i += 1) require('node:crypto').pbkdf2('a', 'b', 200_000, 64, 'sha512', () => {});
        camera.exchangeDataAsync(cameraRequest(0)).catch(() => {});
@@ -324,15 +325,15 @@ describe('a process that exits', () => {
        process.exit(7);`,
       7,
     ],
-    ['by an exception that nobody catches', `${CALLS} setTimeout(() => { throw 1; }, 100);`, 1],
+    ['by an uncaught exception', `${CALLS} setTimeout(() => { throw 1; }, 100);`, 1],
     [
-      'in the middle of a call of a library that ignores being asked',
+      'during a call of a library without exchange_cancel',
       `openLibrary(fixtureLibrary('camera-deaf')).exchangeDataAsync(cameraRequest(800)).catch(() => {});
        setTimeout(() => process.exit(7), 100);`,
       7,
     ],
   ])) {
-    it(`${what}: it leaves nothing switched on`, async () => {
+    it(`${condition}: every exchange_open is paired with an exchange_close`, async () => {
       const log = cameraLog();
       assert.deepEqual(await inNode(script), [status, null]);
       assert.ok(log.count('on') > 0);
@@ -342,7 +343,7 @@ describe('a process that exits', () => {
     });
   }
 
-  it('async_hooks that call the addon while it makes its first call do no harm', async () => {
+  it('async_hooks that call the addon during its first call do no harm', async () => {
     const log = cameraLog();
     const script = `
       let calls = 0;
@@ -356,7 +357,7 @@ describe('a process that exits', () => {
     assert.deepEqual([log.count('on'), log.count('off')], [1, 1]);
   });
 
-  it('a worker in which the addon cannot be prepared ends as any other', async () => {
+  it('a worker in which the addon cannot be prepared ends without an error of its own', async () => {
     const script = `
       const { Worker } = require('node:worker_threads');
       const source = 'globalThis.WeakMap = undefined; require(' + JSON.stringify(process.argv[1]) + ');';
@@ -367,7 +368,7 @@ describe('a process that exits', () => {
     assert.deepEqual(await inNode(script), [7, null]);
   });
 
-  it('an ArrayBuffer.prototype.transfer that is not what it says does no harm', async () => {
+  it('a hostile ArrayBuffer.prototype.transfer does no harm', async () => {
     cameraLog();
     const before = `
       ArrayBuffer.prototype.transfer = function () {
@@ -384,8 +385,8 @@ describe('a process that exits', () => {
 });
 
 /**
- * Runs a script in a Node.js of its own, and answers how that ended.
- * @param {string} script @param {string} [before] what it runs before it loads the addon
+ * Runs a script in a Node.js process, and resolves to its exit code and signal.
+ * @param {string} script @param {string} [before] code that runs before the addon is loaded
  */
 async function inNode(script, before = '') {
   const source = `
