@@ -1,7 +1,7 @@
 //! Water with ink in it: a solver of the incompressible Navier-Stokes equations on a grid.
 //!
-//! In the manner of Jos Stam's "Stable Fluids" (SIGGRAPH 1999), with vorticity confinement (Fedkiw, Stam, Jensen, 2001)
-//! to put back the small eddies that the grid's resolution loses.
+//! After Jos Stam's "Stable Fluids" (SIGGRAPH 1999), with vorticity confinement (Fedkiw, Stam, Jensen, 2001) to restore
+//! the small eddies that the grid's resolution loses.
 
 mod grid;
 mod solver;
@@ -25,7 +25,7 @@ pub(crate) type Ink = [f32; 4];
 
 /// The state of the water.
 pub(crate) struct Fluid {
-    /// Seconds of simulated time. As an f32 it would no longer grow by a sixtieth after some days.
+    /// Seconds of simulated time. An f32 could no longer add a sixtieth of a second after some days.
     time: f64,
     /// In cells per second.
     velocity: Vec<[f32; 2]>,
@@ -59,7 +59,7 @@ impl Default for Fluid {
 }
 
 impl Fluid {
-    /// Advances the simulation by the time that the request gives.
+    /// Advances the simulation by the time in the request.
     pub(crate) fn step(&mut self, request: &Request) {
         if request.flags & Request::RESTART != 0 {
             *self = Self::default();

@@ -1,7 +1,7 @@
-//! The library behind the moving picture of the window: a simulation of ink in water, a step for each picture.
+//! The library of the Live panel: simulates ink in water, one step for each picture.
 //!
-//! Calls are serial, as it has state; the request is in the memory that the picture is written over, see
-//! [`request::Request`]; all state is freed when the page ends. `include/exchange.h` is the contract of these symbols.
+//! Calls are serial, because the simulation has state. The picture overwrites the request in the memory, see
+//! [`request::Request`]. All state is freed when a page ends. `include/exchange.h` is the contract of these symbols.
 //! The result is `width * height` pixels of four bytes: red, green, blue, 255.
 
 mod fluid;
@@ -36,17 +36,17 @@ static STATE: Mutex<Option<Box<State>>> = Mutex::new(None);
 /// Reads a request at the start of `data` and writes its picture over it.
 ///
 /// # Safety
-/// - `data` is null, or points at `len` bytes that may be read and written during this call.
+/// - `data` is null, or valid for reads and writes of `len` bytes during this call.
 /// - If other threads read or write those bytes during this call, the memory is shared and `exchange.h` allows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if data.is_null() || len == 0 {
         return STATUS_NO_REQUEST;
     }
-    // SAFETY: `data` is not null, and points at `len` bytes that may be read and written until this function returns
-    // (its contract).
+    // SAFETY: `data` is not null, and valid for reads and writes of `len` bytes until this function returns (its
+    // contract).
     let memory = unsafe { LentBuffer::new(data, len) };
-    // A panic must not leave this function. The state that it may have left inconsistent is dropped.
+    // A panic must not leave this function. It may have left the state inconsistent, so the state is dropped.
     catch_unwind(AssertUnwindSafe(|| serve(&memory))).unwrap_or_else(|_| {
         exchange_close();
         STATUS_PANIC
@@ -54,8 +54,8 @@ pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
 }
 
 fn serve(memory: &LentBuffer) -> i64 {
-    // Copied, then checked: another thread may write to shared memory meanwhile. The picture's size comes from this
-    // copy alone, here and in the painter.
+    // Copied, then checked: another thread may write to shared memory meanwhile. Only this copy decides the size of the
+    // picture, here and in the painter.
     let request = match memory.first().ok_or(Rejection::Missing).and_then(Request::read) {
         Ok(request) => request,
         Err(Rejection::Missing) => return STATUS_NO_REQUEST,
@@ -72,7 +72,7 @@ fn serve(memory: &LentBuffer) -> i64 {
     bytes as i64
 }
 
-/// Frees the state, since a page has ended. If another page goes on, its next picture begins with still water.
+/// Frees the state when a page has ended. The next picture of another page begins with still water.
 #[unsafe(no_mangle)]
 pub extern "C" fn exchange_close() {
     *STATE.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -84,7 +84,7 @@ pub extern "C" fn exchange_library_name() -> *const c_char {
     const NAME: &CStr =
         match CStr::from_bytes_with_nul(concat!("live-lib ", env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
             Ok(name) => name,
-            Err(_) => panic!("the package version has a NUL in it"),
+            Err(_) => panic!("the package version contains a NUL"),
         };
     NAME.as_ptr()
 }

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "a number is brought into its range before it is cast"
+    reason = "numbers are clamped before they are cast"
 )]
 
 use crate::fluid::{Fluid, INK_HEIGHT, INK_WIDTH, Ink};
@@ -12,23 +12,23 @@ use crate::request::Request;
 /// The colour of water without ink.
 const BACKGROUND: [f32; 4] = [11.0, 13.0, 19.0, 0.0];
 
-/// The height of a cell that is full of ink, as the light sees it.
+/// The height of a cell that is full of ink, for the lighting.
 const MAX_HEIGHT: f32 = 2.6;
 
-/// The light on a surface that is turned away.
+/// The light on a surface that faces away from the light.
 const AMBIENT: f32 = 0.62;
 
 /// The direction of the light: from above, on the left.
 const LIGHT_DIRECTION: [f32; 3] = [-0.46, -0.58, 0.67];
 
-/// Red, green, blue and 255, from the lowest bits on: each 0 to 255 in a lane of sixteen bits, so that one
+/// Red, green, blue and 255, from the lowest bits up: each is 0 to 255 in a lane of sixteen bits, so that one
 /// multiplication scales all four.
 type Colour = u64;
 
 /// The lower half of each lane.
 const LANE_MASK: Colour = 0x00ff_00ff_00ff_00ff;
 
-/// Paints pictures. Keeps the memory that each of them needs.
+/// Paints pictures. Reuses its memory for all of them.
 pub(crate) struct Painter {
     heights: Vec<f32>,
     /// Along a row: diffuse and specular light.
@@ -36,12 +36,12 @@ pub(crate) struct Painter {
     specular: Vec<f32>,
     /// The shaded ink.
     shaded: Vec<Colour>,
-    /// A row of it, at the height of a row of pixels.
+    /// A row of shaded ink, interpolated at the height of a row of pixels.
     row: Vec<Colour>,
     columns: Vec<Blend>,
 }
 
-/// A place between two cells: the index of the first, and the weight of the second, in 256ths.
+/// A position between two cells: the index of the first, and the weight of the second in 256ths.
 #[derive(Clone, Copy)]
 struct Blend {
     first: u16,
@@ -63,7 +63,7 @@ impl Default for Painter {
 }
 
 impl Painter {
-    /// Paints the part of the water that the request asks for, at the start of the memory.
+    /// Paints the requested part of the water, at the start of the memory.
     pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, memory: &LentBuffer) {
         self.shade(&fluid.ink);
         let Request {
@@ -128,7 +128,7 @@ impl Painter {
 
 /// Writes a row of the picture, scaled from a row of cells. `first_pixel` is the index of its first pixel.
 ///
-/// Out of line: through its arguments the compiler knows that the cells are not what is written, and may load ahead.
+/// Out of line: from its arguments the compiler knows that the cells do not alias the memory, and may load ahead.
 #[inline(never)]
 fn write_row(row: &[Colour], columns: &[Blend], memory: &LentBuffer, first_pixel: usize) {
     let pixel = |&Blend { first, weight }: &Blend| {
@@ -138,7 +138,7 @@ fn write_row(row: &[Colour], columns: &[Blend], memory: &LentBuffer, first_pixel
     memory.write(first_pixel * size_of::<[u8; 4]>(), columns.iter().map(pixel));
 }
 
-/// The cells that a pixel of the picture lies between.
+/// The cells on both sides of a pixel of the picture.
 fn blend(pixel: u32, pixels: u32, centre: f32, zoom: f32, cells: usize) -> Blend {
     let share = (pixel as f32 + 0.5) / pixels as f32 - 0.5;
     let place = (centre + share / zoom) * cells as f32 - 0.5;
@@ -149,7 +149,7 @@ fn blend(pixel: u32, pixels: u32, centre: f32, zoom: f32, cells: usize) -> Blend
     }
 }
 
-/// Linear interpolation; `weight` is that of `b`, in 256ths: 255 * 256, the most that a lane comes to, fits into it.
+/// Linear interpolation; `weight` is the weight of `b` in 256ths. A lane is at most 255 * 256, which fits into it.
 #[inline(always)]
 fn mix(a: Colour, b: Colour, weight: u16) -> Colour {
     let weight = u64::from(weight);

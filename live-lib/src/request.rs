@@ -1,4 +1,4 @@
-//! The request for a picture: 64 bytes at the start of the memory that the picture is then written over.
+//! The request for a picture: 64 bytes at the start of the memory. The picture overwrites them.
 
 /// The size of a request, whatever the size of the picture.
 pub const REQUEST_BYTES: usize = 64;
@@ -19,15 +19,15 @@ pub struct Request {
     pub height: u32,
     /// [`Request::RESTART`] and [`Request::JETS`].
     pub flags: u32,
-    /// Time since the picture before, 0 to 1/20.
+    /// Seconds since the previous picture, 0 to 1/20.
     pub seconds: f32,
     /// The pointer's position, 0 to 1 across the picture.
     pub pointer: [f32; 2],
-    /// The pointer's movement since the picture before, in widths and heights of the picture.
+    /// The pointer's movement since the previous picture, in widths and heights of the picture.
     pub moved: [f32; 2],
     /// How much ink the pointer adds, 0 to 1.
     pub ink: f32,
-    /// The place in the middle of the picture, 0 to 1 across the water.
+    /// The point of the water at the centre of the picture, 0 to 1.
     pub centre: [f32; 2],
     /// 1 shows all of the water, 8 an eighth of its width and height.
     pub zoom: f32,
@@ -42,7 +42,7 @@ pub struct Request {
 /// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rejection {
-    /// The memory does not begin with one.
+    /// The memory does not begin with a request.
     Missing,
     /// The width or height is outside [`SIDES`].
     Size,
@@ -51,7 +51,7 @@ pub enum Rejection {
 }
 
 impl Request {
-    /// Bit 0 of `flags`: begins with still water, without ink.
+    /// Bit 0 of `flags`: restart with still water, without ink.
     pub const RESTART: u32 = 1;
     /// Bit 1 of `flags`: jets stir the water.
     pub const JETS: u32 = 2;

@@ -7,7 +7,7 @@ use super::*;
 use crate::request::MAGIC;
 use proptest::prelude::*;
 
-/// Held by a test that uses the state: there is one for all tests, which run at once.
+/// Locked by each test that uses the state, which all tests share: tests run concurrently.
 static EXCLUSIVE: Mutex<()> = Mutex::new(());
 
 const STIRRED: [f32; 12] = [1.0 / 60.0, 0.3, 0.4, 0.02, -0.01, 1.0, 0.5, 0.5, 1.0, 0.5, 0.9, 0.0];
@@ -21,7 +21,7 @@ fn memory(len: usize, words: [u32; 4], numbers: [f32; 12]) -> Vec<u8> {
     memory
 }
 
-/// Lends the library the memory, with a margin on each side that shows a byte written outside it.
+/// Lends this memory to the library, between margins that detect a byte written outside it.
 fn exchange(memory: &mut [u8]) -> i64 {
     const MARGIN: usize = 64;
     let mut wide = vec![0xA5; memory.len() + 2 * MARGIN];
@@ -36,7 +36,7 @@ fn exchange(memory: &mut [u8]) -> i64 {
     count
 }
 
-/// The last of `count` pictures, from still water on.
+/// The last of `count` pictures, starting with still water.
 fn pictures(count: usize, flags: u32, numbers: [f32; 12]) -> Vec<u8> {
     let mut last = Vec::new();
     for index in 0..count {
@@ -51,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn takes_any_request_in_any_memory(
+    fn handles_any_request_in_any_memory(
         len in 0usize..20_000,
         magic in prop_oneof![4 => Just(MAGIC), 1 => any::<u32>()],
         width in prop_oneof![16u32..100, any::<u32>()],
@@ -85,18 +85,18 @@ proptest! {
     }
 }
 
-/// Another thread of the page may write to shared memory during the call. The size that was checked has to be the one
-/// that is returned and painted, or the picture would reach outside the memory.
+/// Another thread of the page may write to shared memory during the call. The library must paint and return the size
+/// that it has checked, or the picture would extend beyond the memory.
 #[test]
-fn a_request_that_changes_meanwhile_is_read_once() {
+fn a_request_that_changes_during_the_call_is_read_once() {
     const LEN: usize = 64 * 36 * 4;
     const MARGIN: usize = 4096;
     let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let wide: Vec<AtomicU8> = (0..MARGIN + LEN + MARGIN).map(|_| AtomicU8::new(0xA5)).collect();
     let (before, rest) = wide.split_at(MARGIN);
     let (lent, after) = rest.split_at(LEN);
-    // A width that fits, one that does not, and two that are no width: the other thread writes a byte at a time.
-    let answers: [(u32, i64); 4] = [
+    // A width that fits, one that does not, and two invalid ones: the other thread writes one byte at a time.
+    let results: [(u32, i64); 4] = [
         (0x40, LEN as i64),
         (0x1000, 0x1000 * 36 * 4),
         (0, STATUS_SIZE),
@@ -118,18 +118,19 @@ fn a_request_that_changes_meanwhile_is_read_once() {
                 while changes.load(Relaxed) == before {
                     thread::yield_now();
                 }
-                let alpha = &lent[LEN - 1]; // 255 in a picture that was painted to its end
+                let alpha = &lent[LEN - 1]; // 255 in a complete picture
                 alpha.store(0xA5, Relaxed);
                 // SAFETY: `lent` has LEN bytes, atomic and so writable through a shared reference. The other thread
                 // accesses two of them, atomically, as JavaScript may in shared memory.
                 let count = unsafe { exchange_inplace(lent.as_ptr().cast_mut().cast(), LEN) };
-                assert!(answers.iter().any(|&(_, answer)| answer == count), "returned {count}");
+                assert!(results.iter().any(|&(_, result)| result == count), "returned {count}");
                 assert_eq!(alpha.load(Relaxed) == 255, count == LEN as i64, "returned {count}");
                 seen.insert(count);
             }
             assert_eq!(seen.len(), 3, "{seen:?}: nothing changed");
         });
-        // Some last longer: in step with a regular scheduler (valgrind's), the library would only ever see one.
+        // Some values stay longer: in step with a regular scheduler (valgrind's), the library would always read the
+        // same.
         let spins = (0..u32::MAX).map(|number| {
             if number % 16 == 0 {
                 number.wrapping_mul(0x9E37_79B9) >> 27
@@ -137,7 +138,7 @@ fn a_request_that_changes_meanwhile_is_read_once() {
                 0
             }
         });
-        for ((width, _), spins) in answers.iter().cycle().zip(spins.cycle()) {
+        for ((width, _), spins) in results.iter().cycle().zip(spins.cycle()) {
             if calls.is_finished() {
                 break;
             }
@@ -155,7 +156,7 @@ fn a_request_that_changes_meanwhile_is_read_once() {
 }
 
 #[test]
-fn the_same_requests_give_the_same_pictures() {
+fn pictures_are_deterministic() {
     let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let once = pictures(20, Request::JETS, STIRRED);
     assert!(once == pictures(20, Request::JETS, STIRRED));
@@ -163,7 +164,7 @@ fn the_same_requests_give_the_same_pictures() {
 }
 
 #[test]
-fn each_number_has_its_effect() {
+fn each_number_of_the_request_has_an_effect() {
     let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let plain = pictures(20, 0, STIRRED);
     for number in 0..STIRRED.len() {
@@ -178,7 +179,7 @@ fn each_number_has_its_effect() {
 }
 
 #[test]
-fn still_water_stays_as_it_is_and_ink_is_seen_where_the_pointer_is() {
+fn still_water_does_not_change_and_ink_appears_at_the_pointer() {
     let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut still = STIRRED;
     [still[3], still[4], still[5]] = [0.0; 3];
@@ -200,7 +201,7 @@ fn still_water_stays_as_it_is_and_ink_is_seen_where_the_pointer_is() {
 }
 
 #[test]
-fn a_page_that_ends_leaves_nothing() {
+fn closing_frees_the_state() {
     let _exclusive = EXCLUSIVE.lock().unwrap_or_else(PoisonError::into_inner);
     pictures(1, Request::JETS, STIRRED);
     exchange_close();
@@ -208,9 +209,9 @@ fn a_page_that_ends_leaves_nothing() {
 }
 
 #[test]
-fn says_what_it_is_and_what_a_status_means() {
+fn name_and_error_messages() {
     let text = |pointer: *const c_char| {
-        // SAFETY: a non-null answer is a static NUL-terminated string.
+        // SAFETY: the pointer is not null, and points to a static NUL-terminated string.
         unsafe { CStr::from_ptr(pointer) }.to_str().unwrap().to_owned()
     };
     assert_eq!(

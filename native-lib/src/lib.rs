@@ -9,22 +9,22 @@ use std::ffi::{CStr, c_char};
 
 use lent_buffer::LentBuffer;
 
-/// The greeting. A buffer must have room for it.
+/// The greeting. A buffer must be long enough for it.
 pub const MESSAGE: &str = concat!(
     "Hello from Rust! native-lib ",
     env!("CARGO_PKG_VERSION"),
     " wrote these bytes in place, into memory that V8 owns."
 );
 
-/// The request to fill the memory to its end, at its start: after the message come rows of sixteen bytes, each with its
-/// offset in hexadecimal.
+/// At the start of the memory, requests to fill it to its end: the message is followed by rows of sixteen bytes, each
+/// with its offset in hexadecimal.
 pub const FILL: &[u8; 4] = b"fill";
 
 /// A row at offset 0.
 const ROW: &[u8; 16] = b"byte 0x00000000\n";
 const DIGITS: std::ops::Range<usize> = 7..15;
 
-/// The offset of the first row. Between the message and it are spaces and a line feed.
+/// The offset of the first row. Spaces and a line feed separate it from the message.
 const FIRST_ROW: usize = (MESSAGE.len() + 1).next_multiple_of(ROW.len());
 
 /// Bit 0 of `exchange_flags`: calls may run on several threads at once. This library has no state.
@@ -37,7 +37,7 @@ pub const STATUS_NULL_DATA: i64 = -1;
 /// `data` begins with [`FILL`], writes to the end and returns `len`.
 ///
 /// # Safety
-/// - `data` is null, or points at `len` bytes that may be read and written during this call.
+/// - `data` is null, or valid for reads and writes of `len` bytes during this call.
 /// - If other threads read or write those bytes during this call, the memory is shared and `exchange.h` allows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
@@ -47,8 +47,8 @@ pub unsafe extern "C" fn exchange_inplace(data: *mut u8, len: usize) -> i64 {
     if len < MESSAGE.len() {
         return const { MESSAGE.len() as i64 };
     }
-    // SAFETY: `data` is not null, and points at `len` bytes that may be read and written until this function returns
-    // (its contract).
+    // SAFETY: `data` is not null, and valid for reads and writes of `len` bytes until this function returns (its
+    // contract).
     let memory = unsafe { LentBuffer::new(data, len) };
     // Decided once, before the message overwrites the request: another thread may write to shared memory meanwhile.
     let fill = memory.first() == Some(*FILL);
@@ -65,12 +65,12 @@ fn write_rows(memory: &LentBuffer) {
     let gap = (MESSAGE.len() + 1..=FIRST_ROW).map(|next| if next == FIRST_ROW { b'\n' } else { b' ' });
     memory.write(MESSAGE.len(), gap.map(|byte| [byte]));
     memory.write(FIRST_ROW, (FIRST_ROW..).step_by(ROW.len()).map(row_at));
-    // The last row may be cut off.
+    // The last row may be truncated.
     let end = memory.len() - memory.len() % ROW.len();
     memory.write(end.max(FIRST_ROW), row_at(end).into_iter().map(|byte| [byte]));
 }
 
-/// The row at this offset, of which it shows the lower 32 bits.
+/// The row at an offset; it shows the lower 32 bits of the offset.
 fn row_at(start: usize) -> [u8; ROW.len()] {
     // Spreads the eight digits to a byte each, then turns all of them into 0..9 and a..f at once.
     let number = start as u64;
@@ -102,7 +102,7 @@ pub extern "C" fn exchange_library_name() -> *const c_char {
     const NAME: &CStr =
         match CStr::from_bytes_with_nul(concat!("native-lib ", env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
             Ok(name) => name,
-            Err(_) => panic!("the package version has a NUL in it"),
+            Err(_) => panic!("the package version contains a NUL"),
         };
     NAME.as_ptr()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use proptest::prelude::*;
 
-/// Lends the library this memory, with a margin on each side that shows a byte written outside it.
+/// Lends this memory to the library, between margins that detect a byte written outside it.
 fn exchange(lent: Vec<u8>) -> (i64, Vec<u8>) {
     const MARGIN: usize = 64;
     let len = lent.len();
@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn fills_all_of_it_on_request(len in FILL.len()..4 * MESSAGE.len()) {
+    fn fills_the_memory_on_request(len in FILL.len()..4 * MESSAGE.len()) {
         let mut memory = vec![0xA5; len];
         memory[..FILL.len()].copy_from_slice(FILL);
         let (count, data) = exchange(memory.clone());
@@ -54,18 +54,18 @@ proptest! {
 }
 
 #[test]
-fn a_null_pointer_is_a_status_with_a_message() {
+fn a_null_pointer_returns_a_status_with_a_message() {
     // SAFETY: null is allowed.
     let status = unsafe { exchange_inplace(std::ptr::null_mut(), 8) };
     assert_eq!(status, STATUS_NULL_DATA);
-    // SAFETY: a non-null answer is a static NUL-terminated string.
+    // SAFETY: the result is not null, and is a static NUL-terminated string.
     let text = unsafe { CStr::from_ptr(exchange_error_message(status)) };
     assert_eq!(text.to_str(), Ok("data was a null pointer"));
     assert!(exchange_error_message(-2).is_null());
 }
 
 #[test]
-fn says_what_it_is() {
+fn name_version_and_flags() {
     // SAFETY: the name is a static NUL-terminated string.
     let name = unsafe { CStr::from_ptr(exchange_library_name()) };
     assert_eq!(
@@ -75,10 +75,10 @@ fn says_what_it_is() {
     assert_eq!((exchange_abi_version(), exchange_flags()), (1, EXCHANGE_CONCURRENT));
 }
 
-/// Another thread of the page may write to shared memory during the call. Whether all of it is filled must be decided
-/// once: either result is right, a mixture of both is not.
+/// Another thread of the page may write to shared memory during the call. The library must decide only once whether to
+/// fill the memory: either result is correct, a mixture is not.
 #[test]
-fn a_request_that_changes_meanwhile_is_read_once() {
+fn a_request_that_changes_during_the_call_is_read_once() {
     const AFTER: usize = 8;
     const LEN: usize = MESSAGE.len() + AFTER;
     const MARGIN: usize = 64;
@@ -114,7 +114,7 @@ fn a_request_that_changes_meanwhile_is_read_once() {
         while !calls.is_finished() {
             for byte in [FILL[0], b'-'] {
                 lent[0].store(byte, Relaxed);
-                thread::yield_now(); // or a checker that runs one thread at a time may never stop in between
+                thread::yield_now(); // valgrind runs one thread at a time, and might never switch here
             }
         }
     });

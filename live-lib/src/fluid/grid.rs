@@ -1,13 +1,13 @@
-//! Operations on a grid of cells: interpolation, and adding to the cells round a place.
+//! Operations on a grid of cells: interpolation, and adding to the cells around a position.
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "a number is brought into its range before it is cast"
+    reason = "numbers are clamped before they are cast"
 )]
 
 use super::{HEIGHT, WIDTH};
 
-/// Calls `action` with the index of each cell of water, save those at the walls.
+/// Calls `action` with the index of each cell of water, except those at the walls.
 pub(super) fn for_inner_cells(mut action: impl FnMut(usize)) {
     for y in 1..HEIGHT - 1 {
         for at in y * WIDTH + 1..(y + 1) * WIDTH - 1 {
@@ -16,21 +16,21 @@ pub(super) fn for_inner_cells(mut action: impl FnMut(usize)) {
     }
 }
 
-/// Bilinear interpolation. A place outside the grid is clamped to its edge.
+/// Bilinear interpolation. A position outside the grid is clamped to its edge.
 #[inline(always)]
 pub(super) fn sample<const N: usize>(cells: &[[f32; N]], [width, height]: [usize; 2], [x, y]: [f32; 2]) -> [f32; N] {
-    // Just inside the last cell, so that there is one to the right of it and one below. `max` turns NaN into 0, so that
-    // the casts below are in range.
+    // The clamp ends just inside the last cell, so that a cell to the right and one below exist. `max` turns NaN into
+    // 0, so that the casts below are in range.
     let x = x.max(0.0).min(width as f32 - 1.001);
     let y = y.max(0.0).min(height as f32 - 1.001);
-    let (left, top) = (x as i32 as usize, y as i32 as usize); // by way of i32: one instruction
+    let (left, top) = (x as i32 as usize, y as i32 as usize); // through i32: one instruction
     let (across, down) = (x - left as f32, y - top as f32);
     let at = top * width + left;
     let ([above, above_right], [below, below_right]) = (pair(&cells[at..]), pair(&cells[at + width..]));
     lerp(lerp(above, above_right, across), lerp(below, below_right, across), down)
 }
 
-/// Flushes to zero what is near it: arithmetic on denormal numbers is many times slower.
+/// Flushes numbers near zero to zero: arithmetic on denormal numbers is many times slower.
 #[inline(always)]
 pub(super) fn flushed(number: f32) -> f32 {
     if number.abs() < 1e-12 { 0.0 } else { number }
@@ -50,8 +50,8 @@ pub(super) fn lerp<const N: usize>(mut a: [f32; N], b: [f32; N], share: f32) -> 
     a
 }
 
-/// Calls `add` with each cell near `place`, and the value of a Gaussian there: 1 in the middle, 1/e at `radius`. The
-/// place is in widths and heights of the grid, the radius in widths.
+/// Calls `add` with each cell near `place`, and the value of a Gaussian there: 1 at the centre, 1/e at `radius`. The
+/// position is in widths and heights of the grid, the radius in widths.
 pub(super) fn add_gaussian<T>(
     cells: &mut [T],
     [width, height]: [usize; 2],
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_outside_the_grid_is_clamped_to_its_edge() {
+    fn a_position_outside_the_grid_is_clamped_to_its_edge() {
         let cells: Vec<[f32; 1]> = (0..6).map(|cell| [cell as f32]).collect();
         for (place, expected) in [
             ([-9.0, -9.0], 0.0),

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "a number is brought into its range before it is cast"
+    reason = "numbers are clamped before they are cast"
 )]
 
 use super::grid::{flushed, for_inner_cells, lerp, pair, sample};
@@ -11,10 +11,10 @@ use super::{Fluid, HEIGHT, INK_HEIGHT, INK_WIDTH, WIDTH};
 /// Cells of ink along a cell of water.
 const INK_SCALE: f32 = INK_WIDTH as f32 / WIDTH as f32;
 
-/// Jacobi iterations for each step. They start from the pressure of the step before, so a few are enough.
+/// Jacobi iterations in each step. They start from the pressure of the previous step, so a few are enough.
 const JACOBI_ITERATIONS: usize = 16;
 
-/// The share of its speed that water keeps over a second.
+/// The fraction of its speed that water keeps in a second.
 const SPEED_KEPT: f32 = 0.75;
 
 impl Fluid {
@@ -35,7 +35,7 @@ impl Fluid {
         });
     }
 
-    /// No flow through the walls; along them the water slips.
+    /// No flow through the walls; free slip along them.
     pub(super) fn enforce_walls(&mut self) {
         for x in 0..WIDTH {
             self.velocity[x][1] = 0.0;
@@ -47,7 +47,7 @@ impl Fluid {
         }
     }
 
-    /// Makes the velocity divergence-free: subtracts the gradient of a pressure, which Jacobi's method finds.
+    /// Makes the velocity divergence-free: subtracts the gradient of the pressure, which Jacobi's method computes.
     pub(super) fn project(&mut self) {
         for_inner_cells(|at| {
             let across = self.velocity[at + 1][0] - self.velocity[at - 1][0];
@@ -75,7 +75,7 @@ impl Fluid {
         });
     }
 
-    /// The pressure in a wall is that of the cell beside it: no gradient across the wall.
+    /// Copies the pressure of the neighbouring cells to the walls: no gradient across a wall.
     fn copy_pressure_to_walls(&mut self) {
         let pressure = &mut self.pressure;
         for y in 1..HEIGHT - 1 {
@@ -87,7 +87,7 @@ impl Fluid {
         pressure.copy_within(last - WIDTH..last, last);
     }
 
-    /// Semi-Lagrangian advection: each cell takes the velocity from where its water came from.
+    /// Semi-Lagrangian advection: each cell takes the velocity of the position that its water came from.
     pub(super) fn advect_velocity(&mut self, seconds: f32) {
         std::mem::swap(&mut self.velocity, &mut self.previous_velocity);
         let before = &self.previous_velocity;

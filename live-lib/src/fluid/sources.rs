@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    reason = "a number is brought into its range before it is cast"
+    reason = "numbers are clamped before they are cast"
 )]
 
 use std::f32::consts::TAU;
@@ -11,7 +11,7 @@ use super::grid::add_gaussian;
 use super::{Fluid, HEIGHT, INK_HEIGHT, INK_WIDTH, Ink, WIDTH};
 use crate::request::Request;
 
-/// Jets circle in the water, each with a colour of its own.
+/// The jets that circle in the water, each with its own colour.
 const JETS: [Jet; 3] = [
     Jet {
         phase: 0.0,
@@ -31,16 +31,16 @@ const JETS: [Jet; 3] = [
 ];
 
 struct Jet {
-    /// Where it starts, in radians.
+    /// The start angle, in radians.
     phase: f32,
-    /// How fast it circles, for each axis.
+    /// The angular speed for each axis.
     rate: [f32; 2],
-    /// Its distance from the request's hue, in turns of the colour wheel.
+    /// The offset from the request's hue, in turns of the colour wheel.
     colour: f32,
 }
 
 impl Fluid {
-    /// The angle, in radians, of what turns at `speed` radians per second.
+    /// The angle, in radians, of a rotation at `speed` radians per second.
     fn angle_at(&self, speed: f32) -> f32 {
         (self.time * f64::from(speed)).rem_euclid(f64::from(TAU)) as f32
     }
@@ -75,7 +75,7 @@ impl Fluid {
             return;
         }
         let place = [0, 1].map(|axis| (centre[axis] + (pointer[axis] - 0.5) / zoom).clamp(0.0, 1.0));
-        // The pointer's speed in cells per second, a part of which goes to the water.
+        // A part of the pointer's speed, in cells per second, goes to the water.
         let cells = [WIDTH as f32, HEIGHT as f32];
         let push = [0, 1].map(|axis| {
             let speed = moved[axis] * cells[axis] / zoom / request.seconds;
@@ -91,7 +91,7 @@ impl Fluid {
         );
     }
 
-    /// Adds velocity and ink round `place` (0 to 1 across the water), less of both with the distance from it.
+    /// Adds velocity and ink around `place` (0 to 1 across the water), decreasing with the distance.
     pub(super) fn splat(&mut self, place: [f32; 2], radius: f32, push: [f32; 2], ink: Ink) {
         add_gaussian(&mut self.velocity, [WIDTH, HEIGHT], place, radius, |[x, y], share| {
             *x += push[0] * share;
