@@ -1,13 +1,13 @@
-// Opens one page after the other in the same window, until enough calls have been made. Each page draws its calls from
-// the seed and its own number (preload.js), and is then reloaded: at once, or when all its promises are settled.
+// Loads one page after another in the same window, until enough calls have been made. The random calls of a page depend
+// on the seed and its number (preload.js). The page is then reloaded, at once or when all its promises have settled.
 //
-// Writes a line of JSON for each page, and ends with 0 only if no page has failed, crashed or hung.
+// Writes a line of JSON for each page. Exits with 0 only if no page has failed, crashed or hung.
 
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain } = require('electron');
 
 const { FUZZ_COUNT = '', FUZZ_SEED = '' } = process.env;
-/** A page that takes longer than this to come, to make its calls or to settle them hangs. */
+/** A page that takes longer to load, to make its calls and to settle them is considered to hang. */
 const LIMIT_MS = 30_000;
 
 let made = 0;
@@ -26,10 +26,10 @@ function fail(failure) {
 
 function startLimit() {
   clearTimeout(limit);
-  limit = setTimeout(() => fail(`nothing was heard of the page for ${LIMIT_MS / 1000} s`), LIMIT_MS);
+  limit = setTimeout(() => fail(`no message from the page for ${LIMIT_MS / 1000} s`), LIMIT_MS);
 }
 
-ipcMain.handle('what-to-do', () => ({ seed: Number(FUZZ_SEED), page, calls: Number(FUZZ_COUNT) - made }));
+ipcMain.handle('plan', () => ({ seed: Number(FUZZ_SEED), page, calls: Number(FUZZ_COUNT) - made }));
 ipcMain.on('failed', (_event, failure) => fail(failure));
 ipcMain.on('done', (event, result) => {
   made += result.calls;

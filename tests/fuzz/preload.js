@@ -1,4 +1,4 @@
-// A page of the fuzzer: makes calls that it draws at random, and checks what is true of any call.
+// A page of the fuzzer: makes random calls, and checks the invariants of every call.
 
 const assert = require('node:assert/strict');
 const { ipcRenderer } = require('electron');
@@ -8,12 +8,11 @@ const { FOR_EVER, cameraRequest, fixtureLibrary, loadProbe } = require('../suppo
 const { addressOf } = loadProbe();
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
 
-/** How many calls of a page may be in flight, and how many it makes at most. */
-const IN_FLIGHT = 40;
-const MOST_CALLS = 2000;
+const MAX_IN_FLIGHT = 40;
+const MAX_CALLS = 2000;
 
 /**
- * A random number generator that starts at a seed (Mulberry32, by Tommy Ettinger, public domain).
+ * A seeded random number generator (Mulberry32, by Tommy Ettinger, public domain).
  * @param {number} seed
  */
 function random(seed) {
@@ -34,9 +33,9 @@ function random(seed) {
 /** @typedef {ReturnType<typeof random>} Random */
 
 const open = (/** @type {string} */ name) => addon.openLibrary(fixtureLibrary(name));
-/** Writes the address and the length that it was given. */
+/** Writes the address and the length that it received. */
 const ADDRESS = open('address');
-/** They take as long as they are told to: one call at a time, and several. */
+/** Their calls take the requested time: one call at a time, and concurrent. */
 const CAMERAS = [open('camera'), open('camera-concurrent')];
 const OTHERS = [
   addon,
@@ -62,11 +61,11 @@ function size(r) {
 const detach = (/** @type {ArrayBufferLike} */ memory) =>
   structuredClone(memory, { transfer: [/** @type {ArrayBuffer} */ (memory)] });
 
-/** Something to pass as a buffer. @param {Random} r @returns {any} */
+/** A random argument. @param {Random} r @returns {any} */
 function buffer(r) {
   const length = size(r);
   const growable = { maxByteLength: length + r.below(5000) };
-  /** A view of all of it, or of a part. @param {any} memory */
+  /** A view of the whole memory, or of a part. @param {any} memory */
   const view = (memory) => {
     const View = r.pick([Uint8Array, Uint8Array, Uint8ClampedArray]);
     if (r.chance(0.7)) return new View(memory);
@@ -99,9 +98,9 @@ function buffer(r) {
 const isBytes = (/** @type {unknown} */ value) => value instanceof Uint8Array || value instanceof Uint8ClampedArray;
 const isReal = (/** @type {any} */ value) => ArrayBuffer.isView(value) && isBytes(value);
 
-/** Does something to a buffer that an exchange may have. @param {Random} r @param {any} value */
+/** Modifies a buffer that an exchange may be using. @param {Random} r @param {any} value */
 function disturb(r, value) {
-  if (!ArrayBuffer.isView(value) || Buffer.isBuffer(value)) return; // to take Node's pool would break Node
+  if (!ArrayBuffer.isView(value) || Buffer.isBuffer(value)) return; // detaching Node.js's pool would break Node.js
   const memory = /** @type {any} */ (value.buffer);
   try {
     r.pick([
@@ -111,12 +110,12 @@ function disturb(r, value) {
       () => new Uint8Array(memory).fill(1),
     ])();
   } catch (error) {
-    assert.ok(error instanceof Error); // most memory can only be disturbed in one of these ways
+    assert.ok(error instanceof Error); // most memory allows only some of these
   }
 }
 
 /** @param {any} error @param {Record<string, number>} seen */
-function known(error, seen) {
+function countError(error, seen) {
   assert.ok(error instanceof Error, `a ${typeof error} was thrown`);
   const { code } = /** @type {any} */ (error);
   assert.ok(CODES.has(code), `${code}: ${error.stack}`);
@@ -124,7 +123,7 @@ function known(error, seen) {
 }
 
 /**
- * A call on this thread: what it says is true, and it has changed nothing but the view.
+ * A synchronous call: its count is valid, and it changes no byte outside the view.
  * @param {any} value @param {any} library @param {Record<string, number>} seen
  */
 function exchange(value, library, seen) {
@@ -141,13 +140,13 @@ function exchange(value, library, seen) {
       assert.equal(new DataView(value.buffer, value.byteOffset).getBigUint64(0, true), addressOf(value));
     seen.ok = (seen.ok ?? 0) + 1;
   } catch (error) {
-    known(error, seen);
+    countError(error, seen);
   }
   if (before) assert.ok(outside().equals(before), 'the bytes around the view');
 }
 
 /**
- * A call on another thread: it settles, and no memory gets lost or moves.
+ * An asynchronous call: it settles, and no memory is lost or moves.
  * @param {any} value @param {any} library @param {AbortSignal | undefined} signal @param {Record<string, number>} seen
  */
 async function exchangeAsync(value, library, signal, seen) {
@@ -155,35 +154,35 @@ async function exchangeAsync(value, library, signal, seen) {
   const length = real ? value.byteLength : 0;
   const address = real && value.buffer.byteLength > 0 ? addressOf(value) : undefined;
   const promise = library.exchangeDataAsync(value, signal && { signal });
-  const taken = real && value.byteLength !== length;
+  const detached = real && value.byteLength !== length;
   try {
     const result = await promise;
     assert.ok(real);
     assert.equal(Object.getPrototypeOf(result), Uint8Array.prototype);
     assert.ok(result.byteLength <= length);
     if (result.byteLength > 0) assert.equal(addressOf(result), address, 'the memory has moved');
-    // Shared memory may have been written to meanwhile (disturb).
-    if (library === ADDRESS && taken)
+    // Other code may have written to shared memory meanwhile (disturb).
+    if (library === ADDRESS && detached)
       assert.equal(new DataView(result.buffer, result.byteOffset).getBigUint64(0, true), address);
     seen['ok, async'] = (seen['ok, async'] ?? 0) + 1;
   } catch (error) {
-    known(error, seen);
+    countError(error, seen);
     const memory = /** @type {any} */ (error).buffer;
-    if (!taken) return;
+    if (!detached) return;
     assert.equal(memory.byteLength, length, 'the error has the memory');
     if (length > 0) assert.equal(addressOf(memory), address, 'the memory has moved');
   }
 }
 
-/** @param {{ seed: number, page: number, calls: number }} what */
+/** @param {{ seed: number, page: number, calls: number }} plan */
 async function run({ seed, page, calls }) {
   const r = random(Math.imul(seed, 1_000_003) + page);
-  const most = Math.min(calls, 1 + r.below(MOST_CALLS));
+  const count = Math.min(calls, 1 + r.below(MAX_CALLS));
   /** @type {Record<string, number>} */
   const seen = {};
   /** @type {Set<Promise<void>>} */
   const inFlight = new Set();
-  for (let call = 0; call < most; call += 1) {
+  for (let call = 0; call < count; call += 1) {
     const camera = r.chance(0.2);
     const library = camera ? r.pick(CAMERAS) : r.chance(0.5) ? ADDRESS : r.pick(OTHERS);
     const asynchronous = r.chance(0.6);
@@ -203,13 +202,13 @@ async function run({ seed, page, calls }) {
     else if (when === 2) Promise.resolve().then(() => stop?.abort('in a moment'));
     else if (when > 2) setTimeout(() => stop?.abort('later'), r.below(4));
     if (r.chance(0.002)) collect();
-    while (inFlight.size >= IN_FLIGHT || (inFlight.size > 0 && r.chance(0.02))) await Promise.race(inFlight);
+    while (inFlight.size >= MAX_IN_FLIGHT || (inFlight.size > 0 && r.chance(0.02))) await Promise.race(inFlight);
     if (r.chance(0.01)) await new Promise((resolve) => setTimeout(resolve));
   }
-  const settle = r.chance(0.5) || calls <= most;
-  const left = inFlight.size;
+  const settle = r.chance(0.5) || calls <= count;
+  const pending = inFlight.size;
   if (settle) await Promise.all(inFlight);
-  return { calls: most, seen, abandoned: settle ? 0 : left };
+  return { calls: count, seen, abandoned: settle ? 0 : pending };
 }
 
 const fail = (/** @type {unknown} */ error) =>
@@ -217,6 +216,6 @@ const fail = (/** @type {unknown} */ error) =>
 globalThis.addEventListener('unhandledrejection', ({ reason }) => fail(reason));
 
 ipcRenderer
-  .invoke('what-to-do')
+  .invoke('plan')
   .then(run)
   .then((result) => ipcRenderer.send('done', result), fail);

@@ -1,4 +1,4 @@
-// The page's one connection, which its loads share.
+// The connection of the page, shared by its loads.
 
 import { connect } from '../../lib/page.mjs';
 

@@ -1,36 +1,36 @@
-// Loads that are meant to fail, each in its way; and those that a soak which works must find.
+// Loads that must fail, and planted faults that the soak must detect.
 
 import { page } from './connection.mjs';
 
 /** @import { Context } from './page.mjs' */
 
-/** A call of the camera takes as long as its request says, and this is for ever. */
-function forEver() {
+/** A request for a call of the camera that takes for ever. */
+function endlessRequest() {
   return new Uint8Array(64).fill(0xff);
 }
 
 /** @param {Context} context */
-export async function makeAbort(context) {
+export async function loadAborts(context) {
   const { below, fault, pause, tracked } = context;
   const abortOne = async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), below(40));
     const library = below(2) === 0 ? 'camera' : 'camera-concurrent';
-    const call = () => page.exchange(forEver(), { library, signal: stop.signal });
-    const answer = await tracked('abort', call, ['ABORT_ERR'], ({ buffer }) => {
+    const call = () => page.exchange(endlessRequest(), { library, signal: stop.signal });
+    const result = await tracked('abort', call, ['ABORT_ERR'], ({ buffer }) => {
       if (buffer?.length !== 64) fault(`abort: the error has ${buffer?.length} bytes of the memory, and not 64`);
     });
-    if (answer) fault('abort: a call that takes for ever has come back');
+    if (result) fault('abort: an endless call has returned');
   };
   for (;;) {
-    // Without aborts of the same library in its midst: a camera that runs several at once stops them all.
+    // All calls of a round are aborted, because cancelling one call of the concurrent camera cancels all of them.
     await Promise.all(Array.from({ length: 1 + below(4) }, abortOne));
     await pause(below(80));
   }
 }
 
-/** The library crashes in its second call, and with it this page's process. @param {Context} context */
-export async function makeCrash(context) {
+/** The library crashes in its second call, which ends this page's process. @param {Context} context */
+export async function loadCrash(context) {
   const { below, pause, tracked, report } = context;
   const thread = below(2) === 0 ? 'main' : 'worker';
   await pause(500 + below(1500));
@@ -38,15 +38,15 @@ export async function makeCrash(context) {
   report();
   await pause(200);
   await tracked('crash', () => page.exchange(new Uint8Array(64), { library: 'crash-second', thread }), []);
-  context.fault('crash: the library that crashes did not');
+  context.fault('crash: the library did not crash');
 }
 
 /** @type {Uint8Array[]} */
 const leaked = [];
 
-/** What `--plant` asks for; `wrong` is planted where answers are checked. @param {Context} context */
-export async function makePlanted({ plant, pause, tracked }) {
-  if (plant === 'hang') await tracked('planted', () => page.exchange(forEver(), { library: 'camera-deaf' }), []);
+/** The fault that `--plant` names; `wrong` is planted where results are checked. @param {Context} context */
+export async function loadPlanted({ plant, pause, tracked }) {
+  if (plant === 'hang') await tracked('planted', () => page.exchange(endlessRequest(), { library: 'camera-deaf' }), []);
   if (plant === 'crash') {
     for (;;) await page.exchange(new Uint8Array(64), { library: 'crash-second' });
   }

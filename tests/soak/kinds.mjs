@@ -1,6 +1,9 @@
-// The kinds of load, the window that each is in, and what its page makes beside it.
+// The kinds of load: the window of each, and the loads that its page runs.
 
-/** @typedef {{ what: string, window: string, loads: string[], signs: string[] }} Kind signs: one of them is counted if it was done at all */
+/**
+ * A kind of load. One of the counters in `signs`, at least, must be above 0 in the end.
+ * @typedef {{ what: string, window: string, loads: string[], signs: string[] }} Kind
+ */
 
 const CALLS = ['main', 'shared', 'worker', 'abort'];
 
@@ -9,33 +12,33 @@ export const KINDS = {
   main: { what: "exchange with thread: 'main'", window: 'calls', loads: ['main'], signs: ['main'] },
   shared: { what: 'synchronous exchanges over shared memory', window: 'calls', loads: ['shared'], signs: ['shared'] },
   worker: {
-    what: 'exchanges on other threads, several at once',
+    what: 'asynchronous exchanges, several at once',
     window: 'calls',
     loads: ['worker'],
     signs: ['worker'],
   },
   abort: {
-    what: 'exchanges that would take for ever, aborted',
+    what: 'endless exchanges that are aborted',
     window: 'calls',
     loads: ['abort'],
     signs: ['ABORT_ERR'],
   },
-  recycle: { what: 'frames that a Worker gives back', window: 'frames', loads: ['recycle'], signs: ['recycle'] },
+  recycle: { what: 'frames that a Worker returns', window: 'frames', loads: ['recycle'], signs: ['recycle'] },
   transfer: { what: 'frames that a Worker drops', window: 'dropped frames', loads: ['transfer'], signs: ['transfer'] },
   reload: {
-    what: 'a page that is reloaded with calls under way',
+    what: 'a page that is reloaded during its calls',
     window: 'reloaded',
     loads: CALLS,
     signs: ['reloaded'],
   },
   leave: {
-    what: 'a page that is left, and a window closed, with calls under way',
+    what: 'a page that is left, and a window that is closed, during calls',
     window: 'left',
     loads: CALLS,
     signs: ['page left'],
   },
   popup: {
-    what: 'popups with noopener, in processes of their own',
+    what: 'popups with noopener, in their own processes',
     window: 'popups',
     loads: ['main', 'worker', 'popup'],
     signs: ['popup'],
@@ -53,13 +56,13 @@ export const KINDS = {
     signs: ['popup-preload', 'ERR_EVENT_LOOP'],
   },
   'popup-gone': {
-    what: 'a popup that calls functions of a page that has gone',
+    what: 'a popup that calls functions of a page that was unloaded',
     window: 'page gone',
     loads: ['popup-gone'],
     signs: ['popup-gone'],
   },
   crash: {
-    what: 'a library that crashes, and its page, which comes back',
+    what: 'a library that crashes; its page is loaded again',
     window: 'crashing',
     loads: ['crash'],
     signs: ['after a crash'],
@@ -67,7 +70,7 @@ export const KINDS = {
 };
 
 /**
- * The windows of these kinds, each with what its page makes.
+ * The windows of these kinds, each with the loads of its page.
  * @param {string[]} kinds
  */
 export function windowsOf(kinds) {
@@ -75,8 +78,8 @@ export function windowsOf(kinds) {
   const windows = {};
   for (const kind of kinds) {
     const { window, loads } = KINDS[kind];
-    const { kinds: others = [], loads: more = [] } = windows[window] ?? {};
-    windows[window] = { kinds: [...others, kind], loads: [...new Set([...more, ...loads])] };
+    const { kinds: otherKinds = [], loads: otherLoads = [] } = windows[window] ?? {};
+    windows[window] = { kinds: [...otherKinds, kind], loads: [...new Set([...otherLoads, ...loads])] };
   }
   return windows;
 }

@@ -1,52 +1,52 @@
-// What a page of the soak does, by kind: each load goes on until the page ends, at a pace that leaves the machine time.
+// The loads of a page of the soak. Each runs until the page ends, with pauses that leave CPU time to others.
 
 import { page } from './connection.mjs';
-import { askToFill, difference, fillPattern, PATTERN_BYTES } from './expected.mjs';
-import { makeAbort, makeCrash, makePlanted } from './failing.mjs';
-import { makeFrames } from './frames.mjs';
-import { makePopup, makePopupGone, makePopupPreload } from './popups.mjs';
+import { difference, fillPattern, PATTERN_BYTES, requestFill } from './expected.mjs';
+import { loadAborts, loadCrash, loadPlanted } from './failing.mjs';
+import { loadFrames } from './frames.mjs';
+import { loadPopupGone, loadPopupPreload, loadPopups } from './popups.mjs';
 
 /** @import { Context } from './page.mjs' */
-/** @typedef {{ makeLoad?: (context: Context) => Promise<void> }} Load */
+/** @typedef {(context: Context) => Promise<void>} Load */
 
 /** @type {Uint8Array | undefined} */
-let known;
+let knownPattern;
 /** @param {Context} context */
 export function pattern({ version }) {
-  known ??= fillPattern(version);
-  return known;
+  knownPattern ??= fillPattern(version);
+  return knownPattern;
 }
 
-/** A size that is worth the while: most are small. @param {Context} context */
+/** A random size, mostly small. @param {Context} context */
 function size({ below }) {
   const kind = below(100);
   if (kind === 0) return PATTERN_BYTES;
   return kind < 10 ? 1024 * 1024 : 87 + below(kind < 50 ? 200 : 16_000);
 }
 
-const SMALL_A = 97;
+const LOWER_CASE_A = 97;
 const BUSY = ['ERR_LIBRARY_BUSY'];
 
 /**
- * Letters for the library that makes them capitals, and what it must make of them.
+ * Fills the memory with random letters for the library that converts to upper case, and returns the expected result.
  * @param {Context} context @param {Uint8Array} bytes
  */
-function letters({ below }, bytes) {
+function fillWithLetters({ below }, bytes) {
   const expected = new Uint8Array(bytes.length);
   for (let at = 0; at < bytes.length; at += 1) {
     const letter = below(26);
-    bytes[at] = SMALL_A + letter;
-    expected[at] = SMALL_A - 32 + letter;
+    bytes[at] = LOWER_CASE_A + letter;
+    expected[at] = LOWER_CASE_A - 32 + letter;
   }
   return expected;
 }
 
 /** @param {Context} context @param {string} load @param {Uint8Array} bytes @param {Uint8Array} expected @param {number} length */
-function checkAnswer({ fault, plant }, load, bytes, expected, length) {
+function checkResult({ fault, plant }, load, bytes, expected, length) {
   if (plant === 'wrong' && performance.now() > 5000) bytes[bytes.length >> 1] ^= 1;
-  if (bytes.length !== length) fault(`${load}: ${bytes.length} bytes came back, and not ${length}`);
+  if (bytes.length !== length) fault(`${load}: ${bytes.length} bytes were returned, not ${length}`);
   const at = difference(bytes, expected);
-  if (at !== -1) fault(`${load}: wrong byte ${bytes[at]} at ${at} of ${bytes.length}, and not ${expected[at]}`);
+  if (at !== -1) fault(`${load}: wrong byte ${bytes[at]} at ${at} of ${bytes.length}, expected ${expected[at]}`);
 }
 
 /** @param {Context} context @param {'main' | 'worker'} thread */
@@ -54,45 +54,45 @@ async function exchangeOnce(context, thread) {
   const { below } = context;
   const filled = below(2) === 0;
   const bytes = new Uint8Array(filled ? size(context) : 16 + below(2000));
-  const expected = filled ? pattern(context) : letters(context, bytes);
-  if (filled) askToFill(bytes, below(256));
+  const expected = filled ? pattern(context) : fillWithLetters(context, bytes);
+  if (filled) requestFill(bytes, below(256));
   const library = filled ? 'default' : 'uppercase-c';
   const { length } = bytes;
-  const answer = await context.tracked(thread, () => page.exchange(bytes, { library, thread }), BUSY);
-  if (answer) checkAnswer(context, thread, answer, expected, length);
+  const result = await context.tracked(thread, () => page.exchange(bytes, { library, thread }), BUSY);
+  if (result) checkResult(context, thread, result, expected, length);
 }
 
 /** @param {Context} context */
-async function makeMain(context) {
+async function loadMain(context) {
   for (;;) {
     await exchangeOnce(context, 'main');
     await context.pause(context.below(30));
   }
 }
 
-/** From 64 MiB on, `allocate` gives shared memory, which the preload holds until this page has dropped it. */
+/** From 64 MiB on, `allocate` returns shared memory, to which the preload keeps a reference until the page drops it. */
 const SHARED_BYTES = 64 * 1024 * 1024;
 
 /** @param {Context} context */
-async function makeWorker(context) {
+async function loadWorker(context) {
   for (let round = 1; ; round += 1) {
     await Promise.all(Array.from({ length: 1 + context.below(6) }, () => exchangeOnce(context, 'worker')));
-    if (round % 10 === 0) await takeTime(context);
+    if (round % 10 === 0) await exchangeSlowly(context);
     if (round % 200 === 0) await exchangeShared(context);
     await context.pause(context.below(60));
   }
 }
 
-/** Several at once, of a library that takes the time it is told to. @param {Context} context */
-async function takeTime(context) {
+/** Several concurrent calls that take a random time. @param {Context} context */
+async function exchangeSlowly(context) {
   const call = async () => {
     const bytes = new Uint8Array(64);
     bytes[0] = 1 + context.below(20);
     const expected = new Uint8Array(64).fill(0xa5);
     expected.set(bytes.subarray(0, 4));
     const options = { library: 'camera-concurrent' };
-    const answer = await context.tracked('worker', () => page.exchange(bytes, options), []);
-    if (answer) checkAnswer(context, 'worker', answer, expected, 64);
+    const result = await context.tracked('worker', () => page.exchange(bytes, options), []);
+    if (result) checkResult(context, 'worker', result, expected, 64);
   };
   await Promise.all([call(), call(), call()]);
 }
@@ -100,24 +100,24 @@ async function takeTime(context) {
 /** @param {Context} context */
 async function exchangeShared(context) {
   const bytes = page.allocate(SHARED_BYTES);
-  askToFill(bytes.subarray(0, 4096), 0);
-  const answer = await context.tracked('worker', () => page.exchange(bytes), []);
-  if (answer?.length !== SHARED_BYTES) context.fault(`worker: ${answer?.length} bytes of shared memory`);
-  else checkAnswer(context, 'worker', answer.subarray(0, 4096), pattern(context), 4096);
+  requestFill(bytes.subarray(0, 4096), 0);
+  const result = await context.tracked('worker', () => page.exchange(bytes), []);
+  if (result?.length !== SHARED_BYTES) context.fault(`worker: ${result?.length} bytes of shared memory`);
+  else checkResult(context, 'worker', result.subarray(0, 4096), pattern(context), 4096);
 }
 
 /** @param {Context} context */
-async function makeShared(context) {
+async function loadShared(context) {
   for (;;) {
     const filled = context.below(2) === 0;
     const memory = page.shared(100 + context.below(4000), { library: filled ? 'default' : 'uppercase-c' });
     for (let round = 0; round < 20; round += 1) {
       for (let call = 0; call < 20; call += 1) {
-        const expected = filled ? pattern(context) : letters(context, memory.bytes);
-        if (filled) askToFill(memory.bytes, call);
+        const expected = filled ? pattern(context) : fillWithLetters(context, memory.bytes);
+        if (filled) requestFill(memory.bytes, call);
         const count = await context.tracked('shared', memory.exchange, BUSY);
         if (count !== undefined) {
-          checkAnswer(context, 'shared', memory.bytes.subarray(0, count), expected, memory.bytes.length);
+          checkResult(context, 'shared', memory.bytes.subarray(0, count), expected, memory.bytes.length);
         }
       }
       await context.pause(10 + context.below(50));
@@ -127,16 +127,16 @@ async function makeShared(context) {
 
 /** @type {Record<string, Load>} */
 export const LOADS = {
-  main: { makeLoad: makeMain },
-  worker: { makeLoad: makeWorker },
-  shared: { makeLoad: makeShared },
-  abort: { makeLoad: makeAbort },
-  crash: { makeLoad: makeCrash },
-  planted: { makeLoad: makePlanted },
-  recycle: { makeLoad: (context) => makeFrames(context, true) },
-  transfer: { makeLoad: (context) => makeFrames(context, false) },
-  popup: { makeLoad: (context) => makePopup(context, true) },
-  'popup-opener': { makeLoad: (context) => makePopup(context, false) },
-  'popup-preload': { makeLoad: makePopupPreload },
-  'popup-gone': { makeLoad: makePopupGone },
+  main: loadMain,
+  worker: loadWorker,
+  shared: loadShared,
+  abort: loadAborts,
+  crash: loadCrash,
+  planted: loadPlanted,
+  recycle: (context) => loadFrames(context, true),
+  transfer: (context) => loadFrames(context, false),
+  popup: (context) => loadPopups(context, true),
+  'popup-opener': (context) => loadPopups(context, false),
+  'popup-preload': loadPopupPreload,
+  'popup-gone': loadPopupGone,
 };

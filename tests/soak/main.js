@@ -1,5 +1,5 @@
-// The app of the soak: opens the windows that SOAK_PLAN names, reloads and leaves their pages, and writes what it hears of
-// them as lines of JSON: a sample a second, with what every process holds, and each fault as it comes.
+// The app of the soak: opens the windows that SOAK_PLAN names, reloads and leaves their pages, and writes lines of
+// JSON: a sample each second with the resources of every process, and each fault when it is reported.
 
 const fs = require('node:fs/promises');
 const path = require('node:path');
@@ -10,13 +10,13 @@ const { processes } = require('./processes.js');
 const { windows, ...options } = JSON.parse(process.env.SOAK_PLAN ?? '{}');
 
 const SAMPLE_MS = 1000;
-/** A popup that has not closed by then. */
+/** A popup that is open for longer is a fault. */
 const POPUP_MS = 20_000;
 
 const PAGE = 'app://soak/';
 const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** What the pages load: the scripts of this folder, and the page half of the package. @param {string} url */
+/** Serves the files of this folder, and the page half of the package. @param {string} url */
 async function serve(url) {
   const { pathname } = new URL(url);
   const page = { '/': 'page.html', '/popup': 'popup.html' }[pathname];
@@ -31,11 +31,11 @@ const write = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 /** @param {string} fault */
 const fail = (fault) => write({ fault });
 
-/** @typedef {{ window: BrowserWindow, heard: number, pending: number, oldest: number, away: boolean }} Soaked */
-/** @type {Map<string, Soaked>} by their labels */
-const soaked = new Map();
+/** @typedef {{ window: BrowserWindow, reportedAt: number, pending: number, oldest: number, away: boolean }} State */
+/** @type {Map<string, State>} by window label */
+const states = new Map();
 
-/** @type {Record<string, number>} what was done to pages, since the last sample */
+/** @type {Record<string, number>} reloads, closes and crashes of pages since the last sample */
 let restarts = {};
 /** @type {Record<string, number>} */
 let counts = {};
@@ -52,9 +52,9 @@ ipcMain.on('report', (event, text) => {
   add(counts, report.counts);
   add(errors, report.errors);
   for (const fault of report.faults ?? []) fail(fault);
-  const of = [...soaked.values()].find(({ window }) => !window.isDestroyed() && window.webContents === event.sender);
-  if (of && report.pending !== undefined) {
-    Object.assign(of, { heard: Date.now(), pending: report.pending, oldest: report.oldest });
+  const state = [...states.values()].find(({ window }) => !window.isDestroyed() && window.webContents === event.sender);
+  if (state && report.pending !== undefined) {
+    Object.assign(state, { reportedAt: Date.now(), pending: report.pending, oldest: report.oldest });
   }
 });
 
@@ -76,9 +76,9 @@ function openWindow(label) {
     ],
   };
   const window = new BrowserWindow({ show: false, webPreferences });
-  /** @type {Soaked} */
-  const of = { window, heard: Date.now(), pending: 0, oldest: 0, away: false };
-  soaked.set(label, of);
+  /** @type {State} */
+  const state = { window, reportedAt: Date.now(), pending: 0, oldest: 0, away: false };
+  states.set(label, state);
   const { webContents } = window;
   webContents.setWindowOpenHandler(() => ({
     action: 'allow',
@@ -95,7 +95,7 @@ function openWindow(label) {
   webContents.on('render-process-gone', (_event, { reason }) => {
     if (kinds.includes('crash') && reason === 'crashed') add(restarts, { 'after a crash': 1 });
     else fail(`${label}: the page's process has ended (${reason})`);
-    // In a task of its own: not in the midst of what Electron does with the process that has gone.
+    // Later: Electron is still handling the end of the process.
     setTimeout(() => load(label, PAGE), 100);
   });
   return load(label, PAGE);
@@ -103,34 +103,34 @@ function openWindow(label) {
 
 /** @param {string} label @param {string} url */
 async function load(label, url) {
-  const of = soaked.get(label);
-  if (!of || of.window.isDestroyed()) return;
-  Object.assign(of, { heard: Date.now(), pending: 0, away: url !== PAGE });
-  await of.window.loadURL(url).catch(() => {}); // it was superseded by another, or its process has ended: both are seen
+  const state = states.get(label);
+  if (!state || state.window.isDestroyed()) return;
+  Object.assign(state, { reportedAt: Date.now(), pending: 0, away: url !== PAGE });
+  await state.window.loadURL(url).catch(() => {}); // superseded, or the process has ended: both are detected elsewhere
 }
 
-/** Reloads a page in the midst of its calls. @param {string} label */
+/** Reloads a page during its calls. @param {string} label */
 async function keepReloading(label) {
   for (;;) {
     await pause(between(500, 3000));
-    const of = soaked.get(label);
-    if (!of || of.window.isDestroyed()) continue;
-    const loaded = new Promise((done) => of.window.webContents.once('did-finish-load', () => done(true)));
-    of.window.webContents.reload();
-    await loaded; // one that never comes is found by the page's silence
+    const state = states.get(label);
+    if (!state || state.window.isDestroyed()) continue;
+    const loaded = new Promise((done) => state.window.webContents.once('did-finish-load', () => done(true)));
+    state.window.webContents.reload();
+    await loaded; // a load that never ends is detected by missing reports
     add(restarts, { reloaded: 1 });
   }
 }
 
-/** Leaves a page in the midst of its calls, or closes its window and opens another. @param {string} label */
+/** Leaves a page during its calls, or closes its window and opens another. @param {string} label */
 async function keepLeaving(label) {
   for (let round = 1; ; round += 1) {
     await pause(between(1000, 3000));
-    const of = soaked.get(label);
-    if (!of) continue;
+    const state = states.get(label);
+    if (!state) continue;
     if (round % 3 === 0) {
-      const closed = new Promise((done) => of.window.once('closed', () => done(true)));
-      of.window.close();
+      const closed = new Promise((done) => state.window.once('closed', () => done(true)));
+      state.window.close();
       await closed;
       await openWindow(label);
       add(restarts, { 'window closed': 1 });
@@ -148,11 +148,11 @@ function writeSample() {
   const pages = {};
   /** @type {Map<number, string>} */
   const labels = new Map();
-  for (const [label, { window, heard, pending, oldest, away }] of soaked) {
+  for (const [label, { window, reportedAt, pending, oldest, away }] of states) {
     if (window.isDestroyed()) continue;
     labels.set(window.webContents.getOSProcessId(), label);
-    // What has not been heard for long is taken to be pending: a page that hangs does not report.
-    const silent = away ? 0 : Date.now() - heard;
+    // Time without a report counts as pending time: a page that hangs does not report.
+    const silent = away ? 0 : Date.now() - reportedAt;
     pages[label] = { pending, oldest: pending > 0 ? oldest + silent : 0, silent };
   }
   const metrics = app.getAppMetrics();
@@ -162,7 +162,7 @@ function writeSample() {
 }
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
-app.on('window-all-closed', () => {}); // one is closed and opened again
+app.on('window-all-closed', () => {}); // windows are closed and opened again
 app.on('child-process-gone', (_event, { type, reason }) => {
   if (reason !== 'clean-exit') fail(`the ${type} process has ended (${reason})`);
 });
@@ -177,4 +177,4 @@ app.whenReady().then(async () => {
   }
   setInterval(writeSample, SAMPLE_MS);
 });
-process.stdin.on('end', () => app.exit(0)).resume(); // the command that reads these lines has gone, or says so
+process.stdin.on('end', () => app.exit(0)).resume(); // the command that reads these lines has ended, or ends the run

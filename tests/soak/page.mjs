@@ -1,4 +1,4 @@
-// A page of the soak: makes the calls that its window is there for, checks each answer, and reports every half second.
+// A page of the soak: runs the loads of its window, checks each result, and reports every half second.
 
 import { LOADS } from './loads.mjs';
 import { randomFrom } from './random.mjs';
@@ -9,19 +9,19 @@ const { soak } = /** @type {{ soak: { options: string, report(report: string): v
   /** @type {unknown} */ (globalThis)
 );
 const REPORT_MS = 500;
-/** More would say nothing new. */
+/** In a report; further faults are usually the same. */
 const MAX_FAULTS = 5;
 
 /** @type {Options} */
 const options = JSON.parse(soak.options);
 
-// Each page draws from the seed, its window and how many pages that has had before. What is drawn can be had again; when
-// calls meet one another cannot.
+// The random numbers of a page depend on the seed, its window and the number of pages before it. They can be
+// reproduced; the timing of concurrent calls cannot.
 const pagesBefore = Number(sessionStorage.getItem('pages') ?? 0);
 sessionStorage.setItem('pages', String(pagesBefore + 1));
 const random = randomFrom(options.seed + 1000 * pagesBefore);
 
-/** @type {Map<number, number>} when each call that is under way began */
+/** @type {Map<number, number>} the start time of each pending call */
 const pending = new Map();
 let lastCall = 0;
 /** @type {Record<string, number>} */
@@ -43,10 +43,10 @@ export const context = {
   fault,
   report,
   /**
-   * Makes a call: counts it and its error, and keeps its age while it is pending. What it gives, or undefined.
+   * Makes a call, counts it or its error, and tracks it while it is pending. Returns its result, or undefined.
    * @template T
-   * @param {string} load @param {() => T | Promise<T>} call @param {string[]} allowed codes that it may fail with
-   * @param {(error: any) => void} [check] what else must be true of such an error
+   * @param {string} load @param {() => T | Promise<T>} call @param {string[]} allowed the codes with which it may fail
+   * @param {(error: any) => void} [check] checks an allowed error further
    */
   async tracked(load, call, allowed, check) {
     const id = ++lastCall;
@@ -58,7 +58,7 @@ export const context = {
     } catch (error) {
       const { code = 'no code' } = /** @type {any} */ (error);
       errors[code] = (errors[code] ?? 0) + 1;
-      if (going && code === 'ABORT_ERR') return undefined; // as it should: all that is under way is rejected
+      if (unloading && code === 'ABORT_ERR') return undefined; // expected: pending calls are rejected
       if (allowed.includes(code)) check?.(error);
       else fault(`${load}: ${error}`);
       return undefined;
@@ -69,17 +69,17 @@ export const context = {
 };
 /** @typedef {typeof context} Context */
 
-/** Whether this page is on its way out. */
-let going = false;
+/** Whether this page is being unloaded. */
+let unloading = false;
 addEventListener('pagehide', () => {
-  going = true;
+  unloading = true;
 });
 
 function report() {
   let oldest = 0;
   for (const since of pending.values()) {
     oldest = performance.now() - since;
-    break; // they are in the order in which they began
+    break; // a Map iterates in insertion order
   }
   soak.report(JSON.stringify({ pending: pending.size, oldest, counts, errors, faults }));
   counts = {};
@@ -88,9 +88,8 @@ function report() {
 }
 
 setInterval(report, REPORT_MS);
-globalThis.addEventListener('unhandledrejection', ({ reason }) => fault(`nobody handled ${reason}`));
+globalThis.addEventListener('unhandledrejection', ({ reason }) => fault(`unhandled rejection: ${reason}`));
 report();
 for (const load of options.loads) {
-  const { makeLoad } = LOADS[load];
-  makeLoad?.(context).catch((error) => fault(`${load}: ${error.stack}`));
+  LOADS[load](context).catch((error) => fault(`${load}: ${error.stack}`));
 }

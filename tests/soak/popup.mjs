@@ -1,9 +1,9 @@
-// The page of a popup: what it may do depends on how it was opened.
+// The page of a popup. The query of its address says how it was opened, and so which calls may be refused.
 
 const { soak, opener } = /** @type {any} */ (globalThis);
-const what = location.search.slice(1);
+const kind = location.search.slice(1);
 
-/** Until each environment has an event loop of its own, a window that shares another's is refused; its opener may close it. */
+/** A window that shares the event loop of its opener is refused asynchronous calls; and its opener may close it. */
 const REFUSED = ['ERR_EVENT_LOOP', 'ABORT_ERR'];
 
 /** @type {Record<string, number>} */
@@ -25,32 +25,32 @@ try {
 } catch (error) {
   const { code } = /** @type {any} */ (error);
   add(errors, code);
-  if (what === 'alone' || !REFUSED.includes(code)) faults.push(`popup: connect() threw ${error}`);
+  if (kind === 'alone' || !REFUSED.includes(code)) faults.push(`popup: connect() threw ${error}`);
 }
 
-if (page && what !== 'gone') {
+if (page && kind !== 'gone') {
   const letters = new TextEncoder().encode('letters');
   for (let call = 0; call < 20; call += 1) {
     try {
-      const answer = await page.exchange(letters.slice(), { library: 'uppercase-c' });
-      add(counts, what === 'alone' ? 'popup' : 'popup-opener');
-      if (new TextDecoder().decode(answer) !== 'LETTERS') faults.push(`popup: ${new TextDecoder().decode(answer)}`);
+      const result = await page.exchange(letters.slice(), { library: 'uppercase-c' });
+      add(counts, kind === 'alone' ? 'popup' : 'popup-opener');
+      if (new TextDecoder().decode(result) !== 'LETTERS') faults.push(`popup: ${new TextDecoder().decode(result)}`);
     } catch (error) {
       const { code } = /** @type {any} */ (error);
       add(errors, code);
-      if (what === 'alone' || !REFUSED.includes(code)) faults.push(`popup: ${error}`);
+      if (kind === 'alone' || !REFUSED.includes(code)) faults.push(`popup: ${error}`);
     }
   }
 }
 
-if (what === 'gone') {
+if (kind === 'gone') {
   const { kept } = opener;
-  // The page that they are of has gone by then, and another one is in its place.
+  // By then the page of these functions was unloaded, and another page has replaced it.
   await new Promise((resolve) => setTimeout(resolve, 3500));
   for (const call of kept) {
     try {
       call();
-      faults.push('popup-gone: a function of a page that has gone has done its work');
+      faults.push('popup-gone: a function of an unloaded page was executed');
     } catch {
       add(counts, 'popup-gone');
     }
@@ -58,4 +58,4 @@ if (what === 'gone') {
 }
 
 report();
-if (what === 'alone' || what === 'gone') globalThis.close();
+if (kind === 'alone' || kind === 'gone') globalThis.close();

@@ -5,10 +5,10 @@ import { page } from './connection.mjs';
 /** @import { Context } from './page.mjs' */
 
 /** @param {Context} context @param {boolean} alone */
-export async function makePopup({ below, pause, fault }, alone) {
+export async function loadPopups({ below, pause, fault }, alone) {
   for (;;) {
     const popup = open(`/popup?${alone ? 'alone' : 'opened'}`, '_blank', alone ? 'popup,noopener' : 'popup');
-    if (!alone && !popup) fault('popup-opener: it was not opened');
+    if (!alone && !popup) fault('popup-opener: the popup was not opened');
     await pause(300 + below(700));
     popup?.close(); // one with noopener closes itself
     await pause(below(300));
@@ -16,7 +16,7 @@ export async function makePopup({ below, pause, fault }, alone) {
 }
 
 /** @param {Context} context */
-export async function makePopupPreload({ below, pause }) {
+export async function loadPopupPreload({ below, pause }) {
   for (;;) {
     const popup = open('/popup?preload', '_blank', 'popup');
     await pause(1000 + below(500));
@@ -26,11 +26,11 @@ export async function makePopupPreload({ below, pause }) {
 }
 
 /**
- * Leaves functions that reach native code where the popup finds them, and goes. The popup calls them then, and closes.
+ * Gives functions that call native code to a popup, and reloads the page. The popup then calls them, and closes.
  * @param {Context} context
  */
-export async function makePopupGone({ count, pause, report }) {
-  await pause(5000); // the popup of the page before has closed
+export async function loadPopupGone({ count, pause, report }) {
+  await pause(5000); // the popup of the previous page has closed
   const kept = [page.shared(256).exchange, count];
   for (const call of kept) call();
   Object.assign(globalThis, { kept });

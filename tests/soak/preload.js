@@ -1,11 +1,12 @@
-// What a stranger's preload does: exposes libraries, and a function of its own. Here it also carries the page's reports.
+// The preload of an app that uses the package: exposes libraries, and a function of its own. It also forwards the
+// page's reports.
 
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
 const { fixtureLibrary } = require('../support/fixtures.js');
 const preload = require('../../lib/preload.js');
 
-/** A hand-written bridge function must not reach native code after its page has gone. @type {<T>(fn: T) => T} */
+/** A hand-written bridge function must not call native code after its page was unloaded. @type {<T>(fn: T) => T} */
 const whileAlive = /** @type {any} */ (preload).whileAlive ?? ((/** @type {any} */ fn) => fn);
 
 const LIBRARIES = ['uppercase-c', 'camera', 'camera-deaf', 'camera-concurrent', 'crash-second'];
@@ -24,13 +25,14 @@ contextBridge.exposeInMainWorld('soak', {
   count: whileAlive(() => addon.exchangeDataInPlace(own)),
 });
 
-// A window that shares another window's event loop: asynchronous calls have to be refused there, and may not end it.
+// In a window that shares another window's event loop, asynchronous calls must be refused, and must not crash the
+// process.
 const { pathname, search } = globalThis.location;
 if (pathname === '/popup' && search === '?preload') {
   addon.exchangeDataAsync(new Uint8Array(256)).then(
     () => ipcRenderer.send('report', JSON.stringify({ counts: { 'popup-preload': 1 } })),
     ({ code }) => {
-      const expected = ['ERR_EVENT_LOOP', 'ABORT_ERR']; // refused, or closed by its opener before that is known
+      const expected = ['ERR_EVENT_LOOP', 'ABORT_ERR']; // refused, or the opener closed the window first
       const faults = expected.includes(code) ? [] : [`popup-preload: exchangeDataAsync was rejected with ${code}`];
       ipcRenderer.send('report', JSON.stringify({ errors: { [code]: 1 }, faults }));
     },

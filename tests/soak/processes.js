@@ -1,26 +1,26 @@
-// What the processes of the app hold. Descriptors and threads are read from /proc, which Linux has: elsewhere they are left
-// out, and the memory is what Electron tells.
+// The memory, descriptors and threads of the app's processes, from /proc on Linux. On other systems only the memory
+// that Electron reports.
 
 const fs = require('node:fs');
 
-/** @typedef {{ pid: number, memory: number, descriptors?: number, threads?: number }} Held bytes, and numbers */
+/** @typedef {{ pid: number, memory: number, descriptors?: number, threads?: number }} Usage memory in bytes */
 
 /**
- * @param {Electron.ProcessMetric[]} metrics @param {Map<number, string>} labels of the processes that have a window
- * @returns {Record<string, Held>} by label; of several with the same one, the last
+ * @param {Electron.ProcessMetric[]} metrics @param {Map<number, string>} labels of the processes of windows
+ * @returns {Record<string, Usage>} by label; the last of several processes with the same label
  */
 function processes(metrics, labels) {
-  /** @type {Record<string, Held>} */
+  /** @type {Record<string, Usage>} */
   const all = {};
   for (const { pid, type, serviceName, name, memory } of metrics) {
     const label = labels.get(pid) ?? (type === 'Tab' ? 'a popup' : (name ?? serviceName ?? type));
-    const held = process.platform === 'linux' ? fromProc(pid) : { memory: memory.workingSetSize * 1024 };
-    if (held) all[label] = { pid, ...held };
+    const usage = process.platform === 'linux' ? fromProc(pid) : { memory: memory.workingSetSize * 1024 };
+    if (usage) all[label] = { pid, ...usage };
   }
   return all;
 }
 
-/** @param {number} pid @returns {Omit<Held, 'pid'> | undefined} nothing when it has ended meanwhile */
+/** @param {number} pid @returns {Omit<Usage, 'pid'> | undefined} undefined if the process has ended */
 function fromProc(pid) {
   try {
     const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');

@@ -1,5 +1,5 @@
 /**
- * A random number generator that starts at a seed: from 0 to below 1. (Mulberry32, by Tommy Ettinger, public domain.)
+ * A seeded generator of random numbers in [0, 1) (Mulberry32, by Tommy Ettinger, public domain).
  * @param {number} seed
  */
 export function randomFrom(seed) {

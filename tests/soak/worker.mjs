@@ -1,13 +1,13 @@
-// Checks frames that were transferred to it. Gives the memory back if it is told to, and drops it otherwise.
+// Checks frames that were transferred to it. Returns the memory if the message says so, and drops it otherwise.
 
 import { difference, fillPattern } from './expected.mjs';
 
 /** @type {Uint8Array | undefined} */
 let pattern;
 
-globalThis.onmessage = ({ data: { version, memory, back } }) => {
+globalThis.onmessage = ({ data: { version, memory, returned } }) => {
   pattern ??= fillPattern(version);
   const at = difference(new Uint8Array(memory), pattern);
-  const answer = back ? { at, memory } : { at };
-  /** @type {any} */ (globalThis).postMessage(answer, back ? [memory] : []);
+  const result = returned ? { at, memory } : { at };
+  /** @type {any} */ (globalThis).postMessage(result, returned ? [memory] : []);
 };
