@@ -1,4 +1,4 @@
-// The app as a packager leaves it: in resources/app.asar, with what the system must load beside it.
+// The packaged app: resources/app.asar, with the native files beside it.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ const FILES = ['package.json', 'main.js', 'main', 'index.js', 'native.js', 'lib'
   'node_modules/uplot/dist',
 );
 
-/** Electron in a folder of its own, under the app's name, with the app in it. */
+/** Packs the app into a copy of Electron that has the app's name. */
 async function pack() {
   fs.rmSync(folder, { recursive: true, force: true });
   const electron = path.join(folder, 'electron');
@@ -25,7 +25,7 @@ async function pack() {
   for (const name of [...FILES, ...native]) {
     fs.cpSync(path.join(root, name), path.join(app, name), { recursive: true });
   }
-  // It begins with somebody at the window, who begins with main.js.
+  // The entry point is the driver of the tests, which then starts main.js.
   const driver = path.join('tests', 'fixtures', 'drive.js');
   for (const name of [driver, path.join('tests', 'fixtures', 'app-driver.js')])
     fs.cpSync(path.join(root, name), path.join(app, name));
@@ -37,7 +37,7 @@ async function pack() {
 }
 
 /**
- * Exchanges data in the packaged app's own runtime, with the addon out of its archive.
+ * Exchanges data in the packaged app's own runtime, with the addon in its archive.
  * @param {string} executable @param {NodeJS.ProcessEnv} [environment] @param {{ resources?: string, flags?: string[] }} [options]
  * @returns {Promise<any>}
  */
@@ -45,13 +45,13 @@ async function exchangeIn(executable, environment = {}, { resources, flags = [] 
   const script = `
     const buffer = Buffer.alloc(256);
     const { exchangeDataInPlace } = require(${resources ? JSON.stringify(resources) : 'process.resourcesPath'} + '/app.asar/index.js');
-    let answer;
+    let result;
     try {
-      answer = { text: buffer.toString('utf8', 0, exchangeDataInPlace(buffer)) };
+      result = { text: buffer.toString('utf8', 0, exchangeDataInPlace(buffer)) };
     } catch ({ code, path }) {
-      answer = { code, path };
+      result = { code, path };
     }
-    console.log(JSON.stringify(answer));`;
+    console.log(JSON.stringify(result));`;
   const { status, output } = await run(executable, [...flags, '-e', script], {
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...environment },
     limitMs: 20_000,
@@ -60,7 +60,7 @@ async function exchangeIn(executable, environment = {}, { resources, flags = [] 
   return JSON.parse(output);
 }
 
-// How a packaged app is laid out differs by system; this is Linux.
+// The layout of a packaged app differs between systems; this is the layout on Linux.
 if (process.platform === 'linux') {
   describe('the packaged app', () => {
     /** @type {Awaited<ReturnType<typeof pack>>} */
@@ -70,28 +70,28 @@ if (process.platform === 'linux') {
     });
     after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-    it('has the addon and the library beside the archive', () => {
+    it('has the addon and the libraries beside the archive', () => {
       assert.deepEqual(fs.readdirSync(path.join(packed.resources, 'app.asar.unpacked')).sort(), packed.native.sort());
     });
 
-    it('finds its library there, and ignores INPLACE_EXCHANGE_LIBRARY', async () => {
-      const answer = await exchangeIn(packed.executable, { INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so' });
-      assert.match(answer.text, /^Hello from Rust!/);
+    it('finds its default library there, and ignores INPLACE_EXCHANGE_LIBRARY', async () => {
+      const result = await exchangeIn(packed.executable, { INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so' });
+      assert.match(result.text, /^Hello from Rust!/);
     });
 
     it('ignores the variables of the generated loader', async () => {
-      const answer = await exchangeIn(packed.executable, {
+      const result = await exchangeIn(packed.executable, {
         NAPI_RS_NATIVE_LIBRARY_PATH: '/no-such-folder/addon.node',
         NAPI_RS_FORCE_WASI: 'error',
         NAPI_RS_WASI_FLAVOR: 'wasm32-wasi',
       });
-      assert.match(answer.text, /^Hello from Rust!/);
+      assert.match(result.text, /^Hello from Rust!/);
     });
 
-    it('ignores all of them when it is reached by a link, too', async () => {
+    it('ignores these variables if its folder is reached by a link', async () => {
       const link = path.join(folder, 'link');
       fs.symlinkSync(path.dirname(packed.resources), link);
-      const answer = await exchangeIn(
+      const result = await exchangeIn(
         packed.executable,
         {
           INPLACE_EXCHANGE_LIBRARY: '/no-such-folder/library.so',
@@ -99,10 +99,10 @@ if (process.platform === 'linux') {
         },
         { resources: path.join(link, 'resources'), flags: ['--preserve-symlinks'] },
       );
-      assert.match(answer.text, /^Hello from Rust!/);
+      assert.match(result.text, /^Hello from Rust!/);
     });
 
-    it('opens its window, which exchanges and plays, and ignores INPLACE_EXCHANGE_LIVE_LIBRARY', async () => {
+    it('opens its window, exchanges and plays, and ignores INPLACE_EXCHANGE_LIVE_LIBRARY', async () => {
       const { exchange, live } = await drive('exchange, and play', {
         executable: packed.executable,
         environment: {
@@ -114,13 +114,13 @@ if (process.platform === 'linux') {
       assert.match(live, /Frames per second\s+[1-9]/);
     });
 
-    it('says where it looked when the library was not unpacked', async () => {
+    it('names the path that was tried if the library was not unpacked', async () => {
       const library = 'libnative_lib.so';
       const unpacked = path.join(packed.resources, 'app.asar.unpacked', library);
       fs.renameSync(unpacked, `${unpacked}.away`);
-      const answer = await exchangeIn(packed.executable);
+      const result = await exchangeIn(packed.executable);
       fs.renameSync(`${unpacked}.away`, unpacked);
-      assert.deepEqual(answer, { code: 'ERR_LIBRARY_NOT_FOUND', path: unpacked });
+      assert.deepEqual(result, { code: 'ERR_LIBRARY_NOT_FOUND', path: unpacked });
     });
   });
 }

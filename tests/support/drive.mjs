@@ -1,5 +1,5 @@
-// Runs the app with somebody at it, without Playwright: that keeps a renderer which takes another's place from starting, and
-// a window that is hidden from knowing it.
+// Runs a scenario of tests/fixtures/drive.js in the app, without Playwright, which would keep a renderer that replaces
+// another one from starting, and a hidden window from being notified.
 
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -11,21 +11,21 @@ import { temporaryProfile, windowFlags } from '../../scripts/lib/window.mjs';
 const require = createRequire(import.meta.url);
 const { fixtureLibrary } = require('./fixtures.js');
 
-/** Less than a test may take, unless it drives more than once and says so. */
+/** Below the limit of a test that drives once. */
 export const LIMIT_MS = 25_000;
 
 /**
- * What the scenario has seen.
+ * The result of the scenario.
  * @param {string} scenario of tests/fixtures/drive.js, or of `script`
  * @param {object} [options]
  * @param {string} [options.script] in tests/fixtures
  * @param {string} [options.library] the fixture that is the default library
- * @param {string} [options.live] the fixture that paints
+ * @param {string} [options.live] the fixture that is the library of the Live panel
  * @param {string} [options.profile]
  * @param {boolean} [options.crashes] whether the page's process will end
  * @param {number} [options.endAfterMs]
  * @param {Record<string, string>} [options.environment]
- * @param {string} [options.executable] a packaged app that begins with drive.js, instead of this one
+ * @param {string} [options.executable] a packaged app whose entry point is drive.js, instead of this one
  */
 export async function drive(
   scenario,

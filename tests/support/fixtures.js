@@ -1,20 +1,20 @@
-// Where the test run has built the fixtures, and what the tests of both processes share.
+// The paths of the fixtures, and helpers for the tests in all processes.
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const folder = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
+const FIXTURES = process.env.INPLACE_EXCHANGE_FIXTURES ?? '';
 const EXTENSION = { darwin: '.dylib', win32: '.dll' }[/** @type {string} */ (process.platform)] ?? '.so';
 
 /**
  * The path of a fixture library (scripts/lib/fixtures.mjs names them).
  * @param {string} name
  */
-const fixtureLibrary = (name) => path.join(folder, `${name}${EXTENSION}`);
+const fixtureLibrary = (name) => path.join(FIXTURES, `${name}${EXTENSION}`);
 
 /**
- * The fixture addon that shows addresses and what this runtime refuses.
+ * The fixture addon for addresses, and for the limits of this runtime.
  * @returns {{
  *   addressOf(view: ArrayBufferView): bigint,
  *   wrapNativeMemory(): { status: number, message: string },
@@ -27,19 +27,19 @@ function loadProbe() {
   return /** @type {any} */ (module.exports);
 }
 
-/** A folder that is removed after the tests of this block. */
+/** A temporary folder, removed after the tests of this block. */
 function temporaryFolder() {
-  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
-  after(() => fs.rmSync(made, { recursive: true, force: true }));
-  return made;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
+  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
-/** @param {() => boolean | Promise<boolean>} condition */
+/** Resolves when the condition is true. @param {() => boolean | Promise<boolean>} condition */
 async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** What the camera fixtures write down, in this process and in those that it starts, from now on. */
+/** A new log of the camera fixtures, for this process and the processes that it starts. */
 function cameraLog() {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-camera-')), 'log');
   fs.writeFileSync(file, '');
@@ -52,7 +52,7 @@ function cameraLog() {
 const FOR_EVER = 2 ** 32 - 1;
 
 /**
- * A buffer that tells a camera fixture how long to take.
+ * A buffer with the request for a camera fixture: how long the call takes.
  * @param {number} milliseconds @param {ArrayBufferLike} [memory]
  */
 function cameraRequest(milliseconds, memory = new ArrayBuffer(64)) {
@@ -62,7 +62,7 @@ function cameraRequest(milliseconds, memory = new ArrayBuffer(64)) {
 }
 
 /**
- * Checks that a table of a document is the one that the tests have gone through.
+ * Checks that a document has the table of cases that the tests run.
  * @param {string[]} head @param {string[][]} rows
  */
 function assertDocumented(head, rows, document = 'docs/errors.md') {

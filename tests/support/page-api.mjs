@@ -1,4 +1,4 @@
-// The fixture app of isolated windows, and what the tests do in its pages.
+// The fixture app with isolated windows, and helpers for its pages.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -9,8 +9,8 @@ import { killOnExit } from '../../scripts/lib/process-tree.mjs';
 const APP = path.join(import.meta.dirname, '..', 'fixtures', 'page-api');
 
 /**
- * What stands in the page: link is what connect() gave, the rest is in tests/fixtures/page-api/page.html. The functions
- * that are evaluated there find it there, by these names.
+ * The globals of the page, for functions that tests evaluate in it: link is the result of connect(), the others are
+ * defined in tests/fixtures/page-api/page.html.
  * @type {{
  *   link: import('../../lib/types/page.mjs').Exchange,
  *   loaded: Promise<typeof import('../../lib/page.mjs')>,
@@ -31,7 +31,7 @@ export async function launch(environment = {}) {
   });
   killOnExit(app.process());
   const page = await app.firstWindow();
-  await page.waitForURL((url) => url.protocol !== 'about:'); // a page that is still on its way there cannot be reloaded
+  await page.waitForURL((url) => url.protocol !== 'about:'); // before that, the page cannot be reloaded
   return { app, page };
 }
 
@@ -83,7 +83,7 @@ export function appForAll(use) {
     assert.deepEqual(
       await opened.app.evaluate(() => /** @type {any} */ (globalThis).gone),
       [],
-      'no renderer has ended',
+      'no renderer process has ended',
     );
   });
 }

@@ -1,11 +1,11 @@
-// The files of the source tree: what is built or installed into it is left out.
+// The files of the source tree, without built and installed files.
 
 import fs from 'node:fs';
 import path from 'node:path';
 
 export const root = path.join(import.meta.dirname, '..', '..');
 
-/** Folders that hold no source of ours. */
+/** Folders without source files of this project. */
 const SKIPPED = ['.git', '.electron', 'node_modules', 'target'];
 
 /** @param {string} file relative to the root */

@@ -1,4 +1,4 @@
-// What the tests do at the window: open it, go to a panel, press and read.
+// Helpers for tests of the window: open it, go to a panel, press a button, read text.
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -21,7 +21,10 @@ export function windowForAll(environment) {
   return opened;
 }
 
-/** Opens a window for one test. @param {Record<string, string>} environment @param {(page: Page, window: Window) => Promise<void>} test */
+/**
+ * Opens a window for one test.
+ * @param {Record<string, string>} environment @param {(page: Page, window: Window) => Promise<void>} test
+ */
 export const inWindow = (environment, test) => async () => {
   const window = await openWindow({ environment });
   try {
@@ -44,19 +47,19 @@ export const textOf = (page, id) => page.locator(`#${id}`).innerText();
 /** @param {Page} page @param {string} name of a radio button */
 export const choose = (page, name) => page.getByText(name, { exact: true }).click();
 
-/** The next press's outcome. @param {Page} page @param {number} number */
+/** Presses the button, and waits for the outcome of that press. @param {Page} page @param {number} number */
 export async function pressed(page, number) {
   await press(page);
   await page.locator('#call', { hasText: new RegExp(`^press ${number}\\b`) }).waitFor();
 }
 
-/** What is shown as an error, once it is. @param {Page} page */
+/** Waits for a visible error, and returns it. @param {Page} page */
 export async function shownError(page, place = 'error') {
   await page.locator(`#${place}:visible`).waitFor();
   return { code: await textOf(page, `${place}-code`), message: await textOf(page, `${place}-message`) };
 }
 
-/** What axe-core finds, of everything that it looks for. @param {Page} page */
+/** The violations that axe-core reports, with all of its rules. @param {Page} page */
 export async function violations(page) {
   await page.evaluate(AXE);
   return page.evaluate(async () => {

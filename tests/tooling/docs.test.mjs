@@ -1,4 +1,4 @@
-// What the documents say that a test can hold them to.
+// The documents: their examples work, and they agree with the code.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ const { temporaryFolder } = createRequire(import.meta.url)('../support/fixtures.
 /** The app's own scripts: of its main process, its preload and its page. */
 const sourcesOfTheApp = () => sourceFiles(/^(main\.js|(main|renderer)\/.*\.m?js)$/);
 
-/** The anchors of a page's headings, as GitHub makes them. @param {string} text */
+/** The anchors of a page's headings, as GitHub generates them. @param {string} text */
 const anchorsOf = (text) =>
   [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
     heading
@@ -21,7 +21,7 @@ const anchorsOf = (text) =>
       .replaceAll(' ', '-'),
   );
 
-/** The relative links of a page that lead nowhere. @param {string} page @param {string} text */
+/** The dead relative links of a page. @param {string} page @param {string} text */
 function deadLinks(page, text) {
   const prose = text.replace(/^```.*?^```/gms, '');
   const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)].map(([, a, b]) => a ?? b);
@@ -29,9 +29,9 @@ function deadLinks(page, text) {
     .filter((target) => !/^[a-z]+:/.test(target))
     .filter((target) => {
       const [file, anchor] = target.split('#');
-      const there = file === '' ? page : path.posix.join(path.posix.dirname(page), file);
-      if (!fs.existsSync(path.join(root, there))) return true;
-      return anchor !== undefined && !anchorsOf(read(there)).includes(anchor);
+      const linked = file === '' ? page : path.posix.join(path.posix.dirname(page), file);
+      if (!fs.existsSync(path.join(root, linked))) return true;
+      return anchor !== undefined && !anchorsOf(read(linked)).includes(anchor);
     })
     .map((target) => `${page}: ${target}`);
 }
@@ -45,23 +45,23 @@ describe('the documents', () => {
     ['rust', 'uppercase.rs'],
     ['c', 'smooth.c'],
   ]) {
-    it(`the guide shows ${file} as it is built and run, in under 25 lines`, () => {
+    it(`the guide has ${file} as the tests build it, in under 25 lines`, () => {
       const source = read(`docs/examples/${file}`);
       assert.ok(read('docs/write-a-library.md').includes(`\`\`\`${language}\n${source}\`\`\``));
       assert.ok(source.trimEnd().split('\n').length < 25);
     });
   }
 
-  it('the library of the README compiles, and no example makes a slice of memory that may be shared', () => {
+  it("the README's library compiles, and no example makes a slice of memory that may be shared", () => {
     const [, source] = /** @type {RegExpMatchArray} */ (read('README.md').match(/```rust\n(.*?)```/s));
-    // Into a folder of its own: rustc puts its output in place by renaming, and would replace a device that is named.
+    // Into a temporary folder: rustc renames its output into place, and would replace a device given as the output.
     const args = ['--edition=2024', '--crate-type=cdylib', '--emit=metadata', '-Dwarnings', '--out-dir', folder, '-'];
     const { status, stderr } = spawnSync('rustc', args, { cwd: root, input: source, encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     for (const text of [source, read('docs/write-a-library.md')]) assert.doesNotMatch(text, /from_raw_parts/);
   });
 
-  it('every code of the addon is on the page of errors, and in the types', () => {
+  it('docs/errors.md and the types have every error code of the addon', () => {
     const codes = new Set((read('src/error.rs') + read('host/src/error.rs')).match(/\b(ERR_[A-Z_]+|ABORT_ERR)\b/g));
     assert.equal(codes.size, 16);
     for (const code of codes) {
@@ -70,7 +70,7 @@ describe('the documents', () => {
     }
   });
 
-  it('every code of the page API is on the page of errors, and in the types', () => {
+  it('docs/errors.md and the types have every error code of the page API', () => {
     const modules = fs.readdirSync(path.join(root, 'lib')).filter((name) => /\.m?js$/.test(name));
     const source = modules.map((name) => read(`lib/${name}`)).join('');
     const codes = new Set(source.match(/'(ERR_[A-Z_]+|ABORT_ERR)'/g));
@@ -83,13 +83,13 @@ describe('the documents', () => {
     }
   });
 
-  it('every row of the benchmark is explained', () => {
+  it('docs/benchmarks.md explains every row of the benchmark', () => {
     const ids = new Set(read('bench/plan.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
     assert.equal(ids.size, 22);
     for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
   });
 
-  it('SECURITY.md names files that are there, and every marker in the code and none other', () => {
+  it('SECURITY.md names existing files, and exactly the SECURITY markers in the code', () => {
     const page = read('SECURITY.md');
     const named = [...page.matchAll(/`([\w./-]+\.(?:js|mjs|rs|json))`/g)].map(([, file]) => file);
     assert.ok(named.length > 0);
@@ -101,7 +101,7 @@ describe('the documents', () => {
       numbers,
       Array.from({ length: 20 }, (_, index) => index + 1),
     );
-    const written = rows.flatMap(([, row, text]) =>
+    const documented = rows.flatMap(([, row, text]) =>
       [...text.matchAll(/`([\w./-]+)`, SECURITY \((\d+)\)/g)].map(([, file, number]) => {
         assert.equal(number, row, text);
         return `${file} (${number})`;
@@ -112,16 +112,16 @@ describe('the documents', () => {
         list.split(', ').map((number) => `${file} (${number})`),
       ),
     );
-    assert.deepEqual([...new Set(written)].sort(), [...new Set(marked)].sort());
+    assert.deepEqual([...new Set(documented)].sort(), [...new Set(marked)].sort());
   });
 
-  it('what SECURITY.md says is set nowhere is set nowhere', () => {
+  it('the app uses none of the options that SECURITY.md says are not set', () => {
     for (const name of ['allowRunningInsecureContent', 'enableBlinkFeatures', 'experimentalFeatures', 'openExternal']) {
       for (const file of sourcesOfTheApp()) assert.ok(!read(file).includes(name), `${file}: ${name}`);
     }
   });
 
-  it('every link leads to a file that is there, and to a heading in it', () => {
+  it('every relative link leads to an existing file and heading', () => {
     const pages = sourceFiles(/\.md$/);
     assert.ok(pages.includes('README.md') && pages.includes('docs/errors.md'));
     assert.deepEqual(

@@ -1,4 +1,4 @@
-// The checks of the module graphs find what they are for.
+// The checks of the module graphs report violations, and accept valid imports.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -22,8 +22,8 @@ function write(folder, files) {
 describe('the import graph of JavaScript', () => {
   const folder = path.join(temporaryFolder(), 'graph');
 
-  /** The rules that are broken. @param {Record<string, string>} files */
-  async function broken(files) {
+  /** The rules that the files violate. @param {Record<string, string>} files */
+  async function violatedRules(files) {
     write(folder, files);
     const { output } = await cruise(['.'], {
       ...rules.options,
@@ -56,7 +56,7 @@ describe('the import graph of JavaScript', () => {
   ]);
   for (const [rule, files] of CASES) {
     const [[file, text]] = Object.entries(files);
-    it(`${rule}: ${text} in ${file}`, async () => assert.deepEqual(await broken(files), [rule]));
+    it(`${rule}: ${text} in ${file}`, async () => assert.deepEqual(await violatedRules(files), [rule]));
   }
 
   it('has a case for each rule', () => {
@@ -64,7 +64,7 @@ describe('the import graph of JavaScript', () => {
     assert.deepEqual(new Set(CASES.map(([rule]) => rule)), new Set(names));
   });
 
-  it('accepts imports along the arrows', async () => {
+  it('accepts imports in the allowed direction', async () => {
     const files = {
       'renderer/page.mjs': "import './panels/a.mjs'; import '../lib/page.mjs';",
       'renderer/panels/a.mjs': "import '../host.mjs';",
@@ -80,7 +80,7 @@ describe('the import graph of JavaScript', () => {
       'scripts/start.mjs': "import './lib/a.mjs';",
       'scripts/lib/a.mjs': "import 'node:fs';",
     };
-    assert.deepEqual(await broken(files), []);
+    assert.deepEqual(await violatedRules(files), []);
   });
 });
 
@@ -88,12 +88,12 @@ describe('the module graph of Rust', () => {
   const folder = path.join(temporaryFolder(), 'graph');
 
   /** @param {Record<string, string>} files */
-  function found(files, order = 'lib > a > b > c') {
+  function problemsOf(files, order = 'lib > a > b > c') {
     write(folder, { 'lib.rs': 'mod a; mod b; mod c;', 'a.rs': '', 'b.rs': '', 'c.rs': '', ...files });
     return problems(moduleGraph(folder), order);
   }
 
-  for (const [what, files] of /** @type {[string, Record<string, string>][]} */ ([
+  for (const [form, files] of /** @type {[string, Record<string, string>][]} */ ([
     ['use', { 'b.rs': 'use crate::{c::{self, X as Y}, a::{Z, W}};' }],
     ['a path in an expression', { 'b.rs': 'fn f() { crate::a::g() }' }],
     ['super', { 'b.rs': 'fn f() { super::a::g() }' }],
@@ -102,36 +102,36 @@ describe('the module graph of Rust', () => {
       { 'c.rs': 'pub use crate::a::X;', 'b.rs': 'use crate::c::X;', 'lib.rs': 'mod b; mod c; mod a;' },
     ],
   ])) {
-    it(`finds an edge against the order: ${what}`, () => {
-      assert.ok(found(files).includes('against the order: b -> a'), found(files).join('\n'));
+    it(`finds an edge against the order: ${form}`, () => {
+      assert.ok(problemsOf(files).includes('against the order: b -> a'), problemsOf(files).join('\n'));
     });
   }
 
   it('finds a circle', () => {
-    assert.deepEqual(found({ 'a.rs': 'use crate::b::B;', 'b.rs': 'use crate::c::C;', 'c.rs': 'use crate::a::A;' }), [
-      'against the order: c -> a',
-      'circle: a -> b -> c -> a',
-    ]);
+    assert.deepEqual(
+      problemsOf({ 'a.rs': 'use crate::b::B;', 'b.rs': 'use crate::c::C;', 'c.rs': 'use crate::a::A;' }),
+      ['against the order: c -> a', 'circle: a -> b -> c -> a'],
+    );
   });
 
   it('finds a circle of submodules, and of a module with its submodule', () => {
     const nested = { 'a.rs': 'mod x; mod y;', 'a/x.rs': 'use super::y::Y;', 'a/y/mod.rs': 'use super::x::X;' };
-    assert.deepEqual(found(nested), ['circle: a::x -> a::y -> a::x']);
+    assert.deepEqual(problemsOf(nested), ['circle: a::x -> a::y -> a::x']);
     const parent = { 'a.rs': 'mod x; use x::X; struct A;', 'a/x.rs': 'use super::A;' };
-    assert.deepEqual(found(parent), ['circle: a -> a::x -> a']);
+    assert.deepEqual(problemsOf(parent), ['circle: a -> a::x -> a']);
   });
 
   it('follows a re-export to the module that has the item', () => {
     const facade = { 'a.rs': 'mod x; mod y; pub use x::X;', 'a/x.rs': '', 'a/y.rs': 'use super::X;' };
-    assert.deepEqual(found(facade), []);
+    assert.deepEqual(problemsOf(facade), []);
     assert.deepEqual([...(moduleGraph(folder).get('a::y') ?? [])], ['a::x']);
   });
 
-  it('finds a module that the order lacks', () => {
-    assert.deepEqual(found({}, 'lib > a > b'), ['not in the order: c']);
+  it('finds a module that is missing in the order', () => {
+    assert.deepEqual(problemsOf({}, 'lib > a > b'), ['not in the order: c']);
   });
 
-  it('passes over comments, literals and tests', () => {
+  it('ignores comments, literals and tests', () => {
     const text = [
       '//! [`crate::a::X`]\n/* crate::a::X */ /// [`super::a`]',
       'const S: &str = "crate::a::X // \\""; const C: char = \'"\'; const R: &str = r#"crate::a::X "#;',
@@ -141,7 +141,7 @@ describe('the module graph of Rust', () => {
       '#[cfg(test)]\nmod more;',
       'use crate::c::Y;',
     ].join('\n');
-    assert.deepEqual(found({ 'b.rs': text }), []);
+    assert.deepEqual(problemsOf({ 'b.rs': text }), []);
     assert.deepEqual([...(moduleGraph(folder).get('b') ?? [])], ['c']);
   });
 });

@@ -1,4 +1,4 @@
-// The house rules that a test can hold the sources to: how long a file is, and where `unsafe` is.
+// The house rules: the length of files, and the places of `unsafe`.
 
 import assert from 'node:assert/strict';
 import { codeOf } from '../../scripts/lib/module-graph.mjs';
@@ -11,7 +11,7 @@ const TEST = /^tests\/|\/tests\.rs$|\/tests\//;
 const MAX_LINES = 300;
 const MAX_TEST_LINES = 500;
 
-/** Where the addon and the host may have `unsafe`: at the foreign interfaces. */
+/** The places where the addon and the host may use `unsafe`: the foreign interfaces. */
 const UNSAFE = [
   'src/js/',
   'src/api/',
@@ -25,7 +25,7 @@ const UNSAFE = [
 const sources = () => sourceFiles(SOURCE).filter((file) => !GENERATED.includes(file));
 
 describe('the sources', () => {
-  it(`have at most ${MAX_LINES} lines in a file, ${MAX_TEST_LINES} in one of tests`, () => {
+  it(`have at most ${MAX_LINES} lines in a file, ${MAX_TEST_LINES} in a test file`, () => {
     const files = sources();
     assert.ok(files.includes('main.js') && files.includes('tests/tooling/house.test.mjs'));
     const lengths = files.map((file) => ({ file, lines: read(file).trimEnd().split('\n').length }));
@@ -33,7 +33,7 @@ describe('the sources', () => {
     assert.deepEqual(tooLong, []);
   });
 
-  it('have unsafe code at the foreign interfaces alone', () => {
+  it('use unsafe code at the foreign interfaces only', () => {
     const unsafe = sources().filter(
       (file) => /^(src|host)\/.*\.rs$/.test(file) && !TEST.test(file) && /\bunsafe\b/.test(codeOf(read(file))),
     );
@@ -43,6 +43,6 @@ describe('the sources', () => {
       [],
     );
     const unused = UNSAFE.filter((place) => !unsafe.some((file) => file.startsWith(place)));
-    assert.deepEqual(unused, [], 'places that need no unsafe any more');
+    assert.deepEqual(unused, [], 'places without unsafe code');
   });
 });

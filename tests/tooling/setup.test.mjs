@@ -1,4 +1,4 @@
-// The set-up: what it does when something is missing, damaged or too old.
+// The set-up, when a tool or package is missing, damaged or too old.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ describe('the set-up', () => {
   });
   afterEach(() => fs.rmSync(folder, { recursive: true }));
 
-  it('refuses a Node that is too old, in one sentence', async () => {
+  it('refuses an old version of Node.js, in one sentence', async () => {
     const old = path.join(folder, 'old.js');
     fs.writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '18.20.4' });");
     const { status, output } = await run(process.execPath, ['-r', old, setup]);
@@ -27,14 +27,14 @@ describe('the set-up', () => {
     assert.equal(output.trim(), 'inplace-exchange: Node 18.20.4 is too old; install Node 20.19 or later.');
   });
 
-  it('asks for Rust where there is none, in one sentence', async () => {
+  it('asks for Rust if it is missing, in one sentence', async () => {
     const { status, output } = await run(process.execPath, [setup], { env: { PATH: folder } });
     assert.equal(status, 1);
     assert.match(output.trim(), /^inplace-exchange: there is no working Rust compiler .*Install Rust 1\.\d+ or later/);
     assert.equal(output.trim().split('\n').length, 1);
   });
 
-  it('asks for an Electron where ELECTRON_OVERRIDE_DIST_PATH has none', async () => {
+  it('fails if ELECTRON_OVERRIDE_DIST_PATH has no Electron', async () => {
     const { status, output } = await run(process.execPath, [setup], {
       env: { ...process.env, ELECTRON_OVERRIDE_DIST_PATH: folder },
     });
@@ -42,7 +42,7 @@ describe('the set-up', () => {
     assert.match(output, /ELECTRON_OVERRIDE_DIST_PATH is set to .* there is no Electron in it/);
   });
 
-  it('takes under two seconds when all is there', async () => {
+  it('takes under two seconds if nothing is missing', async () => {
     const started = Date.now();
     const { status, output } = await run(process.execPath, [setup, '--test']);
     const took = Date.now() - started;
@@ -54,7 +54,7 @@ describe('the set-up', () => {
     /** @type {import('../../scripts/lib/electron.mjs').Package} */
     let build;
     beforeEach(async () => {
-      // A package of our own, through npm as any other: npm packs a folder as it packs what a registry holds.
+      // A test package, fetched with npm like any other: npm packs a folder in the same format as a registry.
       const source = path.join(folder, 'source');
       fs.mkdirSync(source);
       fs.writeFileSync(path.join(source, 'package.json'), JSON.stringify({ name: 'fixture', version: '1.0.0' }));
@@ -64,33 +64,33 @@ describe('the set-up', () => {
       build = { spec, bytes: bytes.length, sha512: createHash('sha512').update(bytes).digest('base64') };
     });
 
-    it('keeps what is whole, and fetches again what is cut short or damaged', async () => {
+    it('keeps a complete file, and fetches a truncated or damaged one again', async () => {
       const into = path.join(folder, 'into');
       const tarball = await fetchPackage(build, into);
-      const whole = fs.readFileSync(tarball);
-      assert.ok(whole.equals(fs.readFileSync(build.spec)));
+      const complete = fs.readFileSync(tarball);
+      assert.ok(complete.equals(fs.readFileSync(build.spec)));
 
-      const kept = fs.statSync(tarball).ino;
+      const inode = fs.statSync(tarball).ino;
       assert.equal(await fetchPackage(build, into), tarball);
-      assert.equal(fs.statSync(tarball).ino, kept, 'a whole one is not fetched again');
+      assert.equal(fs.statSync(tarball).ino, inode, 'a complete file is not fetched again');
 
-      fs.writeFileSync(tarball, whole.subarray(0, whole.length / 2));
+      fs.writeFileSync(tarball, complete.subarray(0, complete.length / 2));
       await fetchPackage(build, into);
-      assert.ok(whole.equals(fs.readFileSync(tarball)), 'half of it');
+      assert.ok(complete.equals(fs.readFileSync(tarball)), 'after it was truncated');
 
-      const damaged = Buffer.from(whole);
+      const damaged = Buffer.from(complete);
       damaged[100] ^= 1;
       fs.writeFileSync(tarball, damaged);
       await fetchPackage(build, into);
-      assert.ok(whole.equals(fs.readFileSync(tarball)), 'one bit of it');
-      assert.deepEqual(fs.readdirSync(into), [path.basename(tarball)], 'nothing is left behind');
+      assert.ok(complete.equals(fs.readFileSync(tarball)), 'after one bit was changed');
+      assert.deepEqual(fs.readdirSync(into), [path.basename(tarball)], 'no temporary file is left');
     });
 
-    it('refuses another package of that name', async () => {
+    it('refuses a package with another hash', async () => {
       const into = path.join(folder, 'into');
       const other = { ...build, sha512: createHash('sha512').update('other').digest('base64') };
       await assert.rejects(fetchPackage(other, into), /is not the package this project was tested with/);
-      assert.deepEqual(fs.readdirSync(into), [], 'nothing is left behind');
+      assert.deepEqual(fs.readdirSync(into), [], 'no temporary file is left');
     });
   });
 });

@@ -1,4 +1,4 @@
-// The soak itself: that it tells growth from what comes and goes, and that a short one passes, and can fail.
+// The soak test itself: it distinguishes growth from fluctuation, a short run passes, and planted faults fail it.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,34 +12,34 @@ const MiB = 2 ** 20;
 
 /**
  * @param {string[]} args
- * @returns {Promise<{ status: number | null, output: string, complaint: string }>}
+ * @returns {Promise<{ status: number | null, output: string, errors: string }>}
  */
 function soak(...args) {
   const child = killOnExit(spawn(process.execPath, ['scripts/soak.mjs', ...args], { cwd: root }));
-  let [output, complaint] = ['', ''];
+  let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk) => {
     output += chunk;
   });
   child.stderr.on('data', (chunk) => {
-    complaint += chunk;
+    errors += chunk;
   });
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, output, complaint })));
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, output, errors })));
 }
 
-/** What a process held in each second. @param {number} seconds @param {(second: number) => number} value */
+/** The usage of a process in each second. @param {number} seconds @param {(second: number) => number} value */
 function series(seconds, value) {
-  const made = new Series();
-  for (let second = 0; second < seconds; second += 1) made.add(second, value(second));
-  return made;
+  const result = new Series();
+  for (let second = 0; second < seconds; second += 1) result.add(second, value(second));
+  return result;
 }
 
-/** @param {'memory' | 'descriptors' | 'threads' | 'running'} quantity @param {Series} of @param {number} seconds */
-const judge = (quantity, of, seconds) => growth(new Map([['a process', { [quantity]: of }]]), seconds);
+/** @param {'memory' | 'descriptors' | 'threads' | 'running'} quantity @param {Series} values @param {number} seconds */
+const judge = (quantity, values, seconds) => growth(new Map([['a process', { [quantity]: values }]]), seconds);
 
 describe('the soak', function () {
   this.timeout(120_000);
 
-  for (const [quantity, little, much, said] of /** @type {const} */ ([
+  for (const [quantity, allowed, excessive, message] of /** @type {const} */ ([
     [
       'memory',
       40 * MiB,
@@ -50,21 +50,24 @@ describe('the soak', function () {
     ['threads', 8, 9, 'from 40 threads to 49 threads, by more than 8 threads'],
     ['running', 2, 3, 'from 40 processes to 43 processes, by more than 2 processes'],
   ])) {
-    it(`tells growth from what is allowed: ${quantity}`, () => {
+    it(`reports growth above the allowed amount: ${quantity}`, () => {
       const start = quantity === 'memory' ? 200 * MiB : 40;
       const stepped = (/** @type {number} */ by) => series(300, (second) => start + (second < 200 ? 0 : by));
-      assert.deepEqual(judge(quantity, stepped(little), 300), { grown: [], judged: 1 });
-      assert.deepEqual(judge(quantity, stepped(much), 300), { grown: [`a process has grown ${said}`], judged: 1 });
+      assert.deepEqual(judge(quantity, stepped(allowed), 300), { grown: [], judged: 1 });
+      assert.deepEqual(judge(quantity, stepped(excessive), 300), {
+        grown: [`a process has grown ${message}`],
+        judged: 1,
+      });
     });
   }
 
-  it('does not take warm-up, or what comes and goes, for growth', () => {
+  it('does not report warm-up or fluctuation as growth', () => {
     const warming = series(300, (second) => (second < 60 ? second : 60) * 10 * MiB);
     const sawtooth = series(300, (second) => (100 + (second % 20) * 50) * MiB);
-    for (const of of [warming, sawtooth]) assert.deepEqual(judge('memory', of, 300), { grown: [], judged: 1 });
+    for (const values of [warming, sawtooth]) assert.deepEqual(judge('memory', values, 300), { grown: [], judged: 1 });
   });
 
-  it('does not judge what it has seen too little of', () => {
+  it('does not judge a process with too few samples', () => {
     assert.deepEqual(
       judge(
         'threads',
@@ -75,7 +78,7 @@ describe('the soak', function () {
     );
   });
 
-  it('keeps a bounded number of points, over all of the time, and still finds a slow leak in them', () => {
+  it('keeps a bounded number of points over the whole run, and still finds a slow leak', () => {
     const seconds = 24 * 3600;
     const slow = series(seconds, (second) => 200 * MiB + second * 2048);
     const [first, last] = /** @type {number[]} */ (slow.thirds(seconds));
@@ -84,47 +87,47 @@ describe('the soak', function () {
     assert.ok(slow.length <= 720, `${slow.length} points`);
   });
 
-  it('has a window for each kind, and a page in it that makes it', () => {
+  it('gives each kind a window, whose page runs its loads', () => {
     assert.deepEqual(windowsOf(['main', 'abort', 'crash']), {
       calls: { kinds: ['main', 'abort'], loads: ['main', 'abort'] },
       crashing: { kinds: ['crash'], loads: ['crash'] },
     });
   });
 
-  it('says what it takes, and refuses what it does not know', async () => {
+  it('lists its options, and refuses unknown values', async () => {
     const help = await soak('--help');
     assert.equal(help.status, 0);
     for (const kind of Object.keys(KINDS)) assert.match(help.output, new RegExp(`^ +${kind} `, 'm'));
-    for (const [args, said] of /** @type {[string[], RegExp][]} */ ([
+    for (const [args, message] of /** @type {[string[], RegExp][]} */ ([
       [['--only', 'main,nothing'], /no load called nothing/],
       [['--plant', 'tree'], /--plant takes leak/],
       [['--minutes', '0'], /--minutes takes a number above 0/],
     ])) {
-      const { status, complaint } = await soak(...args);
+      const { status, errors } = await soak(...args);
       assert.equal(status, 1);
-      assert.match(complaint, said);
+      assert.match(errors, message);
     }
   });
 
   it('passes a short run', async () => {
-    const { status, output, complaint } = await soak(
+    const { status, output, errors } = await soak(
       '--minutes',
       '0.2',
       '--only',
       'main,shared,abort,recycle,reload,crash',
     );
-    assert.equal(status, 0, output + complaint);
+    assert.equal(status, 0, output + errors);
     assert.match(output, /^passed, 1\d s: no unexpected end, no wrong byte, nothing hung/m);
   });
 
-  it('fails when a byte is wrong, and when a process ends that should not', async () => {
-    for (const [plant, said] of /** @type {const} */ ([
+  it('fails on a wrong byte, and on an unexpected end of a process', async () => {
+    for (const [plant, message] of /** @type {const} */ ([
       ['wrong', /main: wrong byte \d+ at \d+/],
       ['crash', /calls: the page's process has ended \(crashed\)/],
     ])) {
-      const { status, complaint } = await soak('--minutes', '0.5', '--only', 'main', '--plant', plant);
+      const { status, errors } = await soak('--minutes', '0.5', '--only', 'main', '--plant', plant);
       assert.equal(status, 1);
-      assert.match(complaint, said);
+      assert.match(errors, message);
     }
   });
 });

@@ -1,4 +1,4 @@
-// npm start, as a person types it.
+// npm start and its options, run as a user runs them.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -39,23 +39,23 @@ describe('npm start', () => {
     });
   }
 
-  it('--screenshot --panel live shows the moving picture, and prints its figures', async () => {
+  it('--screenshot --panel live plays the picture, and prints the figures', async () => {
     const { status, output } = await startWith(['--screenshot', 'live.png', '--panel', 'live', '--theme', 'dark']);
     assert.equal(status, 0, output);
     assert.match(output, /Frames per second\s+\d+/);
     assert.match(output, /Copied per frame\s+0 B/);
-    // A picture of ink does not compress as an empty page does.
+    // A picture of ink compresses worse than an empty page.
     assert.ok(fs.statSync(path.join(folder, 'live.png')).size > 150_000);
   });
 
-  it('--screenshot --panel about prints what the window runs on', async () => {
+  it('--screenshot --panel about prints the properties of the runtime', async () => {
     const { status, output } = await startWith(['--screenshot', 'about.png', '--panel', 'about']);
     assert.equal(status, 0, output);
     assert.match(output, /Memory cage\s+on/);
     assert.ok(fs.existsSync(path.join(folder, 'about.png')));
   });
 
-  it('--screenshot fails with the reason when the exchange fails, and still shows the window', async () => {
+  it('--screenshot fails with the reason if the exchange fails, and still saves the picture', async () => {
     const missing = path.join(folder, 'missing-library');
     const { status, output } = await startWith(['--screenshot', 'window.png'], { INPLACE_EXCHANGE_LIBRARY: missing });
     assert.equal(status, 1);
@@ -64,14 +64,14 @@ describe('npm start', () => {
     assert.ok(fs.existsSync(path.join(folder, 'window.png')));
   });
 
-  it('--screenshot fails with the reason when the picture cannot be saved', async () => {
+  it('--screenshot fails with the reason if the picture cannot be saved', async () => {
     fs.writeFileSync(path.join(folder, 'file'), '');
     const { status, output } = await startWith(['--screenshot', 'file/window.png']);
     assert.equal(status, 1);
     assert.match(output, /ENOTDIR|EEXIST|ENOENT/);
   });
 
-  it('says of every Electron of the npm registry that it gets no fixes, and what fetches one that does', () => {
+  it('warns about every Electron of the npm registry, and names the command that installs a newer one', () => {
     for (const version of Object.keys(REGISTRY_BUILDS)) {
       const remark = supportRemark({ version, source: 'npm registry' }) ?? '';
       assert.ok(remark.startsWith(`Electron ${version} gets no security fixes any more`), remark);
@@ -81,9 +81,9 @@ describe('npm start', () => {
   });
 
   if (process.platform !== 'win32') {
-    it('says so once, of the Electron that it opens, and nothing of one that gets them', async () => {
+    it('warns once about the Electron that it opens, and not at all about a supported one', async () => {
       const newest = Number.parseInt(require('electron/package.json').version, 10);
-      // In place of Electron a program that ends at once: what is said depends on the version beside it.
+      // A program that exits at once replaces Electron: the warning depends on the file version only.
       fs.writeFileSync(path.join(folder, 'electron'), '#!/bin/sh\n', { mode: 0o755 });
       for (const [major, fixed] of /** @type {[number, boolean][]} */ ([
         [newest, true],
@@ -100,7 +100,7 @@ describe('npm start', () => {
     });
   }
 
-  it('refuses what it does not know, and shows what it does', async () => {
+  it('refuses unknown options, and prints the usage', async () => {
     for (const args of [
       ['--picture'],
       ['--screenshot'],
