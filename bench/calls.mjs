@@ -1,4 +1,4 @@
-// npm run bench:calls: the time of a call of the addon in a real renderer, to the nanosecond, and that of its peers.
+// npm run bench:calls: the time of a call of the addon and of its peers in a real renderer, to the nanosecond.
 
 import { command, Failure, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
@@ -7,7 +7,7 @@ import { machine, measureIn } from './measure.mjs';
 import { abi, buildPeers, builtFile, compile } from './native.mjs';
 import { line, median, mib, out, ratio } from './report.mjs';
 
-/** The addresses of code and data differ from process to process, by a nanosecond a call: several are measured. */
+/** Several, because the memory layout of code and data differs between processes: by a nanosecond a call. */
 const RENDERERS = 5;
 const ROUNDS = 9;
 
@@ -49,7 +49,7 @@ async function measure(electron, environment) {
   const library = builtFile('fill.so');
   const output = await measureIn(electron, 'app', {
     ...environment,
-    INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
+    INPLACE_EXCHANGE_LIBRARY: library, // every row calls the same library
     BENCH_LIBRARY: library,
     BENCH_SERIAL_LIBRARY: builtFile('fill-serial.so'),
     BENCH_TIMED_LIBRARY: builtFile('fill-timed.so'),

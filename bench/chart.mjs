@@ -1,15 +1,15 @@
-// A chart of the figures: size against time, both on logarithmic axes, a line for each row. It reads in light and dark.
+// A chart of the figures: size against time on logarithmic axes, with a line for each row, for light and dark themes.
 
 /** @typedef {{ id: string, group: string, bytes: number, medianNs: number | null }} Row */
 
-/** The colours of the page: its text and its lines, which change with what the reader prefers. */
+/** The colours of text and lines, which follow the reader's colour scheme. */
 const STYLE =
   '<style>svg{--ink:#17191d;--quiet:#565c66;--line:#dfe1e4}' +
   '@media(prefers-color-scheme:dark){svg{--ink:#edeef0;--quiet:#a4abb6;--line:#343943}}</style>';
 
 const TITLE = 'From native code to JavaScript: time against size';
 
-/** What is shown: one row for each way, so that lines can be told apart. */
+/** The rows in the chart: one for each transport, so that the lines can be distinguished. */
 const SHOWN = [
   'electron/invoke',
   'electron/utility-port',
@@ -42,7 +42,7 @@ const COLOURS = [
  * @returns {Promise<string>} SVG
  */
 export async function chart({ environment, rows }) {
-  // Packages of bench/package.json, which are not there when the project's own checks run.
+  // Dynamic imports: packages of bench/package.json are not installed when the project's own checks run.
   const [vega, vegaLite] = await Promise.all(['vega', 'vega-lite'].map((name) => import(name)));
   const values = rows.filter(({ id, bytes, medianNs }) => SHOWN.includes(id) && bytes > 0 && medianNs !== null);
   const { electron, cpu, cores, date } = environment;

@@ -1,4 +1,4 @@
-// Runs an app of this folder that measures in its renderer.
+// Runs an app of this folder whose renderer does the measuring.
 
 import { spawn } from 'node:child_process';
 import os from 'node:os';

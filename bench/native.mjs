@@ -37,7 +37,7 @@ export async function compile(compiler, source, output, flags) {
   return file;
 }
 
-/** Installs the peers. They are no dependencies of the project itself. */
+/** Installs the peers, which are not dependencies of the project itself. */
 async function install() {
   const lock = path.join(bench, 'package-lock.json');
   const installed = path.join(packages, '.package-lock.json');
@@ -47,7 +47,7 @@ async function install() {
   if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
 }
 
-/** Installs the peers, and builds the addons that call the library in their way. */
+/** Installs the peers, and builds the addons that use them. */
 export async function buildPeers() {
   await install();
   const nodeApi = ['node-api-headers/include', 'node-addon-api'].flatMap((folder) => [

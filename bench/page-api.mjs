@@ -1,4 +1,4 @@
-// npm run bench:page: the time of the page API, in a window with context isolation on, and of what it is compared with.
+// npm run bench:page: the time of the page API and of its alternatives, in a window with context isolation on.
 
 import { command, Failure, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
@@ -29,10 +29,10 @@ const cells = (us) =>
 
 /**
  * Prints the ratio of two rows. @param {Microseconds} rows
- * @param {string} id @param {string} other @param {string} bar
+ * @param {string} id @param {string} other @param {string} limit
  */
-function compare(rows, id, other, bar) {
-  out(`  ${id} / ${other}: ${ratioOf(rows[id], rows[other]).toFixed(2)} (bar: ${bar})`);
+function compare(rows, id, other, limit) {
+  out(`  ${id} / ${other}: ${ratioOf(rows[id], rows[other]).toFixed(2)} (limit: ${limit})`);
 }
 
 /** @param {Microseconds} rows */
@@ -44,20 +44,20 @@ function table(rows) {
 const print = {
   /** @param {{ trips: number, addresses: number }} measured */
   identity({ trips, addresses }) {
-    out(`\n${trips} trips of one buffer; before, in the library and after it stood at ${addresses} address (bar: 1)`);
+    out(`\n${trips} round trips of one buffer; addresses before, in the library and after: ${addresses} (limit: 1)`);
   },
 
   /** @param {Microseconds} rows */
   trips(rows) {
-    heading('There and back, 64 bytes', ...HEADS);
+    heading('Round trip, 64 bytes', ...HEADS);
     table(rows);
     compare(rows, 'exchange, main thread', 'MessagePort echo', 'at most 1.25, and 45 us');
   },
 
   /** @param {{ us: Microseconds, collections: Record<string, number[]> }} measured */
   sizes({ us, collections }) {
-    heading('There and back, no native work', ...HEADS, 'collections', '/ 64 B');
-    const bars = ['', 'at most 1.2', 'at most 1.5', 'at most 1.2', 'at most 1.2', ''];
+    heading('Round trip without native work', ...HEADS, 'collections', '/ 64 B');
+    const limits = ['', 'at most 1.2', 'at most 1.5', 'at most 1.2', 'at most 1.2', ''];
     for (const [index, [id, each]] of Object.entries(us).entries()) {
       const against = ratioOf(each, us['64 B']).toFixed(2);
       line(
@@ -65,14 +65,14 @@ const print = {
         ...cells(each),
         median(collections[id]).toFixed(2),
         against,
-        bars[index] && `  (bar: ${bars[index]})`,
+        limits[index] && `  (limit: ${limits[index]})`,
       );
     }
   },
 
   /** @param {Microseconds} rows */
   large(rows) {
-    heading('8,294,400 bytes, filled and back', ...HEADS);
+    heading('8,294,400 bytes, round trip', ...HEADS);
     table(rows);
     compare(rows, 'contextBridge', 'exchange, main thread', 'at least 50');
     compare(rows, 'contextBridge', 'exchange, worker thread', 'at least 30');
@@ -93,7 +93,7 @@ const print = {
     const last = samples[samples.length - 1];
     const list = (/** @type {'heap' | 'resident'} */ what) => samples.map((sample) => mib(sample[what])).join(', ');
     out(`\nFrames of 1920 x 1080 RGBA, depth 3, for ${(last.ms / 1000).toFixed(1)} s`);
-    out(`  ${((last.frames / last.ms) * 1000).toFixed(0)} a second (bar: at least 2,000), ${bad} of them wrong`);
+    out(`  ${((last.frames / last.ms) * 1000).toFixed(0)} a second (limit: at least 2,000), ${bad} of them wrong`);
     out(`  each second, after a collection: JavaScript heap ${list('heap')}`);
     out(`    resident ${list('resident')}`);
   },
@@ -103,7 +103,7 @@ const print = {
     const at = (/** @type {number} */ percent) => percentile(frameMs, percent).toFixed(1);
     out(`\nThe same, one for each frame of the display, drawn on an OffscreenCanvas in a Worker`);
     out(
-      `  ${shown} in ${(took / 1000).toFixed(1)} s; main thread on the CPU ${(busyShare * 100).toFixed(1)} % of it (bar: under 10 %)`,
+      `  ${shown} in ${(took / 1000).toFixed(1)} s; main thread on the CPU ${(busyShare * 100).toFixed(1)} % of it (limit: under 10 %)`,
     );
     out(
       `  ms between frames: p1 ${at(1)}, p10 ${at(10)}, median ${at(50)}, p90 ${at(90)}, p99 ${at(99)}, longest ${at(100)}`,
@@ -117,10 +117,10 @@ function printSoak(parts) {
   const calls = parts.reduce((total, part) => total + part.calls, 0);
   const settled = sum('fulfilled') + sum('aborted') + sum('refused');
   out(
-    `\n${calls.toLocaleString('en')} exchanges on ${parts.length} pages, with collections and aborts; each page left with 50 under way`,
+    `\n${calls.toLocaleString('en')} exchanges on ${parts.length} pages, with collections and aborts; each page was left with 50 calls pending`,
   );
   out(
-    `  fulfilled ${sum('fulfilled')}, aborted ${sum('aborted')}, refused ${sum('refused')}; not settled: ${calls - settled} (bar: 0)`,
+    `  fulfilled ${sum('fulfilled')}, aborted ${sum('aborted')}, refused ${sum('refused')}; not settled: ${calls - settled} (limit: 0)`,
   );
   out(`  resident at the end of each page: ${parts.map(({ resident }) => mib(resident)).join(', ')}`);
 }

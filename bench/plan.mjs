@@ -1,14 +1,14 @@
-// What npm run bench measures: rows, sizes, rounds, and the ratios that must hold.
+// The plan of npm run bench: rows, sizes, rounds, and the limits of the ratios.
 
 export const MiB = 1024 * 1024;
 export const FRAME = 8_294_400; // 1920 x 1080 RGBA
 const LARGE = 100 * MiB;
 
-/** The addresses of code and data differ from process to process, and with them the times: several are measured. */
+/** Several renderers, because the memory layout of code and data, and so the times, differ from process to process. */
 export const FULL = { renderers: 3, rounds: 5, batchMs: 20 };
 export const QUICK = { renderers: 3, rounds: 3, batchMs: 8 };
 
-/** By group, in the order in which they are shown. @type {Record<string, string[]>} */
+/** By group, in the order of the output. @type {Record<string, string[]>} */
 export const ROWS = {
   limit: ['limit/native-fill'],
   'in-place': ['in-place/default', 'in-place/opened', 'in-place/async', 'in-place/fresh'],
@@ -28,10 +28,10 @@ export const ROWS = {
 export const ALL = Object.values(ROWS).flat();
 export const SIZES = [0, 64, 1024, 64 * 1024, MiB, FRAME, LARGE];
 
-/** @typedef {{ id: string, against: string, bytes: number, againstBytes?: number, atMost?: number, atLeast?: number }} Bar */
+/** @typedef {{ id: string, against: string, bytes: number, againstBytes?: number, atMost?: number, atLeast?: number }} Limit */
 
-/** The ratios that must hold. @type {Bar[]} */
-export const BARS = [
+/** The limits of the ratios. @type {Limit[]} */
+export const LIMITS = [
   { id: 'in-place/default', against: 'peer/raw-c', bytes: 64, atMost: 1.05 },
   { id: 'in-place/opened', against: 'peer/raw-c', bytes: 64, atMost: 1.05 },
   { id: 'in-place/default', against: 'limit/native-fill', bytes: FRAME, atMost: 1.08 },
@@ -44,14 +44,16 @@ export const BARS = [
 
 /** The rows of each size. @param {boolean} quick */
 export function sizesOf(quick) {
-  const barred = BARS.flatMap(({ id, against }) => [id, against]);
+  const withLimit = LIMITS.flatMap(({ id, against }) => [id, against]);
   return SIZES.map((bytes) => ({
     bytes,
     ids: ALL.filter((id) => {
       if (id === 'page/allocated-lend') return bytes === 64 || bytes === LARGE;
       if (id.startsWith('control/')) return bytes === 0;
       if (id === 'external') return bytes === 64;
-      return !quick || bytes !== LARGE || (barred.includes(id) && !id.startsWith('electron/') && id !== 'copy/buffer');
+      return (
+        !quick || bytes !== LARGE || (withLimit.includes(id) && !id.startsWith('electron/') && id !== 'copy/buffer')
+      );
     }),
   }));
 }

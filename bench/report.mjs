@@ -1,4 +1,4 @@
-// Numbers, and how they are printed.
+// Statistics, and their output as text.
 
 /** @typedef {{ id: string, ns: number[] }} Row nanoseconds for a call, in each round */
 

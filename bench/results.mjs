@@ -1,23 +1,23 @@
-// The results of npm run bench: collects the readings, prints them, compares them with the bars.
+// The results of npm run bench: collects the measurements, prints them, and compares them with the limits.
 
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { machine } from './measure.mjs';
-import { ALL, BARS, FRAME, MiB, ROWS, SIZES } from './plan.mjs';
+import { ALL, FRAME, LIMITS, MiB, ROWS, SIZES } from './plan.mjs';
 import { line, median, out, percentile } from './report.mjs';
 
-/** The control's two readings of a run that may be compared differ by less. */
+/** If the two measurements of the control differ by more, the run is too noisy to compare. */
 const NOISE = 0.1;
 
 /**
- * What a renderer reports.
+ * A report of a renderer.
  * @typedef {object} Message
  * @property {Record<string, string>} [versions]
  * @property {{ id: string, bytes: number, ns?: number, error?: string }[]} [readings]
  */
 
-/** By row and size: nanoseconds for a call, in each round of each renderer; or the error in their place. */
+/** For each row and size: the nanoseconds for a call in each round of each renderer, or the error. */
 export class Readings {
   /** @type {Record<string, string>} */
   versions = {};
@@ -46,7 +46,7 @@ export class Readings {
     return this.#errors.get(`${id} ${bytes}`);
   }
 
-  /** The ratio in each round. @param {import('./plan.mjs').Bar} bar */
+  /** The ratio in each round. @param {import('./plan.mjs').Limit} limit */
   ratios({ id, against, bytes, againstBytes = bytes }) {
     const others = this.ns(against, againstBytes);
     return this.ns(id, bytes).map((ns, round) => ns / others[round]);
@@ -66,9 +66,11 @@ export function json(readings) {
       }),
     ),
   );
-  const ratios = BARS.flatMap((bar) => {
-    const values = readings.ratios(bar);
-    return values.length > 0 ? [{ id: bar.id, against: bar.against, bytes: bar.bytes, median: median(values) }] : [];
+  const ratios = LIMITS.flatMap((limit) => {
+    const values = readings.ratios(limit);
+    return values.length > 0
+      ? [{ id: limit.id, against: limit.against, bytes: limit.bytes, median: median(values) }]
+      : [];
   });
   const { electron, chrome, node, napi } = readings.versions;
   const environment = {
@@ -132,10 +134,10 @@ export function print(readings) {
   }
   out('\n0 B is the fixed cost of a call; GB/s is the slope from 64 B to 8,294,400 B.');
   const noise = noiseOf(readings);
-  out(`noise: the control's two readings differ by a factor of ${noise.toFixed(2)}`);
+  out(`noise: the control's two measurements differ by a factor of ${noise.toFixed(2)}`);
   if (Math.abs(noise - 1) > NOISE) out('This run is too noisy to compare.');
   out('');
-  line('ratio, inside each round'.padEnd(64), 'median', 'p25', 'p75', '  bar');
+  line('ratio, inside each round'.padEnd(64), 'median', 'p25', 'p75', '  limit');
 }
 
 /** @param {Readings} readings */
@@ -143,16 +145,17 @@ const noiseOf = (readings) =>
   median(readings.ratios({ id: 'control/no-op-again', against: 'control/no-op', bytes: 0 }));
 
 /**
- * A bar is missed if three rounds in four miss it by more than the control's two readings differ: the noise of the run.
+ * A limit is missed if three rounds in four miss it by more than the difference between the two measurements of the
+ * control, which is the noise of the run.
  * @param {Readings} readings
- * @returns {number} how many are missed
+ * @returns {number} the number of missed limits
  */
 export function judge(readings) {
   const spread = 1 + Math.abs(noiseOf(readings) - 1);
   let missed = 0;
-  for (const bar of BARS) {
-    const ratios = readings.ratios(bar);
-    const { id, against, bytes, againstBytes, atMost, atLeast } = bar;
+  for (const limit of LIMITS) {
+    const ratios = readings.ratios(limit);
+    const { id, against, bytes, againstBytes, atMost, atLeast } = limit;
     const name = `${id} / ${againstBytes === undefined ? against : size(againstBytes)}, ${size(bytes)}`;
     if (ratios.length === 0) {
       line(name.padEnd(64), 'not measured');

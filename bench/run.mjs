@@ -1,4 +1,4 @@
-// npm run bench: every way of getting native data into a renderer, side by side.
+// npm run bench: compares the ways to get native data into a renderer.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { installedElectron, useElectron } from '../scripts/lib/electron.mjs';
 import { chart } from './chart.mjs';
 import { measureIn } from './measure.mjs';
 import { abi, buildPeers, builtFile, compile } from './native.mjs';
-import { BARS, FULL, QUICK, sizesOf } from './plan.mjs';
+import { FULL, LIMITS, QUICK, sizesOf } from './plan.mjs';
 import { out } from './report.mjs';
 import { json, judge, print, Readings, size } from './results.mjs';
 
@@ -17,7 +17,7 @@ const USAGE = `npm run bench                      every row at every size, under
 npm run bench -- --quick           fewer and shorter batches, under one minute
                --json FILE         the figures
                --svg FILE          a chart of them
-               --check             ends with an error when a ratio misses its bar`;
+               --check             exits with an error if a ratio misses its limit`;
 
 function options() {
   try {
@@ -56,14 +56,14 @@ await command(async () => {
   const sizes = sizesOf(quick);
   const readings = new Readings();
   const expected = renderers * plan.rounds * sizes.reduce((sum, { ids }) => sum + ids.length, 0);
-  let seen = 0;
-  let now = '';
-  const done = progress('measuring:', () => `${Math.floor((seen / expected) * 100)} % ${now}`);
+  let received = 0;
+  let current = '';
+  const done = progress('measuring:', () => `${Math.floor((received / expected) * 100)} % ${current}`);
   try {
     for (let renderer = 0; renderer < renderers; renderer += 1) {
       const environment = {
         ...display.environment,
-        INPLACE_EXCHANGE_LIBRARY: library, // the default library is the one that every row calls
+        INPLACE_EXCHANGE_LIBRARY: library, // every row calls the same library
         BENCH_LIBRARY: library,
         BENCH_ZERO_LIBRARY: zero,
         BENCH_NATIVE: builtFile(''),
@@ -72,8 +72,8 @@ await command(async () => {
       await measureIn(electron, 'rows', environment, (text) => {
         const message = JSON.parse(text);
         readings.add(message);
-        seen += message.readings?.length ?? 0;
-        now = message.readings ? size(message.readings[0].bytes) : '';
+        received += message.readings?.length ?? 0;
+        current = message.readings ? size(message.readings[0].bytes) : '';
       });
     }
   } finally {
@@ -92,5 +92,5 @@ await command(async () => {
     log(`wrote ${svgFile}`);
   }
   if (check && missed > 0)
-    throw new Failure(`${missed} of ${BARS.length} ratios miss their bar by more than the noise.`);
+    throw new Failure(`${missed} of ${LIMITS.length} ratios miss their limit by more than the noise.`);
 });

@@ -1,4 +1,4 @@
-// Opens a hidden window whose preload does the measuring, so that it runs in a real renderer with context isolation on.
+// Opens a hidden window whose preload does the measuring, in a real renderer with context isolation on.
 
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain } = require('electron');

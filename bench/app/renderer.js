@@ -1,5 +1,6 @@
-// The measurement: every row calls the same library with the same buffer, in rounds whose order rotates, so that what
-// the machine does meanwhile falls on all rows alike. A ratio is taken inside a round; medians are taken over rounds.
+// The measurement: every row calls the same library with the same buffer. The order of the rows rotates from round to
+// round, so that other activity on the machine affects all rows alike. A ratio is calculated within a round; the
+// medians are those over all rounds.
 
 const { ipcRenderer } = require('electron');
 
@@ -23,7 +24,7 @@ function nativeModule(name) {
 }
 
 /**
- * A package of bench/package.json, which is not there when the project's own checks run.
+ * A package of bench/package.json, which is not installed when the project's own checks run.
  * @param {string} name
  */
 const peer = (name) => require(name);
@@ -57,8 +58,8 @@ function rows() {
 }
 
 /**
- * A loop of its own for each row, which V8 optimises for the one function it calls. It shares what it has learnt between
- * functions of the same text, so each text is different.
+ * A separate loop for each row, so that V8 optimises it for the function that it calls. V8 shares type feedback between
+ * functions with the same source text, so each text is different.
  * @param {string} id
  * @param {(buffer: Buffer) => number} call
  * @returns {(buffer: Buffer, times: number) => number} nanoseconds for one call
@@ -76,7 +77,7 @@ function measure() {
   /** @type {{ id: string, call: (buffer: Buffer) => number, loop: ReturnType<typeof loopOf>, times: number, ns: number[] }[]} */
   const entries = Object.entries(rows()).map(([id, call]) => ({ id, call, loop: loopOf(id, call), times: 0, ns: [] }));
   for (const entry of entries) {
-    entry.loop(buffer, 20_000); // V8 has compiled the loop after that
+    entry.loop(buffer, 20_000); // V8 compiles the loop
     entry.times = Math.ceil((BATCH_MS * 1e6) / entry.loop(buffer, 20_000));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -95,7 +96,7 @@ const ASYNC_BATCH = 1000;
 const LARGE_BYTES = 8 * 1024 * 1024;
 const LARGE_BATCH = 100;
 
-/** @typedef {(buffer: Uint8Array) => Promise<Uint8Array>} AsyncCall gives back the buffer for the next one */
+/** @typedef {(buffer: Uint8Array) => Promise<Uint8Array>} AsyncCall resolves to the buffer for the next call */
 
 /** @param {string} library @returns {AsyncCall} */
 function asyncTask(library) {
@@ -108,19 +109,19 @@ function asyncTask(library) {
 }
 
 /**
- * In an order of its own: what a row leaves behind in the caches, and how deeply the threads of the pool sleep after it,
- * is not always the same row's luck.
+ * In random order, so that the state in which a row leaves the caches and the pool's threads does not always affect the
+ * same row.
  * @template T @param {T[]} list
  */
 function shuffled(list) {
   return list
-    .map((value) => ({ value, place: Math.random() }))
-    .sort((a, b) => a.place - b.place)
+    .map((value) => ({ value, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
     .map(({ value }) => value);
 }
 
 /**
- * Calls on another thread, one after the other: nanoseconds for a call and the way to its promise, in each round.
+ * Asynchronous calls, one after another: the nanoseconds from a call to the resolution of its promise, in each round.
  * @param {number} bytes @param {number} batch
  */
 async function measureAsync(bytes, batch) {
@@ -156,8 +157,8 @@ async function measureAsync(bytes, batch) {
 }
 
 /**
- * The time of a large call over that of its parts: the library's own time for it, and all else that a small call takes.
- * All are taken in the same round.
+ * The ratio of a large call's time to the sum of its parts: the library's own time for it, and the overhead of a small
+ * call. All are measured in the same round.
  */
 async function wholeOverParts() {
   const { openLibrary } = require('../../index.js');
@@ -189,12 +190,12 @@ async function wholeOverParts() {
   return rows.map(({ id, ratios }) => ({ id, ratios }));
 }
 
-/** How long the main thread was busy at most, while a library worked for two seconds on others. */
+/** The longest time for which the main thread was busy while a library worked for two seconds on other threads. */
 async function longestTask() {
   const CALLS = 20;
   const { openLibrary } = require('../../index.js');
   const { exchangeDataAsync } = openLibrary(BENCH_SLOW_LIBRARY);
-  // Written to once: the first touch of fresh memory costs the machine more than the call.
+  // Written to once, because the first access to new memory costs more than the call.
   const buffers = Array.from({ length: CALLS }, () => new Uint8Array(LARGE_BYTES).fill(1));
   const { port1, port2 } = new MessageChannel();
   let last = performance.now();
@@ -203,7 +204,7 @@ async function longestTask() {
     const now = performance.now();
     longest = Math.max(longest, now - last);
     last = now;
-    port1.postMessage(0); // comes back as the next task
+    port1.postMessage(0); // received in the next task
   };
   port1.postMessage(0);
   const started = performance.now();
@@ -213,7 +214,7 @@ async function longestTask() {
   return { calls: CALLS, took, longest };
 }
 
-/** How much resident memory a hundred thousand calls on other threads leave behind. */
+/** The growth of resident memory after a hundred thousand asynchronous calls. */
 async function asyncMemory() {
   const { exchangeDataAsync } = require('../../index.js');
   const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
@@ -231,7 +232,7 @@ async function asyncMemory() {
   return { calls: 100_000, grownBytes: grown };
 }
 
-/** How much resident memory ten million calls leave behind. */
+/** The growth of resident memory after ten million calls. */
 function memory() {
   const { exchangeDataInPlace } = require('../../index.js');
   const loop = loopOf('memory', exchangeDataInPlace);

@@ -1,4 +1,4 @@
-// The peer in C++: node-addon-api, as its documentation writes a function that takes a Buffer.
+// The peer in C++: node-addon-api, used as in its documentation for a function that takes a Buffer.
 #include <dlfcn.h>
 #include <cstdlib>
 #include <napi.h>

@@ -1,5 +1,7 @@
-/* The library that every row calls: it fills all it is lent. SLEEP_MS: it takes that long. TIMED: what it
- * took, in nanoseconds, stands in the last 8 bytes. ZERO: it touches nothing, and its message is empty. */
+/* The library that every row calls: it fills the memory.
+ *
+ * SLEEP_MS: a call takes this number of milliseconds. TIMED: writes the time of the fill, in nanoseconds, into the last
+ * 8 bytes. ZERO: writes nothing, and its message is empty. SERIAL: takes one call at a time. */
 #define _DEFAULT_SOURCE /* usleep, clock_gettime */
 #include <string.h>
 #include <time.h>

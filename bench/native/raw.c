@@ -1,4 +1,4 @@
-/* The control: raw Node-API in C, with nothing between it and the library. */
+/* The control: raw Node-API in C, without a layer between it and the library. */
 #define NAPI_VERSION 9
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 static int64_t (*exchange_inplace)(uint8_t *, size_t);
 
-/* The least that is correct: a call on anything but bytes must be refused, so it asks for the kind. */
+/* The minimum of correct code: it checks the type, because a call with anything but bytes must be refused. */
 static napi_value exchange(napi_env env, napi_callback_info info)
 {
     size_t argc = 1, len;
@@ -23,7 +23,7 @@ static napi_value exchange(napi_env env, napi_callback_info info)
     return count;
 }
 
-/* The least that runs: it believes whatever it is given. */
+/* The minimum that runs: it does not check its argument. */
 static napi_value exchange_unchecked(napi_env env, napi_callback_info info)
 {
     size_t argc = 1, len;
@@ -35,7 +35,7 @@ static napi_value exchange_unchecked(napi_env env, napi_callback_info info)
     return count;
 }
 
-/* Native memory of that size, which was written to before. */
+/* Native memory of this size that was written to before. */
 static uint8_t *warm(size_t len)
 {
     static uint8_t *memory;
@@ -60,7 +60,7 @@ static size_t length(napi_env env, napi_callback_info info)
     return (size_t)len;
 }
 
-/* What is done in place of an external buffer: the library fills native memory, and that is copied into a Buffer. */
+/* The usual replacement for an external buffer: the library fills native memory, which is copied into a Buffer. */
 static napi_value copy(napi_env env, napi_callback_info info)
 {
     size_t len = length(env, info);

@@ -1,4 +1,4 @@
-// Draws frames on a canvas away from the page's thread, and sends the memory of each back.
+// A Worker that draws frames on an OffscreenCanvas, and returns the memory of each.
 
 /** @type {OffscreenCanvasRenderingContext2D} */
 let context;

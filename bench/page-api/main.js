@@ -1,5 +1,5 @@
-// Opens a window as secure as an app's own (context isolation, cross-origin isolation), whose page does the measuring,
-// one stage after another, each in a fresh document.
+// Opens a window with context isolation and cross-origin isolation, whose page does the measuring: one stage after
+// another, each in a new document.
 
 const fs = require('node:fs/promises');
 const path = require('node:path');
@@ -23,9 +23,9 @@ const pageModule = (pathname) =>
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 
-/** @param {string} why */
-function fail(why) {
-  process.stderr.write(`${why}\n`);
+/** @param {string} message */
+function fail(message) {
+  process.stderr.write(`${message}\n`);
   app.exit(1);
 }
 

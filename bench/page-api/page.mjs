@@ -1,5 +1,5 @@
-// The measurement, in a page under context isolation. Rows take turns inside a round, so that what the machine does
-// meanwhile falls on all alike; a ratio is taken inside a round, and medians over rounds.
+// The measurement, in a page under context isolation. Each round measures all rows, so that other activity on the
+// machine affects all rows alike. A ratio is calculated within a round; the medians are those over all rounds.
 
 import { connect } from '../../lib/page.mjs';
 
@@ -14,22 +14,22 @@ const MiB = 1024 * 1024;
 
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
 
-/** Microseconds for each, as a mean over a batch. @param {number} batch @param {() => unknown} run */
+/** The mean time of an asynchronous call, in microseconds. @param {number} batch @param {() => unknown} run */
 async function timed(batch, run) {
   const started = performance.now();
   for (let i = 0; i < batch; i += 1) await run();
   return ((performance.now() - started) * 1000) / batch;
 }
 
-/** The same for what is synchronous. @param {number} batch @param {() => unknown} run */
-function timedNow(batch, run) {
+/** The mean time of a synchronous call, in microseconds. @param {number} batch @param {() => unknown} run */
+function timedSync(batch, run) {
   const started = performance.now();
   for (let i = 0; i < batch; i += 1) run();
   return ((performance.now() - started) * 1000) / batch;
 }
 
 /**
- * Each row in each round, the first round thrown away.
+ * Measures each row in each round, and discards the first round.
  * @param {Record<string, () => number | Promise<number>>} rows a row measures itself
  */
 async function inRounds(rows) {
@@ -46,8 +46,8 @@ async function inRounds(rows) {
   return us;
 }
 
-/** The other end of a port in the preload. @param {'echo' | 'where'} kind */
-function answering(kind) {
+/** A function that sends memory to a port of the preload, and resolves to the reply. @param {'echo' | 'where'} kind */
+function portTo(kind) {
   const { port1, port2 } = new MessageChannel();
   globalThis.postMessage(kind, '/', [port2]);
   return (/** @type {any} */ memory) =>
@@ -57,7 +57,7 @@ function answering(kind) {
     });
 }
 
-/** Memory that is lent again and again. @param {ArrayBufferLike} memory @param {object} [options] */
+/** A function that lends the same memory in each call. @param {ArrayBufferLike} memory @param {object} [options] */
 function lent(memory, options) {
   return async () => {
     ({ buffer: memory } = await exchange(memory, options));
@@ -70,9 +70,9 @@ function checkFilled(bytes) {
 }
 
 const stages = {
-  /** Where the page's memory was, where the library wrote, and where it was then. */
+  /** The addresses of the page's memory before a call, in the library, and after the call. */
   async identity() {
-    const where = answering('where');
+    const where = portTo('where');
     const addresses = new Set();
     const TRIPS = 1000;
     /** @type {ArrayBufferLike} */
@@ -80,16 +80,16 @@ const stages = {
     for (let trip = 0; trip < TRIPS; trip += 1) {
       const [before, lent] = await where(memory);
       const bytes = await exchange(lent, { library: 'address', thread: trip % 2 === 0 ? 'main' : 'worker' });
-      const [after, back] = await where(bytes.buffer);
-      for (const address of [before, new DataView(back).getBigUint64(0, true), after]) addresses.add(address);
-      memory = back;
+      const [after, returned] = await where(bytes.buffer);
+      for (const address of [before, new DataView(returned).getBigUint64(0, true), after]) addresses.add(address);
+      memory = returned;
     }
     return { trips: TRIPS, addresses: addresses.size };
   },
 
-  /** The way there and back, 64 bytes. */
+  /** The round trip of 64 bytes. */
   async trips() {
-    const viaEcho = answering('echo');
+    const viaEcho = portTo('echo');
     let memory = new ArrayBuffer(SMALL);
     checkFilled(await exchange(new Uint8Array(SMALL), { thread: 'main' }));
     const main = lent(new ArrayBuffer(SMALL), { thread: 'main' });
@@ -104,7 +104,7 @@ const stages = {
     });
   },
 
-  /** No native work: what it costs to lend, by size. */
+  /** The cost of lending without native work, by size. */
   async sizes() {
     const own = { '64 B': SMALL, '32 MiB': 32 * MiB, '48 MiB': 48 * MiB };
     const options = { library: 'zero', thread: 'main' };
@@ -117,7 +117,7 @@ const stages = {
       collections[name] = [];
       rows[name] = async () => {
         let collected = 0;
-        let canary = new WeakRef({}); // is gone after a collection of the whole heap
+        let canary = new WeakRef({}); // cleared by a major garbage collection
         const took = await timed(batch, async () => {
           await run();
           if (canary.deref()) return;
@@ -133,11 +133,11 @@ const stages = {
     row('allocate(256 MiB)', lent(allocate(256 * MiB).buffer, options), 300);
     const us = await inRounds(rows);
     for (const name of Object.keys(rows)) delete rows[name];
-    row('own ArrayBuffer of 100 MiB', lent(new ArrayBuffer(100 * MiB), options), 5); // what allocate is for
+    row('own ArrayBuffer of 100 MiB', lent(new ArrayBuffer(100 * MiB), options), 5); // the case that allocate avoids
     return { us: { ...us, ...(await inRounds(rows)) }, collections };
   },
 
-  /** A frame, filled and back, against the other ways. */
+  /** The round trip of a frame, and the same through the alternatives. */
   async large() {
     const frame = new Uint8Array(FRAME.byteLength).fill(1);
     checkFilled(bench.fill(frame));
@@ -147,7 +147,7 @@ const stages = {
     return inRounds({
       'exchange, main thread': () => timed(20, main),
       'exchange, worker thread': () => timed(20, worker),
-      contextBridge: () => timedNow(2, () => bench.fill(frame)),
+      contextBridge: () => timedSync(2, () => bench.fill(frame)),
       invoke: async () => (await bench.invoke(FRAME.byteLength)) * 1000,
     });
   },
@@ -157,13 +157,13 @@ const stages = {
     small.exchange();
     checkFilled(small.bytes);
     return inRounds({
-      'empty contextBridge call': () => timedNow(50_000, bench.empty),
-      'shared exchange': () => timedNow(50_000, small.exchange),
-      'empty contextBridge call, again': () => timedNow(50_000, bench.empty),
+      'empty contextBridge call': () => timedSync(50_000, bench.empty),
+      'shared exchange': () => timedSync(50_000, small.exchange),
+      'empty contextBridge call, again': () => timedSync(50_000, bench.empty),
     });
   },
 
-  /** As many as come. */
+  /** Without a frame limit. */
   async frames() {
     const memory = () => ({
       heap: /** @type {any} */ (performance).memory.usedJSHeapSize,
@@ -192,7 +192,7 @@ const stages = {
     return { samples, bad };
   },
 
-  /** One each time the display wants one, drawn in a worker. */
+  /** One for each frame of the display, drawn in a Worker. */
   async drawn() {
     const canvas = Object.assign(document.createElement('canvas'), FRAME);
     document.body.append(canvas);
@@ -229,7 +229,7 @@ const stages = {
     };
   },
 
-  /** A twentieth of the long run, which ends in the middle of its calls: the next document begins with those pending. */
+  /** A twentieth of the long run. It ends with pending calls, with which the next document then begins. */
   async soak() {
     const CALLS = 5000;
     const outcomes = { fulfilled: 0, aborted: 0, refused: 0 };
@@ -267,7 +267,7 @@ const stages = {
     await Promise.all(pending);
     collect();
     const resident = bench.residentBytes();
-    for (let i = 0; i < 50; i += 1) exchange(new Uint8Array(SMALL)); // and away
+    for (let i = 0; i < 50; i += 1) exchange(new Uint8Array(SMALL)); // still pending when the page is left
     return { calls: CALLS, outcomes, resident };
   },
 };

@@ -1,4 +1,5 @@
-// What the page is measured against, and what only this world can know: addresses, resident memory, time on the CPU.
+// The alternatives that the page is compared with, and data that only the preload has: addresses, resident memory, CPU
+// time.
 
 const fs = require('node:fs');
 const { contextBridge, ipcRenderer } = require('electron');
@@ -16,7 +17,7 @@ const probe = { exports: /** @type {any} */ ({}) };
 process.dlopen(probe, BENCH_PROBE);
 const { addressOf } = probe.exports;
 
-// A port that echoes what it is sent, and one that says where it was.
+// A port that echoes memory, and a port that also replies with its address.
 globalThis.addEventListener('message', ({ data: kind, ports: [port] }) => {
   if (kind === 'echo') port.onmessage = ({ data }) => port.postMessage(data, [data]);
   if (kind === 'where')
@@ -27,23 +28,26 @@ const { exchangeDataInPlace } = openLibrary(BENCH_LIBRARY);
 
 contextBridge.exposeInMainWorld('bench', {
   empty() {},
-  /** @param {Uint8Array} bytes a clone; it comes back as another */
+  /** @param {Uint8Array} bytes a clone; the result is cloned again */
   fill(bytes) {
     exchangeDataInPlace(bytes);
     return bytes;
   },
-  /** Milliseconds for the way to the main process and back, without that between the page and this world. @param {number} byteLength */
+  /**
+   * Milliseconds for the round trip to the main process, without that between the page and the preload.
+   * @param {number} byteLength
+   */
   async invoke(byteLength) {
     const bytes = new Uint8Array(byteLength).fill(1);
     const started = performance.now();
-    const answer = await ipcRenderer.invoke('fill', bytes);
+    const result = await ipcRenderer.invoke('fill', bytes);
     const took = performance.now() - started;
-    if (answer.length !== byteLength || answer.some((/** @type {number} */ byte) => byte !== 0xa5))
+    if (result.length !== byteLength || result.some((/** @type {number} */ byte) => byte !== 0xa5))
       throw new Error('not filled');
     return took;
   },
   residentBytes: () => process.memoryUsage.rss(),
-  /** Milliseconds for which this thread, the page's, has been on a CPU. Linux only. */
+  /** The CPU time of this thread, the page's main thread, in milliseconds. Linux only. */
   busyMs: () => Number(fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
   versions: { ...process.versions },
   /** @param {unknown} result */

@@ -1,4 +1,5 @@
-// One window as secure as an app's own, in whose renderer every row is measured; and the processes that some rows call.
+// Opens a window with context isolation and cross-origin isolation, whose renderer measures every row; and starts the
+// processes that some rows call.
 
 const fs = require('node:fs/promises');
 const path = require('node:path');
@@ -17,9 +18,9 @@ const pageModule = (pathname) =>
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 
-/** @param {string} why */
-function fail(why) {
-  process.stderr.write(`${why}\n`);
+/** @param {string} message */
+function fail(message) {
+  process.stderr.write(`${message}\n`);
   app.exit(1);
 }
 
@@ -41,7 +42,7 @@ app.whenReady().then(() => {
     utilityProcess.fork(path.join(__dirname, 'utility.js')).postMessage('fill', [port1]);
     sender.postMessage('utility', 'fill', [port2]);
   });
-  ipcMain.on('told', (_event, told) => process.stdout.write(`${JSON.stringify(told)}\n`));
+  ipcMain.on('message', (_event, message) => process.stdout.write(`${JSON.stringify(message)}\n`));
   ipcMain.on('done', () => app.exit(0));
   ipcMain.on('failure', (_event, message) => fail(message));
 

@@ -1,5 +1,6 @@
-// The rows that a page has, and the order of them all: sizes one after another, and in each of them rounds in which every
-// row has its turn, in an order that rotates, so that what the machine does meanwhile falls on all rows alike.
+// The rows of the page, and the schedule of all rows: sizes one after another, and for each size rounds that measure
+// every row. The order of the rows rotates from round to round, so that other activity on the machine affects all rows
+// alike.
 
 import { connect } from '../../lib/page.mjs';
 
@@ -12,7 +13,7 @@ const FILL_8 = 0xa5a5a5a5a5a5a5a5n;
 /** @typedef {{ run(times: number): unknown, filled?: () => Uint8Array }} Prepared */
 
 /**
- * Memory that is lent again and again.
+ * A row that lends the same memory in each call.
  * @param {ArrayBufferLike} memory @param {object} options @returns {Prepared}
  */
 function lent(memory, options) {
@@ -30,7 +31,7 @@ const rows = {
   'page/exchange-main': (bytes) => lent(new ArrayBuffer(bytes), { thread: 'main' }),
   'page/exchange-worker': (bytes) => lent(new ArrayBuffer(bytes), {}),
   'page/allocated': (bytes) => lent(allocate(bytes).buffer, { thread: 'main' }),
-  // Without any native work: what is left is the lending.
+  // Without native work: the cost of lending alone.
   'page/allocated-lend': (bytes) => ({
     run: lent(allocate(bytes).buffer, { thread: 'main', library: 'zero' }).run,
   }),
@@ -69,7 +70,7 @@ const rows = {
 /** @type {Map<string, Prepared>} */
 const prepared = new Map();
 
-/** Nanoseconds for a call of a row, as a mean of so many. @param {string} id @param {number} bytes @param {number} times */
+/** The mean time of a call of a row, in nanoseconds. @param {string} id @param {number} bytes @param {number} times */
 async function measure(id, bytes, times) {
   if (!(id in rows)) return bench.measure(id, bytes, times);
   const row = prepared.get(id) ?? rows[id](bytes);
@@ -95,7 +96,7 @@ function isFilled(memory, bytes) {
   return true;
 }
 
-/** How many calls take so long, once they are warm. @param {string} id @param {number} bytes @param {number} batchMs */
+/** The number of warm calls that fill a batch. @param {string} id @param {number} bytes @param {number} batchMs */
 async function calibrated(id, bytes, batchMs) {
   await measure(id, bytes, 1);
   for (let times = 1; ; times *= 4) {
@@ -107,7 +108,7 @@ async function calibrated(id, bytes, batchMs) {
 async function all() {
   const { sizes, rounds, batchMs } = bench.plan;
   const known = new Set([...bench.rows, ...Object.keys(rows)]);
-  bench.tell({ versions: bench.versions });
+  bench.send({ versions: bench.versions });
   for (const { bytes, ids } of sizes) {
     bench.begin(bytes);
     prepared.clear();
@@ -118,7 +119,7 @@ async function all() {
       try {
         times.set(id, await calibrated(id, bytes, batchMs));
       } catch (error) {
-        bench.tell({ readings: [{ id, bytes, error: /** @type {Error} */ (error).message }] });
+        bench.send({ readings: [{ id, bytes, error: /** @type {Error} */ (error).message }] });
       }
     }
     const order = [...times.keys()];
@@ -130,7 +131,7 @@ async function all() {
         const ns = await measure(id, bytes, /** @type {number} */ (times.get(id)));
         readings.push({ id, bytes, ns });
       }
-      bench.tell({ readings: readings.splice(0) }); // once for a round: to be heard costs the other core something
+      bench.send({ readings: readings.splice(0) }); // once a round: sending uses CPU time elsewhere
     }
   }
 }

@@ -1,7 +1,8 @@
-// The rows that need no page: the addon and its peers, called from the isolated world; and what the page's rows need.
+// The rows that need no page: the addon and its peers, called from the isolated world. Also the functions that the
+// page's rows need.
 //
-// A row makes what it calls for a number of bytes. `run` makes so many calls and may say itself what one of them took, in
-// nanoseconds; `filled` is the memory that they have filled.
+// A row is prepared for a number of bytes. `run` makes a number of calls, and may return the nanoseconds for one call
+// if it has measured them itself; `filled` returns the memory that the calls have filled.
 
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
@@ -22,7 +23,7 @@ function nativeModule(name) {
   return module.exports;
 }
 
-/** A package of bench/package.json, which is not there when the project's own checks run. @param {string} name */
+/** A package of bench/package.json, which is not installed when the project's own checks run. @param {string} name */
 const peer = (name) => require(name);
 
 const raw = nativeModule('raw');
@@ -33,28 +34,31 @@ const library = new napiRs.Library(BENCH_LIBRARY);
 const viaKoffi = koffi.load(BENCH_LIBRARY).func('int64_t exchange_inplace(void *data, size_t len)');
 ffi.open({ library: 'fill', path: BENCH_LIBRARY });
 
-/** One buffer for all rows that fill one which is there already. @type {Buffer} */
+/** The buffer of all rows that fill an existing buffer. @type {Buffer} */
 let buffer = Buffer.alloc(0);
 
 /**
- * A loop of its own for each row, which V8 optimises for the one function it calls. It shares what it has learnt between
- * functions of the same text, so each text is different.
+ * A separate loop for each row, so that V8 optimises it for the function that it calls. V8 shares type feedback between
+ * functions with the same source text, so each text is different.
  * @param {string} id @param {(argument: any) => unknown} call
- * @returns {(times: number, argument: unknown) => unknown} what the last call gave
+ * @returns {(times: number, argument: unknown) => unknown} the result of the last call
  */
 function loopOf(id, call) {
   const body = `let last; for (let i = 0; i < times; i += 1) last = call(argument); return last; /* ${id} */`;
   return new Function('call', `return function loop(times, argument) { ${body} }`)(call);
 }
 
-/** Fills the buffer that it is given. @param {string} id @param {(buffer: Buffer) => unknown} call @returns {Row} */
+/**
+ * A row whose call fills the given buffer.
+ * @param {string} id @param {(buffer: Buffer) => unknown} call @returns {Row}
+ */
 function inPlace(id, call) {
   const loop = loopOf(id, call);
   return () => ({ run: (times) => void loop(times, buffer), filled: () => buffer });
 }
 
-/** Gives a buffer that it has made. @param {string} id @param {(bytes: number) => unknown} call @returns {Row} */
-function made(id, call) {
+/** A row whose call returns a new buffer. @param {string} id @param {(bytes: number) => unknown} call @returns {Row} */
+function newBuffer(id, call) {
   const loop = loopOf(id, call);
   return (bytes) => {
     /** @type {unknown} */
@@ -68,7 +72,10 @@ function made(id, call) {
   };
 }
 
-/** The way to another process and back. @param {(bytes: Uint8Array) => Promise<Uint8Array>} trip @returns {Row} */
+/**
+ * A row whose call is a round trip to another process.
+ * @param {(bytes: Uint8Array) => Promise<Uint8Array>} trip @returns {Row}
+ */
 const copied = (trip) => (bytes) => {
   const sent = new Uint8Array(bytes).fill(1);
   /** @type {Uint8Array | undefined} */
@@ -106,14 +113,14 @@ const rows = {
     },
     filled: () => buffer,
   }),
-  'in-place/fresh': made('fresh', (bytes) => {
+  'in-place/fresh': newBuffer('fresh', (bytes) => {
     const fresh = Buffer.alloc(bytes);
     addon.exchangeDataInPlace(fresh);
     return fresh;
   }),
-  'copy/buffer': made('copy', raw.copy),
-  'copy/napi-vec': made('vec', (bytes) => library.vec(bytes)),
-  external: made('external', raw.external),
+  'copy/buffer': newBuffer('copy', raw.copy),
+  'copy/napi-vec': newBuffer('vec', (bytes) => library.vec(bytes)),
+  external: newBuffer('external', raw.external),
   'peer/raw-c': inPlace('raw', raw.exchange),
   'peer/node-addon-api': inPlace('addon-api', nativeModule('addon-api').exchange),
   'peer/koffi': inPlace('koffi', (buffer) => viaKoffi(buffer, buffer.length)),
@@ -147,15 +154,16 @@ contextBridge.exposeInMainWorld('bench', {
   plan: JSON.parse(BENCH_PLAN),
   rows: Object.keys(rows),
   versions: { ...process.versions },
-  /** A new size. @param {number} bytes */
+  /** Begins a new size. @param {number} bytes */
   begin(bytes) {
     prepared.clear();
-    // Not from Node's pool, and written to once: the first touch of fresh memory costs more than filling it.
+    // Not from Node.js's pool, and written to once, because the first access to new memory costs more than filling it.
     buffer = Buffer.from(new ArrayBuffer(bytes)).fill(1);
     expected = Buffer.alloc(bytes, FILL);
   },
   /**
-   * Nanoseconds for a call of a row, as a mean of so many. @param {string} id @param {number} bytes @param {number} times
+   * The mean time of a call of a row, in nanoseconds.
+   * @param {string} id @param {number} bytes @param {number} times
    */
   async measure(id, bytes, times) {
     const row = prepared.get(id) ?? (await rows[id](bytes));
@@ -165,19 +173,19 @@ contextBridge.exposeInMainWorld('bench', {
     if (warm instanceof Promise) await warm;
     const started = process.hrtime.bigint();
     const running = row.run(times);
-    const said = running instanceof Promise ? await running : running;
-    const ns = typeof said === 'number' ? said : Number(process.hrtime.bigint() - started) / times;
+    const measured = running instanceof Promise ? await running : running;
+    const ns = typeof measured === 'number' ? measured : Number(process.hrtime.bigint() - started) / times;
     const filled = row.filled?.();
     if (filled && !expected.equals(filled)) throw new Error(`${id} did not fill ${bytes} bytes`);
     return ns;
   },
-  /** What contextBridge does to it: a clone comes in, and another goes out. @param {Uint8Array} bytes */
+  /** Called through contextBridge, which clones the argument and the result. @param {Uint8Array} bytes */
   fill(bytes) {
     addon.exchangeDataInPlace(bytes);
     return bytes;
   },
-  /** @param {unknown} told */
-  tell: (told) => ipcRenderer.send('told', told),
+  /** @param {unknown} message */
+  send: (message) => ipcRenderer.send('message', message),
   done: () => ipcRenderer.send('done'),
   /** @param {string} message */
   failed: (message) => ipcRenderer.send('failure', message),

@@ -1,4 +1,4 @@
-// A utility process that has the library fill what it is sent, and sends it back.
+// A utility process that has the library fill the bytes of each message, and returns them.
 
 const { exchangeDataInPlace } = require('../../index.js');
 

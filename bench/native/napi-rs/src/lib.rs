@@ -1,5 +1,5 @@
-//! The usual ways to call native code with napi-rs, as its documentation shows them, with a library of the benchmark;
-//! and the time of that library alone, without JavaScript.
+//! The usual ways to call native code with napi-rs, as in its documentation, with a library of the benchmark. Also
+//! measures that library alone, without JavaScript.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ impl Library {
 
 #[napi]
 impl Library {
-    /// Loads it, for the life of the process.
+    /// Loads the library, for the life of the process.
     #[napi(constructor)]
     pub fn new(path: String) -> Result<Self> {
         let failed = |error: libloading::Error| Error::from_reason(error.to_string());
@@ -36,7 +36,7 @@ impl Library {
         Ok(Self { function })
     }
 
-    /// A `Vec` that Rust allocates and the library fills, given to JavaScript. Inside the memory cage that is a copy.
+    /// Returns a `Vec` that the library fills to JavaScript. Inside the memory cage napi-rs copies it.
     #[napi]
     pub fn vec(&self, bytes: u32) -> Result<Buffer> {
         let mut memory = vec![0; bytes as usize];
@@ -44,7 +44,7 @@ impl Library {
         Ok(memory.into())
     }
 
-    /// Nanoseconds for a call with native memory that has been written before: the mean of `times` calls.
+    /// The mean time of `times` calls with native memory that was written to before, in nanoseconds.
     #[napi]
     pub fn limit(&self, bytes: u32, times: u32) -> Result<f64> {
         // Never empty: a masked store to the dangling address of an empty Vec costs more than filling 64 bytes.
@@ -70,13 +70,13 @@ impl Library {
     }
 }
 
-/// The library that `BENCH_LIBRARY` names, for the plain functions below: a method of a class costs more to call.
+/// The library that `BENCH_LIBRARY` names, for the functions below: calling a method of a class costs more.
 static LIBRARY: std::sync::LazyLock<Library> = std::sync::LazyLock::new(|| {
     let path = std::env::var("BENCH_LIBRARY").expect("BENCH_LIBRARY names the library");
     Library::new(path).expect("the library of the benchmark loads")
 });
 
-/// The library fills the buffer, as napi-rs's documentation shows it.
+/// The library fills the buffer, as in napi-rs's documentation.
 #[napi]
 pub fn exchange_buffer(mut buffer: Buffer) -> Result<u32> {
     LIBRARY.fill(&mut buffer)
