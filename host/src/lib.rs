@@ -6,6 +6,7 @@ mod call;
 mod dispatch;
 mod elf;
 mod error;
+mod exit;
 mod library;
 mod loader;
 pub mod locate;

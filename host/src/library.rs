@@ -2,19 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::abi::{Description, ExchangeFunction, Functions, LentMemory, ReturnValue};
 use crate::dispatch::{Dispatcher, Gate};
 use crate::error::Error;
+use crate::exit::finish_calls_at_exit;
 use crate::loader::Loader;
-use crate::loader::at_exit::at_exit;
 use crate::loader::pin::pin_this_module;
-use crate::sync::{after, is_dispatch_thread};
-
-/// Those that are loaded, for [`finish_calls`].
-static LOADED: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
 
 /// A library that stays loaded for the life of the process. It is only ever handed out as `&'static`.
 pub struct Library {
@@ -44,11 +38,7 @@ impl Library {
             let description = Functions::resolve_symbols(image, path)?;
             Ok(Self::new(description, path))
         })?;
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if !loaded.contains(&library) {
-            loaded.push(library);
-            at_exit(finish_calls);
-        }
+        finish_calls_at_exit(&library.dispatcher);
         Ok(library)
     }
 
@@ -144,23 +134,6 @@ impl Library {
                 message: self.dispatcher.functions().error_message(status),
             },
         })
-    }
-}
-
-/// Called when the process exits: lets the calls that run come to their end. The system is about to destroy what the
-/// library's code uses.
-extern "C" fn finish_calls() {
-    /// A process that cannot be quit would be worse than a call that is cut off.
-    const PATIENCE: Duration = Duration::from_secs(2);
-
-    if is_dispatch_thread() {
-        return; // a library has called exit() in a call, and would wait for itself
-    }
-    // Not waited for: exit() may have been called with it locked.
-    let Ok(loaded) = LOADED.try_lock() else { return };
-    let deadline = after(PATIENCE);
-    for library in loaded.iter() {
-        library.dispatcher.finish_at_exit(deadline);
     }
 }
 

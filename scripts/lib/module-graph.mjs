@@ -9,7 +9,7 @@ import path from 'node:path';
 /** By folder of lib.rs. A module may use what is right of it. A name stands for its submodules too, which use each other. */
 export const ORDERS = {
   src: 'lib > api > env > js > error',
-  'host/src': 'lib > call > session > library > dispatch > loader > abi elf locate sync > error',
+  'host/src': 'lib > call > session > library > exit > dispatch > loader > abi elf locate sync > error',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',
 };
