@@ -156,6 +156,7 @@ const STEPS = [
   { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },
   { name: 'fixtures', run: () => buildFixtures().then(() => ({ passed: 1, failed: 0 })) },
   { name: 'rust tests', needs, run: rustTests },
+  { name: 'models', run: models },
   { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
   { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs']) },
   {
@@ -192,6 +193,12 @@ const STEPS = [
 function rustTests() {
   const packages = ['inplace-exchange-host', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
+}
+
+/** Small models, the same schedules each time, and a few mutants; npm run model goes further. */
+function models() {
+  const counts = { passed: /^(\d+) (?:models hold|mutants are caught)/gm, failed: /^(\d+) mutants are missed/gm };
+  return suite(process.execPath, ['scripts/model.mjs', '--short'], counts);
 }
 
 /** With a fixed seed; npm run fuzz takes a random one. */

@@ -95,7 +95,7 @@ impl Session {
     /// one.
     pub(crate) fn enter<T>(&self, call: impl FnOnce() -> Result<T, Box<Error>>) -> Result<T, Box<Error>> {
         let mut state = lock(&self.state);
-        state.in_flight += 1; // before the library opens: a call that leaves meanwhile must not close it
+        state.in_flight += 1; // before the library opens: a call that leaves meanwhile need not close it
         let opened = self.ensure_open(state).map(drop);
         let result = opened.and_then(|()| call());
         state = lock(&self.state);

@@ -1,0 +1,94 @@
+//! `host/src/abi.rs` for models: a library whose functions write down in a [`Record`] that they were called.
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::record::Record;
+
+/// Stands for the memory of the call of this number.
+pub struct LentMemory<'a> {
+    call: u64,
+    lent: PhantomData<&'a mut [u8]>,
+}
+
+impl LentMemory<'_> {
+    pub(crate) fn of(call: u64) -> Self {
+        let lent = PhantomData;
+        Self { call, lent }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "the library handles more than a model returns")]
+pub(crate) enum ReturnValue {
+    Message(u32),
+    TooSmall(u32),
+    OutOfRange(i64),
+    Failed(i64),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct ExchangeFunction(&'static Record);
+
+impl ExchangeFunction {
+    pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
+        self.0.exchange(memory.call);
+        ReturnValue::Message(0)
+    }
+}
+
+pub(crate) struct Functions {
+    pub(crate) exchange: ExchangeFunction,
+    pub(crate) record: &'static Record,
+}
+
+pub(crate) struct Description {
+    pub(crate) functions: Functions,
+    pub(crate) name: Option<String>,
+    pub(crate) version: u32,
+    pub(crate) serial: bool,
+}
+
+/// The path of a library that takes one call at a time.
+pub(crate) const SERIAL: &str = "/serial";
+
+/// The path of a library that takes several calls at a time.
+pub(crate) const CONCURRENT: &str = "/concurrent";
+
+impl Functions {
+    #[expect(clippy::unnecessary_wraps, reason = "as in the host")]
+    pub(crate) fn resolve_symbols(image: &'static Record, path: &Path) -> Result<Description, Box<Error>> {
+        let serial = path == Path::new(SERIAL);
+        image.set_serial(serial);
+        Ok(Description {
+            functions: Self {
+                exchange: ExchangeFunction(image),
+                record: image,
+            },
+            name: None,
+            version: 1,
+            serial,
+        })
+    }
+
+    pub(crate) fn open(&self) -> Result<(), i64> {
+        self.record.open()
+    }
+
+    pub(crate) fn close(&self) {
+        self.record.close();
+    }
+
+    pub(crate) fn can_cancel(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.record.cancel();
+    }
+
+    pub(crate) fn error_message(&self, _status: i64) -> Option<String> {
+        None
+    }
+}
