@@ -81,7 +81,9 @@ impl Dispatcher {
             queue.discard(call.state());
             return Err(error);
         }
-        if queue.idle > 0 {
+        let is_awaited = queue.idle > 0;
+        drop(queue); // or the thread would wake and find it locked
+        if is_awaited {
             self.work.notify_one(); // a system call, so not for a thread that will look by itself
         }
         Ok(())
@@ -189,17 +191,18 @@ impl Dispatcher {
                 queue.threads -= 1;
                 return;
             }
-            drop(queue);
             if self.serial {
+                drop(queue);
                 self.work_inside_gate();
             } else {
-                self.work_concurrently();
+                self.work_concurrently(queue);
             }
         }
     }
 
-    fn work_concurrently(&self) {
-        let popped = self.lock().pop();
+    fn work_concurrently(&self, mut queue: MutexGuard<'_, Queue>) {
+        let popped = queue.pop();
+        drop(queue);
         if let Some(call) = popped {
             call.run();
             self.mark_ended(call.state());

@@ -53,8 +53,8 @@ export const MUTANTS = [
   {
     name: 'no thread is woken for a call',
     file: DISPATCH,
-    from: '        if queue.idle > 0 {\n            self.work',
-    to: '        if false {\n            self.work',
+    from: 'let is_awaited = queue.idle > 0;',
+    to: 'let is_awaited = false;',
     checker: 'loom',
     scenario: 'close_in_flight',
     says: DEADLOCK,
