@@ -52,9 +52,9 @@ export default {
     never('main-folder', 'main.js uses main/.', { path: '^main/' }, { path: '^main\\.js$' }),
     never(
       'preload-apart',
-      'As main-apart, for the preload.',
+      'As main-apart, for the preload; the names of the IPC channels are in one place.',
       { path: '^renderer/.+\\.js$' },
-      { path: '^(main/|main\\.js$|scripts/)' },
+      { path: '^(main/(?!channels\\.js$)|main\\.js$|scripts/)' },
     ),
     never(
       'commands-last',
