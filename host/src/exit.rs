@@ -1,11 +1,11 @@
 //! The exit of the process: calls that run come to their end before the system destroys what the library's code uses.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::dispatch::Dispatcher;
 use crate::loader::at_exit::at_exit;
-use crate::sync::{after, is_dispatch_thread};
+use crate::sync::{Deadline, after, is_dispatch_thread};
 
 /// Those of the libraries that are loaded.
 static DISPATCHERS: Mutex<Vec<&'static Dispatcher>> = Mutex::new(Vec::new());
@@ -23,6 +23,8 @@ pub(crate) fn finish_calls_at_exit(dispatcher: &'static Dispatcher) {
 extern "C" fn finish_calls() {
     /// A process that cannot be quit would be worse than a call that is cut off.
     const TIMEOUT: Duration = Duration::from_secs(2);
+    /// One for all the times that the system calls this.
+    static DEADLINE: OnceLock<Deadline> = OnceLock::new();
 
     if is_dispatch_thread() {
         return; // a library has called exit() in a call, and would wait for itself
@@ -31,7 +33,7 @@ extern "C" fn finish_calls() {
     let Ok(dispatchers) = DISPATCHERS.try_lock() else {
         return;
     };
-    let deadline = after(TIMEOUT);
+    let deadline = *DEADLINE.get_or_init(|| after(TIMEOUT));
     for dispatcher in dispatchers.iter() {
         dispatcher.finish_at_exit(deadline);
     }

@@ -343,6 +343,17 @@ describe('a process that exits', () => {
     });
   }
 
+  it('during a call that never returns: it is waited for once, however many libraries are loaded', async () => {
+    cameraLog();
+    const script = `
+      for (const name of ['address', 'life', 'named', 'slow', 'zero']) openLibrary(fixtureLibrary(name));
+      openLibrary(fixtureLibrary('camera-deaf')).exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});
+      setTimeout(() => process.exit(7), 100);`;
+    const started = Date.now();
+    assert.deepEqual(await inNode(script), [7, null]);
+    assert.ok(Date.now() - started < 6000, `${Date.now() - started} ms`);
+  });
+
   it('async_hooks that call the addon during its first call do no harm', async () => {
     const log = cameraLog();
     const script = `
