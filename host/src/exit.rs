@@ -20,6 +20,12 @@ pub(crate) fn finish_calls_at_exit(dispatcher: &'static Dispatcher) {
     }
 }
 
+/// Has the calls that run finished before what the libraries have registered up to now: a static of a function in C++ is
+/// destroyed before what was registered when its library was loaded. Called when the process begins to exit.
+pub fn finish_calls_first() {
+    at_exit(finish_calls);
+}
+
 extern "C" fn finish_calls() {
     /// A process that cannot be quit would be worse than a call that is cut off.
     const TIMEOUT: Duration = Duration::from_secs(2);

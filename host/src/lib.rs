@@ -17,6 +17,7 @@ pub use abi::LentMemory;
 pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::Error;
+pub use exit::finish_calls_first;
 pub use library::{EntryPoint, Library};
 pub use loader::pin::pin_this_module;
 pub use session::Session;

@@ -31,6 +31,7 @@ const NATIVE = {
   'slow-close': { source: `${LIBRARIES}/slow-close.c` },
   'slow-late': { source: `${LIBRARIES}/slow.c`, defines: { LATE: '1' } },
   'slow-start': { source: `${LIBRARIES}/slow.c`, defines: { STARTS: '1500' } },
+  'late-destructor': { source: `${LIBRARIES}/late-destructor.c` },
   thread: { source: `${LIBRARIES}/thread.c` },
   'which-thread': { source: `${LIBRARIES}/which-thread.c` },
   camera: { source: `${LIBRARIES}/camera.c` },

@@ -49,8 +49,11 @@ impl Callback for OnExit {
     fn call(scope: Scope<'_>, _code: Option<Value<'_>>, _data: usize) {
         let process = scope.global().and_then(|global| global.get_property(c"process").ok());
         let is_exiting = process.is_some_and(|process| process.has_true(c"_exiting"));
-        if let Some(environment) = instance::current(scope) {
-            close(scope, &environment, is_exiting);
+        if let Some(environment) = instance::current(scope)
+            && !close(scope, &environment, is_exiting)
+            && is_exiting
+        {
+            inplace_exchange_host::finish_calls_first();
         }
     }
 }
@@ -70,18 +73,20 @@ impl Callback for OnPageHide {
 }
 
 /// Cancels and settles all calls of an environment, and closes its libraries. If it is for good, asynchronous calls are
-/// refused from here on, and a library that a synchronous call opens is closed after it.
-fn close(scope: Scope<'_>, environment: &Environment, for_good: bool) {
+/// refused from here on, and a library that a synchronous call opens is closed after it. False if a call still runs.
+fn close(scope: Scope<'_>, environment: &Environment, for_good: bool) -> bool {
     if for_good {
         environment.libraries.begin_closing();
     }
     let deadline = Instant::now() + CLOSE_TIMEOUT;
+    let mut ended = true;
     if let Some(pending) = &environment.pending {
         pending.cancel_all(scope);
         pending.reject_all(scope);
-        pending.wait(Some(deadline));
+        ended = pending.wait(Some(deadline));
     }
     environment.libraries.close(deadline);
+    ended
 }
 
 /// The cleanup hook.

@@ -343,6 +343,13 @@ describe('a process that exits', () => {
     });
   }
 
+  it('during a call of a library that has static objects in its functions: they are destroyed after it', async () => {
+    const script = `
+      openLibrary(fixtureLibrary('late-destructor')).exchangeDataAsync(new Uint8Array(1)).catch(() => {});
+      setTimeout(() => process.exit(7), 100);`;
+    assert.deepEqual(await inNode(script), [7, null]);
+  });
+
   it('during a call that never returns: it is waited for once, however many libraries are loaded', async () => {
     cameraLog();
     const script = `
