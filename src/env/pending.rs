@@ -234,6 +234,15 @@ impl PendingCalls {
         self.calls.borrow().keys().copied().collect()
     }
 
+    /// Settles the calls that have ended without the event loop, which may not run again.
+    pub(crate) fn complete_ended(&self, scope: Scope<'_>) {
+        for id in self.ids() {
+            if self.call(id).is_some_and(|call| call.has_ended()) {
+                self.complete(scope, id, None);
+            }
+        }
+    }
+
     /// Rejects what a thread is still busy with: it will not be settled later, and a promise that is never settled keeps a
     /// whole page in memory.
     pub(crate) fn reject_all(&self, scope: Scope<'_>) {

@@ -82,8 +82,9 @@ fn close(scope: Scope<'_>, environment: &Environment, for_good: bool) -> bool {
     let mut ended = true;
     if let Some(pending) = &environment.pending {
         pending.cancel_all(scope);
-        pending.reject_all(scope);
         ended = pending.wait(Some(deadline));
+        pending.complete_ended(scope);
+        pending.reject_all(scope);
     }
     environment.libraries.close(deadline);
     ended

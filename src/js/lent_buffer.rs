@@ -33,8 +33,8 @@ pub(crate) struct LentBuffer {
     /// The caller's own view, if the memory is shared.
     shared: Option<Reference>,
     offset: usize,
-    pub(crate) data: NonNull<u8>,
-    pub(crate) len: usize,
+    data: NonNull<u8>,
+    len: usize,
 }
 
 impl LentBuffer {

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const addon = require('../../index.js');
 const { countSharedMemory, environmentEnded } = require('../../lib/addon.js');
-const { cameraRequest, each, fixtureLibrary } = require('../support/fixtures.js');
+const { FOR_EVER, cameraLog, cameraRequest, each, fixtureLibrary } = require('../support/fixtures.js');
 
 const address = addon.openLibrary(fixtureLibrary('address'));
 
@@ -97,6 +97,24 @@ describe("an 'exit' event emitted by a script", () => {
       assert.equal(address.exchangeDataInPlace(new Uint8Array(64)), 64);
       assert.equal(environmentEnded[0], 0);
     }
+  });
+
+  it('cancels the calls that run, and returns their memory', async () => {
+    const log = cameraLog();
+    const camera = addon.openLibrary(fixtureLibrary('camera'));
+    const calls = [1, 2].map(() =>
+      camera.exchangeDataAsync(cameraRequest(FOR_EVER)).then(
+        () => assert.fail('it was fulfilled'),
+        (error) => error,
+      ),
+    );
+    await log.until('begin');
+    process.emit('exit', 0);
+    for (const { code, buffer } of await Promise.all(calls)) {
+      assert.equal(code, 'ABORT_ERR');
+      assert.equal(buffer.length, 64);
+    }
+    assert.deepEqual([log.count('begin'), log.count('end')], [1, 1]);
   });
 });
 

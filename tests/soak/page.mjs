@@ -71,9 +71,13 @@ export const context = {
 
 /** Whether this page is being unloaded. */
 let unloading = false;
-addEventListener('pagehide', () => {
-  unloading = true;
-});
+addEventListener(
+  'pagehide',
+  () => {
+    unloading = true;
+  },
+  { capture: true }, // before the page half's own listener, which rejects the pending calls
+);
 
 function report() {
   let oldest = 0;
