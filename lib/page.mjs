@@ -27,8 +27,21 @@ const SHARED_FROM_BYTES = 64 * 1024 * 1024;
  * @property {() => void} [abort] the listener on the signal
  */
 
+/**
+ * The connection of this document, once it is made. V8 keeps one module for each address, so a script that is loaded
+ * again (hot reload) finds it here.
+ * @type {{ page: Exchange, assertLoaded(): void } | undefined}
+ */
+let connection;
+
 /** @type {typeof import('./types/page.mjs').connect} */
 export function connect() {
+  connection ??= openConnection();
+  connection.assertLoaded();
+  return connection.page;
+}
+
+function openConnection() {
   const bridge = /** @type {any} */ (globalThis)[BRIDGE];
   if (!bridge) {
     throw codedError(
@@ -61,7 +74,7 @@ export function connect() {
     throw codedError(
       Error,
       'ERR_ALREADY_CONNECTED',
-      'This page is connected already, and a page has one connection. Keep what connect() gave, and hand it on.',
+      'Another copy of inplace-exchange/page has connected this page already, and a page has one connection. Import one copy: in one bundle, or from one address. connect() of that copy gives the connection each time.',
     );
   }
   const { port1: port, port2 } = new MessageChannel();
@@ -182,7 +195,7 @@ export function connect() {
   /** @type {Exchange['frames']} */
   const frames = (options) => createFrames({ exchange, allocate, assertLoaded }, options);
 
-  return { exchange, allocate, shared, frames };
+  return { page: { exchange, allocate, shared, frames }, assertLoaded };
 }
 
 /** @param {MessagePort} port @param {unknown[]} request @param {ArrayBufferLike} memory */

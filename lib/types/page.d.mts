@@ -123,11 +123,12 @@ export interface Exchange {
 }
 
 /**
- * Connects this page to the libraries that its preload exposes. Once in each document: keep what it returns, and pass
- * it on.
+ * Connects this page to the libraries that its preload exposes. A document has one connection: every call returns the
+ * same object, also for a script that was loaded again (hot reload).
  *
  * Throws an Error with a `code`:
  * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page
- * - `ERR_ALREADY_CONNECTED`: a script of this document has connected already
+ * - `ERR_ALREADY_CONNECTED`: another copy of this module, such as one in another bundle, has connected this document
+ * - `ABORT_ERR` (AbortError): this page was unloaded
  */
 export function connect(): Exchange;

@@ -1,7 +1,17 @@
 // connect() in isolated windows: which documents get a connection, and which get none.
 
 import assert from 'node:assert/strict';
-import { appForAll, connect, connectOutcome, heard, link, loaded, openPage, rawPort } from '../support/page-api.mjs';
+import {
+  appForAll,
+  connect,
+  connectOutcome,
+  heard,
+  link,
+  loaded,
+  openPage,
+  outcome,
+  rawPort,
+} from '../support/page-api.mjs';
 
 /** @typedef {import('../support/page-api.mjs').Opened} Opened */
 
@@ -15,20 +25,39 @@ describe('connect', () => {
     page = app.page;
   });
 
-  it('returns four functions, once for each document', async () => {
-    assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
-    assert.equal(await connectOutcome(page), 'ERR_ALREADY_CONNECTED');
+  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames'];
+  const exchangeOn = (/** @type {import('playwright-core').Page} */ of) =>
+    of.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length);
+
+  it('returns four functions, in each document', async () => {
+    assert.deepEqual(await connectOutcome(page), CONNECTED);
     await page.reload();
-    assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
+    assert.deepEqual(await connectOutcome(page), CONNECTED);
   });
 
-  it('keeps working after a second connect() was refused', async () => {
+  it('returns the same object each time, and to a script that is loaded again', async () => {
+    const same = await page.evaluate(async () => {
+      const { connect } = await loaded;
+      const first = connect();
+      const source = `import { connect } from '${location.origin}/lib/page.mjs'; export const link = connect();`;
+      const load = () => import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
+      const scripts = [await load(), await load()];
+      Object.assign(globalThis, { link: scripts[1].link });
+      return [scripts[0] !== scripts[1], connect() === first, ...scripts.map(({ link }) => link === first)];
+    });
+    assert.deepEqual(same, [true, true, true, true]);
+    assert.equal(await exchangeOn(page), 64);
+  });
+
+  it('refuses another copy of the module, and says so; the first one keeps working', async () => {
     await connect(page);
-    assert.equal(await connectOutcome(page), 'ERR_ALREADY_CONNECTED');
-    assert.equal(
-      await page.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length),
-      64,
-    );
+    const { code, message } = await page.evaluate(async () => {
+      const { connect } = await import(`${location.origin}/lib/page.mjs?another`);
+      return outcome(connect);
+    });
+    assert.equal(code, 'ERR_ALREADY_CONNECTED');
+    assert.match(message, /Another copy of inplace-exchange\/page .* Import one copy/);
+    assert.equal(await exchangeOn(page), 64);
   });
 
   it('is not visible to listeners of the page', async () => {
@@ -52,7 +81,7 @@ describe('connect', () => {
       return Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 300, 'ignored'))]);
     });
     assert.equal(outcome, 'ignored');
-    assert.deepEqual(await connectOutcome(page), ['exchange', 'allocate', 'shared', 'frames']);
+    assert.deepEqual(await connectOutcome(page), CONNECTED);
   });
 
   it('accepts one port', async () => {
@@ -149,12 +178,10 @@ describe('connect', () => {
       }, features);
       const other = await opening;
       await other.waitForLoadState();
-      assert.deepEqual(await connectOutcome(other), ['exchange', 'allocate', 'shared', 'frames']);
-      const length = () =>
-        page.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length);
-      assert.equal(await length(), 64);
+      assert.deepEqual(await connectOutcome(other), CONNECTED);
+      assert.equal(await exchangeOn(page), 64);
       await other.close();
-      assert.equal(await length(), 64);
+      assert.equal(await exchangeOn(page), 64);
     });
   }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { connect, launch } from '../support/page-api.mjs';
+import { connect, launch, loaded } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
 const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
@@ -41,21 +41,23 @@ async function openPopup({ app }, page, search = '') {
 /** Hands all that the preload exposed to the page over to the popup. @param {Page} page */
 const handOver = (page) =>
   page.evaluate(async () => {
-    const { inplaceExchange: bridge, popup } = /** @type {any} */ (globalThis);
+    const { inplaceExchange: bridge, popup, fixture: guarded } = /** @type {any} */ (globalThis);
     const memory = link.shared(64, { library: 'address' });
     bridge.listen();
     dispatchEvent(new CustomEvent('inplace-exchange:share', { detail: new SharedArrayBuffer(64) }));
     const rawCall = bridge.shared('address');
     if (memory.exchange() !== 64 || rawCall() !== 64) throw new Error('the page itself cannot exchange');
-    popup.held = { link, memory, bridge, rawCall, guarded: /** @type {any} */ (globalThis).fixture, Uint8Array };
+    const { connect } = await loaded;
+    popup.held = { connect, link, memory, bridge, rawCall, guarded, Uint8Array };
   });
 
 /** Makes 200 calls of each kind in the popup, and returns the distinct outcomes. @param {Page} popup */
 const callAll = (popup) =>
   popup.evaluate(async () => {
-    const { link, memory, bridge, rawCall, guarded, Uint8Array: Bytes } = held;
+    const { connect, link, memory, bridge, rawCall, guarded, Uint8Array: Bytes } = held;
     /** @type {Record<string, () => unknown>} */
     const calls = {
+      connect: () => connect(),
       'a shared exchange': () => memory.exchange(),
       shared: () => link.shared(64, { library: 'address' }),
       'exchange on a worker thread': () => link.exchange(new Bytes(64), { library: 'address' }),
@@ -95,6 +97,7 @@ const callAll = (popup) =>
 
 const UNLOADED = 'The page that exposed this function was unloaded, and its native code with it.';
 const REFUSED = {
+  connect: 'ABORT_ERR',
   'a shared exchange': 'ABORT_ERR',
   shared: 'ABORT_ERR',
   'exchange on a worker thread': 'ABORT_ERR',
