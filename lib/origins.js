@@ -3,10 +3,10 @@
 const { codedError } = require('./errors.js');
 
 /**
- * A predicate for an origin. Throws for an entry that is not the serialization of an origin, which would never match: a
+ * The origins as a list. Throws for an entry that is not the serialization of an origin, which would never match: a
  * typo is an error at once, and not a page without its libraries.
  * @param {unknown} origins
- * @returns {(origin: string) => boolean}
+ * @returns {string[]}
  */
 function checkedOrigins(origins) {
   const list = typeof origins === 'string' ? [origins] : origins;
@@ -16,8 +16,11 @@ function checkedOrigins(origins) {
       "expose() needs `origins`: those of the documents that may use the libraries, such as ['app://my-app'], or '*' for whatever this window is navigated to.",
     );
   for (const origin of list) checkOrigin(origin);
-  return (origin) => list.includes(origin) || list.includes('*');
+  return list;
 }
+
+/** @param {string[]} allowed @param {string} origin */
+const isAllowed = (allowed, origin) => allowed.includes(origin) || allowed.includes('*');
 
 /** @param {unknown} origin */
 function checkOrigin(origin) {
@@ -48,4 +51,4 @@ function serialized(address) {
 /** @param {string} code @param {string} message */
 const invalid = (code, message) => codedError(TypeError, code, message);
 
-module.exports = { checkedOrigins };
+module.exports = { checkedOrigins, isAllowed };

@@ -8,6 +8,7 @@ import { checkedMemory, checkedOptions, checkSize, isDetached, isShared } from '
 import { aborted, codedError, deserializeError, detached, invalidBuffer, pageUnloaded } from './errors.mjs';
 import { createFrames } from './frames.mjs';
 import { ABORT, BRIDGE, CONNECT, FREE, SHARE, SHARE_MEMORY } from './protocol.mjs';
+import { notExposed } from './unexposed.mjs';
 
 /**
  * From this size on, each transfer of an ArrayBuffer makes V8 collect garbage (7 to 9 ms). `allocate` then returns
@@ -43,13 +44,7 @@ export function connect() {
 
 function openConnection() {
   const bridge = /** @type {any} */ (globalThis)[BRIDGE];
-  if (!bridge) {
-    throw codedError(
-      Error,
-      'ERR_NOT_EXPOSED',
-      "The preload of this window has not exposed anything to this page. Call expose() of 'inplace-exchange/preload' there, with this page's origin among its `origins`.",
-    );
-  }
+  if (!bridge) throw notExposed();
   const { document } = globalThis;
   /** Set when this page is unloaded. Another window can hold these functions and call them after that. */
   let unloaded = false;

@@ -6,9 +6,9 @@
 
 const { contextBridge } = require('electron');
 const { codedError, invalidRequest, serializeError } = require('./errors.js');
-const { checkedOrigins } = require('./origins.js');
+const { checkedOrigins, isAllowed } = require('./origins.js');
 const { serve } = require('./port.js');
-const { BRIDGE, CONNECT, SHARE } = require('./protocol.js');
+const { BRIDGE, CONNECT, REFUSAL, SHARE } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
 
@@ -19,10 +19,12 @@ const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
 /** @type {typeof import('./types/preload.js').expose} */
 function expose(options) {
   const { origins, libraries } = options ?? {};
-  const isAllowed = checkedOrigins(origins);
+  const allowed = checkedOrigins(origins);
+  if (!process.contextIsolated) throw notIsolated();
   // SECURITY: a preload runs again for every document that its window, or a frame in it, is navigated to. The
   // document's origin decides, not its address: a sandboxed document has an opaque origin at any address.
-  if (!process.isMainFrame || !isAllowed(globalThis.origin)) return;
+  if (!process.isMainFrame) return;
+  if (!isAllowed(allowed, globalThis.origin)) return refuse(allowed);
   // SECURITY: loaded now, so that the addon keeps the built-in functions that it detaches memory with before other code
   // of this world can replace them. If loading fails, each call of the page throws why.
   const hasAddon = preloadAddon();
@@ -58,6 +60,29 @@ function expose(options) {
     }),
     ...synchronousExchanges(resolveLibrary, guarded),
   });
+}
+
+/**
+ * Leaves word of the origins for connect() in a document that has another one. It is plain data, and no secret: the
+ * list ships with the app. A function would be more to attack.
+ * @param {string[]} origins
+ */
+function refuse(origins) {
+  try {
+    contextBridge.exposeInMainWorld(REFUSAL, { origins });
+  } catch {
+    // The property exists: an earlier expose() has refused this document, too, or a script of the page has run before.
+  }
+}
+
+/** Without context isolation the preload and the page have one globalThis, where connect() finds the word of it. */
+function notIsolated() {
+  Object.assign(globalThis, { [REFUSAL]: { contextIsolated: false } });
+  return codedError(
+    Error,
+    'ERR_NOT_EXPOSED',
+    "Context isolation is off in this window, and expose() needs it: the page must not reach the preload's functions. Remove `contextIsolation: false` from the window's webPreferences.",
+  );
 }
 
 /**

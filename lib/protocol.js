@@ -4,6 +4,9 @@
 /** The property of the page's globalThis that holds the bridge. */
 const BRIDGE = 'inplaceExchange';
 
+/** The property of the page's globalThis that says why it has no bridge. Plain data. */
+const REFUSAL = 'inplaceExchangeRefusal';
+
 /** The message that carries the page's port. */
 const CONNECT = 'inplace-exchange:connect';
 
@@ -15,4 +18,4 @@ const ABORT = 'abort';
 const SHARE_MEMORY = 'share';
 const FREE = 'free';
 
-module.exports = { BRIDGE, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE };
+module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE };

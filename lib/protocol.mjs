@@ -3,6 +3,9 @@
 /** The property of the page's globalThis that holds the bridge. */
 export const BRIDGE = 'inplaceExchange';
 
+/** The property of the page's globalThis that says why it has no bridge. Plain data. */
+export const REFUSAL = 'inplaceExchangeRefusal';
+
 /** The message that carries the page's port. */
 export const CONNECT = 'inplace-exchange:connect';
 

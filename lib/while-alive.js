@@ -20,10 +20,17 @@ function loadAddon() {
     addon ??= require('./addon.js');
     return addon;
   } catch (error) {
-    loadError = Object.assign(/** @type {Error} */ (error), { code: 'ERR_ADDON' });
+    const reason = process.sandboxed ? sandboxed() : /** @type {Error} */ (error);
+    loadError = Object.assign(reason, { code: 'ERR_ADDON' });
     throw loadError;
   }
 }
+
+/** A sandboxed preload gets this far in a bundle only, as its `require` finds no packages. */
+const sandboxed = () =>
+  new Error(
+    "The preload of this window is sandboxed, and a sandboxed process cannot load a native addon. Set `sandbox: false` in the window's webPreferences, and leave this package out of the preload's bundle.",
+  );
 
 /** Loads the addon now. Returns whether that succeeded; loadAddon() throws why not. */
 function preloadAddon() {

@@ -33,6 +33,7 @@ const FILES = new Map([
     'lib/checks.mjs',
     'lib/errors.mjs',
     'lib/protocol.mjs',
+    'lib/unexposed.mjs',
     'renderer/panels/exchange.mjs',
     'renderer/panels/live.mjs',
     'renderer/live/draw.mjs',

@@ -116,7 +116,7 @@ const ADDON_TESTS = [
   'async-order',
   'security-addon',
 ].map((name) => `tests/addon/${name}.test.js`);
-const PAGE_TESTS = ['connect', 'exchange', 'memory', 'frames', 'port', 'isolation'].map(
+const PAGE_TESTS = ['connect', 'unexposed', 'exchange', 'memory', 'frames', 'port', 'isolation'].map(
   (name) => `tests/page/${name}.test.mjs`,
 );
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);

@@ -127,7 +127,8 @@ export interface Exchange {
  * same object, also for a script that was loaded again (hot reload).
  *
  * Throws an Error with a `code`:
- * - `ERR_NOT_EXPOSED`: the preload has not called `expose()` for this page
+ * - `ERR_NOT_EXPOSED`: the preload exposes nothing to this document. `reason` says why: `'worker'`, `'frame'`,
+ *   `'isolation'`, `'origin'`, `'opener'` or `'preload'`, and the message what to do
  * - `ERR_ALREADY_CONNECTED`: another copy of this module, such as one in another bundle, has connected this document
  * - `ABORT_ERR` (AbortError): this page was unloaded
  */

@@ -25,11 +25,16 @@ export interface ExposeOptions {
  * receive the same port, and the addon must be loaded before other code can replace built-in functions of this world.
  * Context isolation must be on, and `sandbox: false` set, because a sandboxed preload cannot load a native addon.
  *
+ * A document of another origin is exposed nothing. It can read the list of `origins`, with which its `connect()` says
+ * why.
+ *
  * A window that a page opened with `window.open` shares the page's process. Before Electron 44, exchanges on other
  * threads are refused there (`ERR_EVENT_LOOP`); opened with `noopener` it has a process of its own.
  *
- * Throws a TypeError with a `code`, in any document: `ERR_INVALID_ARG_TYPE` without `origins`, and
- * `ERR_INVALID_ARG_VALUE` for an entry that is not an origin, such as one with a path.
+ * Throws an error with a `code`, in any document:
+ * - `ERR_INVALID_ARG_TYPE` (TypeError): there are no `origins`
+ * - `ERR_INVALID_ARG_VALUE` (TypeError): an entry is not an origin, such as one with a path
+ * - `ERR_NOT_EXPOSED` (Error): context isolation is off
  */
 export function expose(options: ExposeOptions): void;
 

@@ -37,7 +37,10 @@ export async function launch(environment = {}) {
 
 /** @typedef {Awaited<ReturnType<typeof launch>>} Opened */
 
-/** @param {Opened} opened @param {string} url @param {{ preload?: string, frames?: boolean }} [options] */
+/**
+ * @param {Opened} opened @param {string} url
+ * @param {import('../fixtures/page-api/main.js').WindowOptions} [options]
+ */
 export async function openPage({ app }, url, options) {
   const opening = app.waitForEvent('window');
   await app.evaluate(
