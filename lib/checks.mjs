@@ -1,6 +1,6 @@
 // The argument checks of the page half. They are made before any memory is lent, so a refused argument loses nothing.
 
-import { codedError, detached, formatted, invalidBuffer, invalidType, kindOf } from './errors.mjs';
+import { codedError, detached, formatted, invalidBuffer, invalidType, kindOf, stillLent } from './errors.mjs';
 
 /** The largest count that the C ABI returns. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -13,16 +13,24 @@ export const isDetached = (memory) => 'detached' in memory && memory.detached;
 
 /**
  * The whole buffer behind `data`, which must not be a view of a part of it.
- * @param {unknown} data @returns {ArrayBufferLike}
+ * @param {unknown} data
+ * @param {WeakMap<ArrayBufferLike, boolean>} [lent] what was lent, and whether it still is
+ * @returns {ArrayBufferLike}
  */
-export function checkedMemory(data) {
+export function checkedMemory(data, lent) {
   const isView = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
   const memory = isView ? data.buffer : data;
   if (!(memory instanceof ArrayBuffer) && !isShared(memory)) {
     const wrap = ArrayBuffer.isView(data) ? '. Pass new Uint8Array(x.buffer, x.byteOffset, x.byteLength)' : '';
     throw invalidBuffer(`it is ${kindOf(data)}, and not a Uint8Array or an ArrayBuffer of this page${wrap}`);
   }
-  if (isDetached(memory)) throw detached('it was transferred elsewhere');
+  if (isDetached(memory)) {
+    const isLent = lent?.get(memory);
+    if (isLent === undefined) throw detached('it was transferred elsewhere');
+    throw isLent
+      ? stillLent()
+      : detached('an exchange has returned it, in its result or its error. Lend `buffer` of that');
+  }
   if (isView && data.byteLength !== memory.byteLength)
     throw invalidBuffer(
       `it is a view of ${data.byteLength} bytes on an ArrayBuffer of ${memory.byteLength}, all of which would be moved. Pass data.buffer to lend the whole, or data.slice() for a copy of the part`,

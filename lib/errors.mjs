@@ -35,6 +35,8 @@ export const invalidBuffer = (why) => codedError(TypeError, 'ERR_INVALID_BUFFER'
 export const detached = (why) =>
   codedError(TypeError, 'ERR_BUFFER_DETACHED', `This memory cannot be lent now: ${why}.`);
 
+export const stillLent = () => detached('it is lent to an exchange that has not returned. Await that one first');
+
 /** @param {string} what @param {string} expected @param {unknown} value */
 export const invalidType = (what, expected, value) =>
   codedError(TypeError, 'ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, and is ${kindOf(value)}.`);

@@ -5,7 +5,7 @@
 // without copying it, and gets it back filled.
 
 import { checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
-import { aborted, codedError, deserializeError, detached, invalidBuffer, pageUnloaded } from './errors.mjs';
+import { aborted, codedError, deserializeError, invalidBuffer, pageUnloaded, stillLent } from './errors.mjs';
 import { createFrames } from './frames.mjs';
 import { ABORT, BRIDGE, CONNECT, FREE, SHARE, SHARE_MEMORY } from './protocol.mjs';
 import { notExposed } from './unexposed.mjs';
@@ -85,7 +85,7 @@ function openConnection() {
     if (!call) return;
     calls.delete(id);
     const memory = returned ?? call.memory;
-    lent.delete(memory);
+    lent.set(call.memory, false);
     if (call.abort) call.signal?.removeEventListener('abort', call.abort);
     if (error) call.reject(withMemory(deserializeError(error, call.signal), memory));
     else call.resolve(new Uint8Array(memory, 0, count));
@@ -104,10 +104,11 @@ function openConnection() {
   new MutationObserver(listen).observe(document, { childList: true }); // document.open() removes all listeners
 
   /**
-   * Memory in flight. A SharedArrayBuffer is not detached while it is lent, and must not be lent twice.
-   * @type {WeakSet<ArrayBufferLike>}
+   * Memory that was lent, and whether its exchange is still in flight. A SharedArrayBuffer is not detached, and must not
+   * be lent twice at a time; of an ArrayBuffer, which is, the error says where it has gone.
+   * @type {WeakMap<ArrayBufferLike, boolean>}
    */
-  const lent = new WeakSet();
+  const lent = new WeakMap();
   /** @type {WeakMap<ArrayBufferLike, number>} */
   const slots = new WeakMap();
   /** @type {FinalizationRegistry<number>} */
@@ -133,17 +134,17 @@ function openConnection() {
     assertLoaded();
     return new Promise((resolve, reject) => {
       const { library, thread, signal } = checkedOptions(options);
-      const memory = checkedMemory(data);
+      const memory = checkedMemory(data, lent);
       try {
-        if (lent.has(memory)) throw detached('it is lent to an exchange that is in flight. Await that one first');
+        if (lent.get(memory)) throw stillLent();
         if (signal?.aborted) throw aborted(signal);
         const id = ++lastId;
         if (isShared(memory)) {
           port.postMessage([id, library, slotOf(memory), thread, signal !== undefined]);
-          lent.add(memory);
         } else {
           transfer(port, [id, library, memory, thread, signal !== undefined], memory);
         }
+        lent.set(memory, true);
         /** @type {Call} */
         const call = { memory, resolve, reject };
         calls.set(id, call);

@@ -87,8 +87,9 @@ impl fmt::Display for Error {
                 )
             }
             Self::BufferDetached => f.write_str(
-                "The buffer's memory was transferred elsewhere, so there is nothing left to write into. \
-                 Pass the buffer that now owns it, or a new one.",
+                "The buffer's memory was transferred elsewhere, or it is lent to an exchange that has not returned, so \
+                 there is nothing to write into. Pass the buffer that has it now, such as that of the exchange's \
+                 result, or a new one.",
             ),
             Self::PartialView { offset, len, total } => write!(
                 f,

@@ -34,7 +34,7 @@ use crate::js::value::Value;
 ///
 /// Throws an error with a `code`; the contents of the buffer are then unspecified:
 /// - `ERR_INVALID_BUFFER` (TypeError): not a Uint8Array, Buffer or Uint8ClampedArray
-/// - `ERR_BUFFER_DETACHED` (TypeError): its memory was transferred elsewhere
+/// - `ERR_BUFFER_DETACHED` (TypeError): its memory was transferred elsewhere, or is lent to an asynchronous exchange
 /// - `ERR_BUFFER_TOO_SMALL` (RangeError): the message does not fit; `required` is the number of bytes that it needs
 /// - `ERR_LIBRARY_FAILED` (Error): the library returned a negative `status`
 /// - `ERR_LIBRARY_COUNT` (RangeError): the library's `count` (a bigint) is above 2^31-1

@@ -83,7 +83,7 @@ const refused = (name, code, message) => async (/** @type {any} */ value) => {
 const partial = refused('TypeError', 'ERR_INVALID_BUFFER', /covers \d+ of the \d+ bytes of its ArrayBuffer/);
 const isResizable = refused('TypeError', 'ERR_INVALID_BUFFER', /is resizable/);
 const notDetachable = refused('TypeError', 'ERR_INVALID_BUFFER', /cannot be detached/);
-const detached = refused('TypeError', 'ERR_BUFFER_DETACHED', /was transferred elsewhere/);
+const detached = refused('TypeError', 'ERR_BUFFER_DETACHED', /was transferred elsewhere, or it is lent to an exchange/);
 
 /** @param {number} length @param {number} maxByteLength */
 const resizable = (length, maxByteLength) =>

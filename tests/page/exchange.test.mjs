@@ -140,6 +140,28 @@ describe('exchange', () => {
     }
   }
 
+  it('of memory that is lent already says so, and of memory that was returned, where it is', async () => {
+    const seen = await page.evaluate(async () => {
+      const message = async (/** @type {any} */ data) => {
+        const error = await outcome(() => link.exchange(data, { library: 'address' }));
+        return `${error.code}: ${error.message}`;
+      };
+      const bytes = new Uint8Array(64);
+      const { buffer } = bytes;
+      const call = link.exchange(bytes, { library: 'address' });
+      const lent = [await Promise.all([message(bytes), message(buffer)]), await call.then(() => message(bytes))].flat();
+      const failed = new Uint8Array(64);
+      await outcome(() => link.exchange(failed, { library: 'negative-message' }));
+      const elsewhere = new Uint8Array(64);
+      structuredClone(elsewhere, { transfer: [elsewhere.buffer] });
+      return [...lent, await message(failed), await message(elsewhere)];
+    });
+    const now = 'ERR_BUFFER_DETACHED: This memory cannot be lent now: ';
+    const isLent = `${now}it is lent to an exchange that has not returned. Await that one first.`;
+    const isReturned = `${now}an exchange has returned it, in its result or its error. Lend \`buffer\` of that.`;
+    assert.deepEqual(seen, [isLent, isLent, isReturned, isReturned, `${now}it was transferred elsewhere.`]);
+  });
+
   it('settles two hundred calls in flight, each with its own result', async () => {
     const wrong = await page.evaluate(async () => {
       const calls = Array.from({ length: 200 }, async (_, index) => {

@@ -86,6 +86,7 @@ describe('allocate', () => {
       return Promise.all([lend(), lend()]).then(async (both) => [...both, await lend()]);
     }, SHARED_FROM);
     assert.deepEqual([outcomes[0], outcomes[1].code, outcomes[2]], [0, 'ERR_BUFFER_DETACHED', 0]);
+    assert.match(outcomes[1].message, /it is lent to an exchange that has not returned/);
   });
 
   it('an error has the shared memory, which can be lent again', async () => {
