@@ -35,7 +35,8 @@ use crate::js::value::Value;
 /// Throws an error with a `code`; the contents of the buffer are then unspecified:
 /// - `ERR_INVALID_BUFFER` (TypeError): not a Uint8Array, Buffer or Uint8ClampedArray
 /// - `ERR_BUFFER_DETACHED` (TypeError): its memory was transferred elsewhere, or is lent to an asynchronous exchange
-/// - `ERR_BUFFER_TOO_SMALL` (RangeError): the message does not fit; `required` is the number of bytes that it needs
+/// - `ERR_BUFFER_TOO_SMALL` (RangeError): the message does not fit; `required` is the number of bytes that it needs,
+///   `path` the library's file
 /// - `ERR_LIBRARY_FAILED` (Error): the library returned a negative `status`
 /// - `ERR_LIBRARY_COUNT` (RangeError): the library's `count` (a bigint) is above 2^31-1
 /// - `ERR_LIBRARY_BUSY` (Error): the library takes one call at a time, and a call is running on another thread

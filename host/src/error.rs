@@ -11,6 +11,8 @@ pub enum Error {
     Aborted,
     /// The message needs `required` bytes, more than the buffer has.
     BufferTooSmall {
+        /// The library's file.
+        path: PathBuf,
         /// The size that is needed, in bytes.
         required: u32,
     },
@@ -140,8 +142,9 @@ impl Error {
     /// The file of the library that the error is about.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Aborted | Self::BufferTooSmall { .. } => None,
-            Self::LibraryPath { path }
+            Self::Aborted => None,
+            Self::BufferTooSmall { path, .. }
+            | Self::LibraryPath { path }
             | Self::LibraryNotFound { path, .. }
             | Self::LibraryLoad { path, .. }
             | Self::LibraryNotFile { path }
@@ -163,12 +166,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Aborted => f.write_str("The exchange was aborted."),
-            Self::BufferTooSmall { required } => {
-                write!(
-                    f,
-                    "The message needs {required} bytes, more than the buffer has. Call again with a buffer of that size."
-                )
-            }
+            Self::BufferTooSmall { path, required } => write!(
+                f,
+                "The message of {} needs {required} bytes, more than the buffer has. Call again with a buffer of that \
+                 size.",
+                path.display(),
+            ),
             Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
                 write!(
                     f,

@@ -126,7 +126,9 @@ impl Library {
     fn failure(&self, value: ReturnValue) -> Box<Error> {
         let path = self.path.clone();
         Box::new(match value {
-            ReturnValue::Message(count) | ReturnValue::TooSmall(count) => Error::BufferTooSmall { required: count },
+            ReturnValue::Message(required) | ReturnValue::TooSmall(required) => {
+                Error::BufferTooSmall { path, required }
+            }
             ReturnValue::OutOfRange(count) => Error::LibraryCount { path, count },
             ReturnValue::Failed(status) => Error::LibraryFailed {
                 path,

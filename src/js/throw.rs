@@ -66,7 +66,7 @@ fn define_fields(error: Value<'_>, host: &host::Error) {
         error.define(c"path", scope.string(&path.to_string_lossy()));
     }
     match host {
-        host::Error::BufferTooSmall { required } => error.define(c"required", scope.number(i64::from(*required))),
+        host::Error::BufferTooSmall { required, .. } => error.define(c"required", scope.number(i64::from(*required))),
         host::Error::LibraryCount { count, .. } => error.define(c"count", scope.bigint(*count)),
         host::Error::LibraryFailed { status, .. } => error.define(c"status", scope.number(*status)),
         host::Error::LibrarySymbol { symbol, .. } => error.define(c"symbol", scope.string(symbol)),

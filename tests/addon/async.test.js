@@ -351,7 +351,12 @@ describe(`errors of asynchronous exchanges in the ${WHERE} process`, () => {
   }
 
   it('a message that does not fit: ERR_BUFFER_TOO_SMALL', () =>
-    assertError('too-small', { name: 'RangeError', code: 'ERR_BUFFER_TOO_SMALL', required: 1064 }));
+    assertError('too-small', {
+      name: 'RangeError',
+      code: 'ERR_BUFFER_TOO_SMALL',
+      path: fixtureLibrary('too-small'),
+      required: 1064,
+    }));
   it('a negative status with a message: ERR_LIBRARY_FAILED', () =>
     assertError('negative-message', { name: 'Error', code: 'ERR_LIBRARY_FAILED', status: -9 }));
   it('a count above the limit: ERR_LIBRARY_COUNT', () =>

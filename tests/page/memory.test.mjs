@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { appForAll, connect, link, outcome, whereIs } from '../support/page-api.mjs';
 
 const require = createRequire(import.meta.url);
-const { assertDocumented } = require('../support/fixtures.js');
+const { assertDocumented, fixtureLibrary } = require('../support/fixtures.js');
 
 const MiB = 1024 * 1024;
 const SHARED_FROM = 64 * MiB;
@@ -202,7 +202,7 @@ describe('shared', () => {
         ['Error', 'ERR_LIBRARY_NOT_FOUND'],
       ],
     );
-    assert.equal(errors[0].fields.required, 1064);
+    assert.deepEqual(errors[0].fields, { path: fixtureLibrary('too-small'), required: 1064 });
     assert.equal(errors[1].fields.status, -9);
     assert.equal(errors[2].fields.status, -(2n ** 63n));
   });

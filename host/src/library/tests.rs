@@ -97,7 +97,8 @@ proptest! {
                     prop_assert_eq!(i64::from(count), number);
                     prop_assert!(count as usize <= len);
                 }
-                Err(Error::BufferTooSmall { required }) => {
+                Err(Error::BufferTooSmall { path, required }) => {
+                    prop_assert_eq!(&path, library.path());
                     prop_assert_eq!(i64::from(required), number);
                     prop_assert!(required as usize > len && required <= i32::MAX as u32);
                 }
