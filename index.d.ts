@@ -45,7 +45,7 @@ export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
  * An error has the memory in its `buffer`, a Uint8Array, so that no memory is lost. The property is missing if no
  * memory was passed, and if the page or worker is ending while the library still uses the memory.
  */
-export declare function exchangeDataAsync(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }): Promise<Uint8Array>
+export declare function exchangeDataAsync<T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array<T>>
 
 /**
  * Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
@@ -82,7 +82,7 @@ export interface ExchangeLibrary {
   /** Like the function `exchangeDataInPlace`, for this library. It does not use `this`. */
   readonly exchangeDataInPlace: (buf: Uint8Array | Uint8ClampedArray) => number
   /** Like the function `exchangeDataAsync`, for this library. It does not use `this`. */
-  readonly exchangeDataAsync: (buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>
+  readonly exchangeDataAsync: <T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }) => Promise<Uint8Array<T>>
 }
 
 /**

@@ -2,6 +2,7 @@
 
 const { isPackaged } = require('./packaged.js');
 
+/** @import { ExposedLibrary } from './types/preload.js' */
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
  *   openLibrary(path: string): import('../index.js').ExchangeLibrary & { exchangeOwnedAsync: Function },
@@ -42,8 +43,8 @@ function openLibrary(path) {
 /**
  * The variant of `exchangeDataAsync` for memory that only the caller references, and does not touch until the promise
  * settles: it does not detach the memory, which is quicker. A function that is not the addon's is returned as it is.
- * @param {import('../index.js').ExchangeLibrary['exchangeDataAsync']} exchangeDataAsync
- * @returns {import('../index.js').ExchangeLibrary['exchangeDataAsync']}
+ * @param {ExposedLibrary['exchangeDataAsync']} exchangeDataAsync
+ * @returns {ExposedLibrary['exchangeDataAsync']}
  */
 const owned = (exchangeDataAsync) => /** @type {any} */ (ownedVariants.get(exchangeDataAsync) ?? exchangeDataAsync);
 

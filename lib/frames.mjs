@@ -9,20 +9,24 @@ import { aborted, invalidType } from './errors.mjs';
 /** Throughput does not grow beyond that. */
 const MAX_BUFFERS = 64;
 
-/** @import { Exchange, Frames, FramesOptions, Memory } from './types/page.mjs' */
+/** @import { Exchange, FramesOptions, Memory } from './types/page.mjs' */
 
 /**
- * @param {Pick<Exchange, 'exchange' | 'allocate'> & { assertLoaded(): void }} page
- * @param {FramesOptions} options
- * @returns {Frames}
+ * @typedef {object} Page
+ * @property {Exchange['exchange']} exchange
+ * @property {(byteLength: number, shared?: boolean) => ArrayBufferLike} allocateMemory
+ * @property {() => void} assertLoaded
  */
-export function createFrames({ exchange, allocate, assertLoaded }, options) {
+
+/** @param {Page} page @param {FramesOptions} options */
+export function createFrames({ exchange, allocateMemory, assertLoaded }, options) {
   const { library, signal } = checkedOptions(options);
-  const { byteLength, depth = 3, request } = options;
+  const { byteLength, shared, depth = 3, request } = options;
   assertLoaded();
   checkSize(byteLength);
   checkInteger('depth', depth, 1, MAX_BUFFERS);
   if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
+  if (shared !== undefined && typeof shared !== 'boolean') throw invalidType('shared', 'a boolean', shared);
 
   /** @type {ArrayBufferLike[]} lent before any is allocated */
   const free = [];
@@ -41,7 +45,7 @@ export function createFrames({ exchange, allocate, assertLoaded }, options) {
     const lendNext = async () => {
       let memory = free.pop();
       while (memory && isDetached(memory)) memory = free.pop(); // transferred after it was recycled
-      memory ??= allocate(byteLength).buffer;
+      memory ??= allocateMemory(byteLength, shared);
       request?.(new Uint8Array(memory), index);
       index += 1;
       return exchange(memory, { library, signal: stop });

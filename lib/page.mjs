@@ -16,13 +16,13 @@ import { notExposed } from './unexposed.mjs';
  */
 const SHARED_FROM_BYTES = 64 * 1024 * 1024;
 
-/** @import { Exchange } from './types/page.mjs' */
+/** @import { Exchange, Frames, FramesOptions } from './types/page.mjs' */
 
 /**
  * An exchange in flight.
  * @typedef {object} Call
  * @property {ArrayBufferLike} memory
- * @property {(bytes: Uint8Array) => void} resolve
+ * @property {(bytes: any) => void} resolve with a view of that memory
  * @property {(error: Error) => void} reject
  * @property {AbortSignal} [signal]
  * @property {() => void} [abort] the listener on the signal
@@ -163,8 +163,7 @@ function openConnection() {
   const allocate = (byteLength) => {
     assertLoaded();
     checkSize(byteLength);
-    const isLarge = byteLength >= SHARED_FROM_BYTES;
-    return new Uint8Array(isLarge ? allocateShared(byteLength) : allocateOrThrow(() => new ArrayBuffer(byteLength)));
+    return new Uint8Array(allocateMemory(byteLength));
   };
 
   /** @type {Exchange['shared']} */
@@ -189,7 +188,8 @@ function openConnection() {
   };
 
   /** @type {Exchange['frames']} */
-  const frames = (options) => createFrames({ exchange, allocate, assertLoaded }, options);
+  const frames = (/** @type {FramesOptions<any>} */ options) =>
+    /** @type {Frames<any>} */ (createFrames({ exchange, allocateMemory, assertLoaded }, options));
 
   return { page: { exchange, allocate, shared, frames }, assertLoaded };
 }
@@ -203,6 +203,11 @@ function transfer(port, request, memory) {
       `it cannot be moved (${/** @type {Error} */ (error).message}). Pass a copy of it: data.slice()`,
     );
   }
+}
+
+/** @param {number} byteLength @param {boolean} [shared] @returns {ArrayBufferLike} */
+function allocateMemory(byteLength, shared = byteLength >= SHARED_FROM_BYTES) {
+  return shared ? allocateShared(byteLength) : allocateOrThrow(() => new ArrayBuffer(byteLength));
 }
 
 /** @param {number} byteLength */

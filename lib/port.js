@@ -7,9 +7,8 @@ const { ABORT, FREE, SHARE_MEMORY } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
 
-/** @import { ExposeOptions } from './types/preload.js' */
+/** @import { ExposedLibrary } from './types/preload.js' */
 /** @import { SerializedError } from './errors.js' */
-/** @typedef {Exclude<NonNullable<ExposeOptions['libraries']>[string], string>} Library */
 
 /**
  * Serves the requests that come over the port:
@@ -20,7 +19,7 @@ const { loadAddon } = require('./while-alive.js');
  * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared.
  *
  * @param {MessagePort} port
- * @param {(key: unknown) => Library} resolveLibrary
+ * @param {(key: unknown) => ExposedLibrary} resolveLibrary
  */
 function serve(port, resolveLibrary) {
   /** @type {Map<unknown, SharedArrayBuffer>} */
@@ -59,7 +58,7 @@ function serve(port, resolveLibrary) {
     return memory;
   }
 
-  /** @param {number} id @param {Library} library @param {Uint8Array} bytes @param {boolean} abortable */
+  /** @param {number} id @param {ExposedLibrary} library @param {Uint8Array} bytes @param {boolean} abortable */
   async function exchangeOnWorker(id, library, bytes, abortable) {
     // The memory was transferred to this function, which alone references it and does not touch it until the call
     // settles.

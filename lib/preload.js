@@ -12,8 +12,7 @@ const { BRIDGE, CONNECT, REFUSAL, SHARE } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
 
-/** @import { ExposeOptions } from './types/preload.js' */
-/** @import { Library } from './port.js' */
+/** @import { ExposedLibrary, ExposeOptions } from './types/preload.js' */
 /** @import { SerializedError } from './errors.js' */
 
 /** @type {typeof import('./types/preload.js').expose} */
@@ -87,7 +86,7 @@ function notIsolated() {
 
 /**
  * The bridge functions behind the page's `shared`: `listen`, then the event with the memory, then `shared`.
- * @param {(key: unknown) => Library} resolveLibrary @param {typeof whileAlive} guarded
+ * @param {(key: unknown) => ExposedLibrary} resolveLibrary @param {typeof whileAlive} guarded
  */
 function synchronousExchanges(resolveLibrary, guarded) {
   /** @type {unknown} */
@@ -136,11 +135,11 @@ function synchronousExchanges(resolveLibrary, guarded) {
 /**
  * Resolves a key to its library, which is opened the first time.
  * @param {ExposeOptions['libraries']} libraries
- * @returns {(key: unknown) => Library}
+ * @returns {(key: unknown) => ExposedLibrary}
  */
 function libraryResolver(libraries) {
   const named = new Map(libraries && Object.entries(libraries)); // a Map has no inherited keys, such as `constructor`
-  /** @type {Map<unknown, Library>} */
+  /** @type {Map<unknown, ExposedLibrary>} */
   const opened = new Map();
   return (key) => {
     const known = opened.get(key);

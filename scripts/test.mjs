@@ -143,6 +143,7 @@ const STEPS = [
   },
   { name: 'biome', run: check(packaged('.bin', 'biome'), ['ci', '--error-on-warnings', '.']) },
   { name: 'types', run: check(packaged('.bin', 'tsc'), ['--project', '.']) },
+  { name: 'types, for a strict app', run: check(packaged('.bin', 'tsc'), ['--project', 'tests/packages']) },
   {
     name: 'import graph, JavaScript',
     run: check(packaged('.bin', 'depcruise'), ['--config', 'scripts/lib/import-rules.mjs', ...IMPORTING]),

@@ -74,8 +74,9 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 /// An error has the memory in its `buffer`, a Uint8Array, so that no memory is lost. The property is missing if no
 /// memory was passed, and if the page or worker is ending while the library still uses the memory.
 #[napi(
-    ts_args_type = "buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }",
-    ts_return_type = "Promise<Uint8Array>"
+    ts_generic_types = "T extends ArrayBufferLike",
+    ts_args_type = "buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }",
+    ts_return_type = "Promise<Uint8Array<T>>"
 )]
 pub fn exchange_data_async(_buf: Unknown) -> Result<()> {
     Err(Error::from_reason("replaced when the module is registered"))
@@ -99,7 +100,8 @@ pub struct ExchangeLibrary<'env> {
     /// Like the function `exchangeDataAsync`, for this library. It does not use `this`.
     #[napi(
         readonly,
-        ts_type = "(buf: Uint8Array | Uint8ClampedArray, options?: { signal?: AbortSignal }) => Promise<Uint8Array>"
+        ts_type = "<T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, \
+                   options?: { signal?: AbortSignal | undefined }) => Promise<Uint8Array<T>>"
     )]
     pub exchange_data_async: Unknown<'env>,
     /// Internal (lib/addon.js): the asynchronous call for memory to which only the caller has a reference.

@@ -1,28 +1,28 @@
 // The API of `inplace-exchange/page`, for the page. It needs no Node.js and contains no native code.
 
 /** Memory that can be lent: an ArrayBuffer or SharedArrayBuffer, or a view that covers all of one. */
-export type Memory = Uint8Array | Uint8ClampedArray | ArrayBufferLike;
+export type Memory<T extends ArrayBufferLike = ArrayBufferLike> = T | Uint8Array<T> | Uint8ClampedArray<T>;
 
 export interface ExchangeOptions {
   /** The key under which the preload exposes the library. `'default'` if omitted. */
-  library?: string;
+  library?: string | undefined;
   /**
    * Where the library runs. `'worker'`, the default: on another thread; the page keeps running. `'main'`: on the page's
    * main thread, which is blocked meanwhile; the round trip takes a quarter of the time. For libraries that take
    * microseconds.
    */
-  thread?: 'worker' | 'main';
+  thread?: 'worker' | 'main' | undefined;
   /**
    * Cancels the exchange while it is queued, and asks the library to stop once it runs. On the main thread it has no
    * effect after `exchange` has been called.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Synchronous exchanges over memory that the page shares with the library. */
 export interface Shared {
-  /** The memory, for the input and for the library's message. A view of a SharedArrayBuffer. */
-  readonly bytes: Uint8Array;
+  /** The memory, for the input and for the library's message. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
   /**
    * Calls the library, and returns the length of its message in bytes. Throws what `exchangeDataInPlace` throws. Does
    * not use `this`.
@@ -30,34 +30,40 @@ export interface Shared {
   readonly exchange: () => number;
 }
 
-export interface FramesOptions {
+export interface FramesOptions<T extends ArrayBufferLike = ArrayBufferLike> {
   /** The size of a buffer in bytes, 0 to 2^31-1. */
   byteLength: number;
+  /**
+   * Whether the frames are shared memory. If omitted, those of 64 MiB and more are, as with `allocate`. With `false` none
+   * is: `ImageData`, `TextDecoder` and `Blob` take them at any size, and from 64 MiB on each makes V8 collect garbage (7
+   * to 9 ms).
+   */
+  shared?: boolean | undefined;
   /** The key under which the preload exposes the library. `'default'` if omitted. */
-  library?: string;
+  library?: string | undefined;
   /** The number of buffers, 1 to 64, including the one that the consumer has. 3 if omitted. */
-  depth?: number;
+  depth?: number | undefined;
   /** Ends the frames immediately, with `ABORT_ERR`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Writes the input of a frame (`index` counts from 0) into its memory, just before it is lent. Without it, the memory
    * holds what an earlier frame left there, or zeros.
    */
-  request?: (bytes: Uint8Array, index: number) => void;
+  request?: ((bytes: Uint8Array<T>, index: number) => void) | undefined;
 }
 
 /**
  * Frames, for `for await`. Each is a Uint8Array, trimmed to the library's message, and valid until the next one is
  * requested: then its memory is lent again. If it was transferred elsewhere by then, other memory takes its place.
  */
-export interface Frames extends AsyncGenerator<Uint8Array, void, void> {
+export interface Frames<T extends ArrayBufferLike = ArrayBufferLike> extends AsyncGenerator<Uint8Array<T>, void, void> {
   /** The current frame stays the consumer's: its memory is not lent again, and other memory takes its place. */
   keep(): void;
   /**
    * Returns the memory of a frame that was transferred elsewhere, such as to a Worker that draws it. It is lent before
    * any is allocated. Throws `ERR_OUT_OF_RANGE` for memory of another size.
    */
-  recycle(memory: Memory): void;
+  recycle(memory: Memory<T>): void;
 }
 
 /**
@@ -85,7 +91,7 @@ export interface Exchange {
    * The error has the memory in its `buffer`, a Uint8Array, unless an argument was refused or the page is being
    * unloaded.
    */
-  readonly exchange: (data: Memory, options?: ExchangeOptions) => Promise<Uint8Array>;
+  readonly exchange: <T extends ArrayBufferLike>(data: Memory<T>, options?: ExchangeOptions) => Promise<Uint8Array<T>>;
   /**
    * Allocates zeroed memory that is cheap to lend at any size. From 64 MiB on it is a SharedArrayBuffer, which is
    * posted to the preload at the first exchange, and kept there until the page's reference to it is collected.
@@ -106,7 +112,7 @@ export interface Exchange {
    *
    * Throws the errors of `allocate`, and those of finding and loading the library.
    */
-  readonly shared: (byteLength: number, options?: { library?: string }) => Shared;
+  readonly shared: (byteLength: number, options?: { library?: string | undefined }) => Shared;
   /**
    * A sequence of frames, filled on other threads while the consumer works on earlier ones. There are `depth` buffers,
    * and one is filled again only after the consumer has requested the next frame: a slow consumer slows the library
@@ -119,7 +125,11 @@ export interface Exchange {
    * Throws `ERR_OUT_OF_RANGE` and `ERR_INVALID_ARG_TYPE` for its options; the iterator throws what `exchange` rejects
    * with, and what `allocate` and `request` throw.
    */
-  readonly frames: (options: FramesOptions) => Frames;
+  readonly frames: {
+    (options: FramesOptions<ArrayBuffer> & { shared: false }): Frames<ArrayBuffer>;
+    (options: FramesOptions<SharedArrayBuffer> & { shared: true }): Frames<SharedArrayBuffer>;
+    (options: FramesOptions): Frames;
+  };
 }
 
 /**

@@ -1,6 +1,10 @@
 // The API of `inplace-exchange/preload`, for the preload script.
 
-import type { ExchangeLibrary } from '../../index.js';
+/** A library as the page API calls it: what `openLibrary` returns, the addon itself, or functions of your own. */
+export interface ExposedLibrary {
+  exchangeDataInPlace(bytes: Uint8Array): number;
+  exchangeDataAsync(bytes: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
+}
 
 export interface ExposeOptions {
   /**
@@ -8,7 +12,7 @@ export interface ExposeOptions {
    * page's first use), what `openLibrary` returned, or the addon itself for the library that ships with it. If omitted,
    * that library alone, as `default`.
    */
-  libraries?: Record<string, string | Pick<ExchangeLibrary, 'exchangeDataInPlace' | 'exchangeDataAsync'>>;
+  libraries?: Record<string, string | ExposedLibrary> | undefined;
   /**
    * The origins of the documents that may use them, as `globalThis.origin` reports it: `'app://my-app'`,
    * `'http://localhost:5173'`, `'file://'` for all files. A window runs its preload for every document that it is

@@ -170,6 +170,30 @@ describe('frames', () => {
     assert.ok(held <= 3, `${held} of 30 are held`);
   });
 
+  for (const [shared, size, expected] of /** @type {[boolean | undefined, number, string][]} */ ([
+    [undefined, 64, 'ArrayBuffer'],
+    [false, 64, 'ArrayBuffer'],
+    [true, 64, 'SharedArrayBuffer'],
+    [undefined, SHARED_FROM, 'SharedArrayBuffer'],
+    [false, SHARED_FROM, 'ArrayBuffer'],
+    [true, SHARED_FROM, 'SharedArrayBuffer'],
+  ]))
+    it(`of ${size} bytes with shared: ${shared} are in a ${expected}`, async () => {
+      const seen = await page.evaluate(
+        async ({ shared, byteLength }) => {
+          const kinds = new Set();
+          let count = 0;
+          for await (const frame of link.frames({ byteLength, shared, library: 'address', depth: 2 })) {
+            kinds.add(frame.buffer.constructor.name);
+            if (++count === 6) break;
+          }
+          return [...kinds];
+        },
+        { shared, byteLength: size },
+      );
+      assert.deepEqual(seen, [expected]);
+    });
+
   it('of 64 MiB and more are shared memory, and can be kept', async () => {
     const seen = await page.evaluate(async (byteLength) => {
       const frames = [];
@@ -266,6 +290,7 @@ describe('frames', () => {
     ['{ byteLength: -1 }', 'ERR_OUT_OF_RANGE'],
     ['{ byteLength: 64, depth: 0 }', 'ERR_OUT_OF_RANGE'],
     ['{ byteLength: 64, depth: 65 }', 'ERR_OUT_OF_RANGE'],
+    ['{ byteLength: 64, shared: 1 }', 'ERR_INVALID_ARG_TYPE'],
     ['{ byteLength: 64, request: 7 }', 'ERR_INVALID_ARG_TYPE'],
     ['{ byteLength: 64, signal: 7 }', 'ERR_INVALID_ARG_TYPE'],
     ['{ byteLength: 64, library: 7 }', 'ERR_INVALID_ARG_TYPE'],

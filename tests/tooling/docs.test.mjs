@@ -61,6 +61,15 @@ describe('the documents', () => {
     for (const text of [source, read('docs/write-a-library.md')]) assert.doesNotMatch(text, /from_raw_parts/);
   });
 
+  it('the examples of docs/isolation.md are type-checked', () => {
+    const unindented = (/** @type {string} */ text) => text.replace(/^ +/gm, '');
+    const checked = unindented(read('tests/packages/consumer.mts'));
+    const [, section] = read('docs/isolation.md').split('\n## Use it\n');
+    const examples = [...section.split('\n## ')[0].matchAll(/```js\n(.*?)```/gs)].map(([, source]) => source);
+    assert.equal(examples.length, 3);
+    for (const example of examples) assert.ok(checked.includes(unindented(example)), example);
+  });
+
   it('docs/errors.md and the types have every error code of the addon', () => {
     const codes = new Set((read('src/error.rs') + read('host/src/error.rs')).match(/\b(ERR_[A-Z_]+|ABORT_ERR)\b/g));
     assert.equal(codes.size, 16);
