@@ -77,11 +77,9 @@ function refuse(origins) {
 /** Without context isolation the preload and the page have one globalThis, where connect() finds the word of it. */
 function notIsolated() {
   Object.assign(globalThis, { [REFUSAL]: { contextIsolated: false } });
-  return codedError(
-    Error,
-    'ERR_NOT_EXPOSED',
-    "Context isolation is off in this window, and expose() needs it: the page must not reach the preload's functions. Remove `contextIsolation: false` from the window's webPreferences.",
-  );
+  const message =
+    "Context isolation is off in this window, and expose() needs it: the page must not reach the preload's functions. Remove `contextIsolation: false` from the window's webPreferences.";
+  return Object.assign(codedError(Error, 'ERR_NOT_EXPOSED', message), { reason: 'isolation' });
 }
 
 /**

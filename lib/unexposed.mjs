@@ -6,14 +6,14 @@
 import { codedError, formatted } from './errors.mjs';
 import { REFUSAL } from './protocol.mjs';
 
-/** @typedef {'worker' | 'frame' | 'isolation' | 'origin' | 'opener' | 'preload'} Reason */
+/** @import { ErrorFields } from './types/errors.js' */
 
 export function notExposed() {
   const [reason, message] = cause();
   return Object.assign(codedError(Error, 'ERR_NOT_EXPOSED', message), { reason });
 }
 
-/** @returns {[Reason, string]} */
+/** @returns {[reason: ErrorFields['ERR_NOT_EXPOSED']['reason'], message: string]} */
 function cause() {
   const { document, top, opener, origin } = globalThis;
   if (document === undefined)

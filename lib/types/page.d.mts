@@ -1,5 +1,7 @@
 // The API of `inplace-exchange/page`, for the page. It needs no Node.js and contains no native code.
 
+export type { ErrorCode, ExchangeError } from './errors.js';
+
 /** Memory that can be lent: an ArrayBuffer or SharedArrayBuffer, or a view that covers all of one. */
 export type Memory<T extends ArrayBufferLike = ArrayBufferLike> = T | Uint8Array<T> | Uint8ClampedArray<T>;
 

@@ -1,5 +1,7 @@
 // The API of `inplace-exchange/preload`, for the preload script.
 
+export type { ErrorCode, ExchangeError } from './errors.js';
+
 /** A library as the page API calls it: what `openLibrary` returns, the addon itself, or functions of your own. */
 export interface ExposedLibrary {
   exchangeDataInPlace(bytes: Uint8Array): number;

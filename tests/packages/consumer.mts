@@ -1,7 +1,10 @@
 // An app in TypeScript that uses the package's types. It is type-checked only, never run; also by tsconfig.json beside
 // it, as strictly as an app may be.
 
-import { connect, type Exchange, type Frames, type FramesOptions } from 'inplace-exchange/page';
+import type { ExchangeError as MainError } from 'inplace-exchange';
+import type { FramesOptions } from 'inplace-exchange/page';
+import { connect, type ErrorCode, type Exchange, type ExchangeError, type Frames } from 'inplace-exchange/page';
+import type { ExchangeError as PreloadError } from 'inplace-exchange/preload';
 
 import preload = require('inplace-exchange/preload');
 import addon = require('inplace-exchange');
@@ -60,6 +63,41 @@ const plain: Frames<ArrayBuffer> = page.frames({ byteLength: 64, shared: false, 
 plain.recycle(new ArrayBuffer(64));
 // @ts-expect-error: these frames are not shared memory
 plain.recycle(new SharedArrayBuffer(64));
+
+// The errors, told apart by their code. The three entry points export one type.
+export function explain(error: unknown): string | number | bigint | Uint8Array | undefined {
+  const failure = error as ExchangeError;
+  const same: MainError & PreloadError = failure;
+  switch (failure.code) {
+    case 'ERR_BUFFER_TOO_SMALL':
+      return failure.path + failure.required.toFixed();
+    case 'ERR_LIBRARY_SYMBOL':
+      return failure.symbol;
+    case 'ERR_LIBRARY_ABI':
+      return failure.libraryVersion - failure.hostVersion;
+    case 'ERR_LIBRARY_COUNT':
+      return failure.count + 1n;
+    case 'ERR_LIBRARY_FAILED':
+      return failure.status;
+    case 'ERR_LIBRARY_PATH':
+      // @ts-expect-error: there is none if it was not a string
+      return failure.path.length;
+    case 'ERR_NOT_EXPOSED':
+      return failure.reason === 'origin' ? 1 : failure.message;
+    case 'ABORT_ERR':
+      return String(failure.cause);
+    // @ts-expect-error: no such code
+    case 'ERR_NOTHING':
+      return same.name;
+    case 'ERR_ADDON':
+      // @ts-expect-error: this error is not of a library
+      return failure.path;
+    default:
+      return failure.buffer;
+  }
+}
+const isBusy = (code: ErrorCode) => code === 'ERR_LIBRARY_BUSY';
+isBusy('ERR_LIBRARY_THREAD');
 
 // The examples of docs/isolation.md, as they are there.
 export async function examples(context: CanvasRenderingContext2D, draw: (picture: Uint8Array) => void) {

@@ -92,6 +92,18 @@ describe('the documents', () => {
     }
   });
 
+  it('docs/errors.md and ExchangeError have the same codes and fields', () => {
+    const names = (/** @type {string} */ text, /** @type {RegExp} */ name) =>
+      [...text.matchAll(name)].map(([, field]) => field).sort();
+    const typed = [...read('lib/types/errors.d.ts').matchAll(/^ {2}(ERR_\w+|ABORT_ERR): (.*);$/gm)].map(
+      ([, code, fields]) => [code, names(fields, /(\w+)\??:/g)],
+    );
+    const rows = [...read('docs/errors.md').matchAll(/^\| `(ERR_\w+|ABORT_ERR)` \|.*\|(.*)\|$/gm)];
+    assert.equal(rows.length, 25, 'ABORT_ERR has two rows');
+    const documented = new Map(rows.reverse().map(([, code, fields]) => [code, names(fields, /`(\w+)`/g)]));
+    assert.deepEqual(Object.fromEntries(typed), Object.fromEntries(documented));
+  });
+
   it('docs/benchmarks.md explains every row of the benchmark', () => {
     const ids = new Set(read('bench/plan.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
     assert.equal(ids.size, 22);

@@ -1,0 +1,54 @@
+// The errors of this package, by their `code`. docs/errors.md has their causes.
+
+/** What the error of each code has besides `message`, `code` and `buffer`. */
+export interface ErrorFields {
+  ERR_INVALID_BUFFER: unknown;
+  ERR_BUFFER_DETACHED: unknown;
+  ERR_BUFFER_TOO_SMALL: { readonly path: string; readonly required: number };
+  /** Without a `path` if that was not a string. */
+  ERR_LIBRARY_PATH: { readonly path?: string };
+  ERR_LIBRARY_NOT_FOUND: { readonly path: string };
+  ERR_LIBRARY_LOAD: { readonly path: string };
+  ERR_LIBRARY_CLAIMED: { readonly path: string };
+  ERR_LIBRARY_SYMBOL: { readonly path: string; readonly symbol: string };
+  ERR_LIBRARY_ABI: { readonly path: string; readonly libraryVersion: number; readonly hostVersion: number };
+  ERR_LIBRARY_COUNT: { readonly path: string; readonly count: bigint };
+  /** The `status` is a bigint where a number would lose precision. */
+  ERR_LIBRARY_FAILED: { readonly path: string; readonly status: number | bigint };
+  ERR_LIBRARY_BUSY: { readonly path: string };
+  ERR_LIBRARY_THREAD: { readonly path: string };
+  ERR_INVALID_ARG_TYPE: unknown;
+  ABORT_ERR: { readonly cause?: unknown };
+  ERR_EVENT_LOOP: unknown;
+  ERR_LIBRARY_UNKNOWN: unknown;
+  ERR_ADDON: unknown;
+  ERR_NOT_EXPOSED: { readonly reason: 'worker' | 'frame' | 'isolation' | 'origin' | 'opener' | 'preload' };
+  ERR_ALREADY_CONNECTED: unknown;
+  ERR_NOT_ISOLATED: unknown;
+  ERR_OUT_OF_RANGE: unknown;
+  ERR_MEMORY_ALLOCATION_FAILED: unknown;
+  ERR_INVALID_ARG_VALUE: unknown;
+}
+
+export type ErrorCode = keyof ErrorFields;
+
+interface CodedError<Code extends ErrorCode> extends Error {
+  readonly code: Code;
+  /** The memory of an asynchronous exchange or of one of the page API, unless docs/errors.md says that it has none. */
+  readonly buffer?: Uint8Array;
+}
+
+/**
+ * An error of this package. Its `code` tells which fields it has:
+ *
+ * ```ts
+ * try {
+ *   await exchange(memory);
+ * } catch (error) {
+ *   const failure = error as ExchangeError;
+ *   if (failure.code === 'ERR_BUFFER_TOO_SMALL') await exchange(new Uint8Array(failure.required));
+ *   else throw error;
+ * }
+ * ```
+ */
+export type ExchangeError = { [Code in ErrorCode]: CodedError<Code> & ErrorFields[Code] }[ErrorCode];
