@@ -99,6 +99,21 @@ export function explain(error: unknown): string | number | bigint | Uint8Array |
 const isBusy = (code: ErrorCode) => code === 'ERR_LIBRARY_BUSY';
 isBusy('ERR_LIBRARY_THREAD');
 
+// The example of README.md, as it is there.
+export async function firstExample(draw: (picture: Uint8Array) => void) {
+  const { exchange, frames } = connect();
+
+  // The result is a view of the same memory, trimmed to the message.
+  let memory = new ArrayBuffer(64 * 1024);
+  const message = await exchange(memory, { library: 'instrument' });
+  console.log(new TextDecoder().decode(message));
+  memory = message.buffer; // for the next exchange: new memory is slow at the first access
+
+  // draw() is your function. The next frame comes when it has returned, into memory that is reused.
+  for await (const frame of frames({ byteLength: 8_294_400, library: 'instrument' })) draw(frame);
+  return memory;
+}
+
 // The examples of docs/isolation.md, as they are there.
 export async function examples(context: CanvasRenderingContext2D, draw: (picture: Uint8Array) => void) {
   const { exchange, allocate, shared, frames } = connect();

@@ -185,6 +185,20 @@ describe('connect', () => {
     });
   }
 
+  it('works with a preload that is an ES module, which runs before the scripts of the page', async function () {
+    const version = await opened.app.evaluate(() => process.versions.electron);
+    if (Number.parseInt(version, 10) < 28) this.skip(); // Electron 28 is the first that loads such a preload
+    const other = await openPage(opened, 'app://isolated/', { preload: '../esm-preload.mjs' });
+    await connect(other);
+    const seen = await other.evaluate(async () => [
+      /** @type {any} */ (globalThis).exposedFirst,
+      new TextDecoder().decode(await link.exchange(new Uint8Array(256))),
+    ]);
+    assert.equal(seen[0], true);
+    assert.match(seen[1], /Rust/);
+    await other.close();
+  });
+
   it('is not available to a frame, even if the preload runs in frames', async () => {
     const other = await openPage(opened, 'app://isolated/', { frames: true });
     await other.evaluate(async () => {

@@ -61,12 +61,15 @@ describe('the documents', () => {
     for (const text of [source, read('docs/write-a-library.md')]) assert.doesNotMatch(text, /from_raw_parts/);
   });
 
-  it('the examples of docs/isolation.md are type-checked', () => {
+  it('the examples of the README and of docs/isolation.md for a page are type-checked', () => {
     const unindented = (/** @type {string} */ text) => text.replace(/^ +/gm, '');
     const checked = unindented(read('tests/packages/consumer.mts'));
+    const [, first] = /** @type {RegExpMatchArray} */ (
+      read('README.md').match(/```js\nimport .*? from .*?;\n(.*?)```/s)
+    );
     const [, section] = read('docs/isolation.md').split('\n## Use it\n');
     const examples = [...section.split('\n## ')[0].matchAll(/```js\n(.*?)```/gs)].map(([, source]) => source);
-    assert.equal(examples.length, 3);
+    assert.equal(examples.push(first), 4);
     for (const example of examples) assert.ok(checked.includes(unindented(example)), example);
   });
 
