@@ -10,5 +10,6 @@ if (major < required[0] || (major === required[0] && minor < required[1])) {
   );
   process.exit(1);
 } else {
-  import('./lib/setup.mjs').then(({ setUp }) => setUp({ forTests: process.argv.includes('--test') }));
+  const [forTests, withoutElectron] = ['--test', '--no-electron'].map((flag) => process.argv.includes(flag));
+  import('./lib/setup.mjs').then(({ setUp }) => setUp({ forTests, withElectron: !withoutElectron }));
 }

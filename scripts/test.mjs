@@ -2,18 +2,21 @@
 //
 //   npm test                                 all of them
 //   npm test -- window                       those whose name contains the word
-//   npm test -- window --electron 27.3.10    in another Electron (one that the npm registry holds)
+//   npm test -- window --electron 27.3.10    in another Electron that the npm registry holds
+//   npm test -- --electron PATH              in the Electron at that path: its folder, or its executable
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, Failure, log, run } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
-import { electronFlags, installedElectron, REGISTRY_BUILDS, registryElectron, useElectron } from './lib/electron.mjs';
+import { electronFlags, ensureElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
 import { IMPORTING } from './lib/import-rules.mjs';
 import { moduleGraph, ORDERS, problems } from './lib/module-graph.mjs';
+import { namedElectron } from './lib/named-electron.mjs';
 import { staleGenerated } from './lib/native-build.mjs';
+import { prepareElectron } from './lib/setup.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
@@ -159,7 +162,7 @@ const STEPS = [
   { name: 'rust tests', needs, run: rustTests },
   { name: 'models', run: models },
   { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
-  { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs']) },
+  { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs', 'tests/tooling/named-electron.test.mjs']) },
   {
     name: 'addon, main process',
     needs,
@@ -237,8 +240,6 @@ function generatedAreCurrent() {
 
 await command(async () => {
   const { values, positionals } = parseArgs({ options: { electron: { type: 'string' } }, allowPositionals: true });
-  const electron = values.electron ? await namedElectron(values.electron) : installedElectron();
-  if (!electron) throw new Failure('there is no Electron yet. Type: npm test');
   const chosen = STEPS.filter(({ name }) => positionals.every((word) => name.includes(word)));
   if (chosen.length === 0)
     throw new Failure(
@@ -246,6 +247,8 @@ await command(async () => {
     );
   const needed = new Set(chosen.flatMap(({ needs = [] }) => needs));
   const steps = STEPS.filter((step) => chosen.includes(step) || needed.has(step.name));
+  const electron = values.electron ? await namedElectron(values.electron) : await ensureElectron();
+  await prepareElectron(electron, { forTests: true });
   useElectron(electron);
   const display = await openDisplay();
   environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
@@ -281,13 +284,4 @@ await command(async () => {
 function brokenStep(error) {
   process.stdout.write(`${error instanceof Failure ? error.message : error}\n`);
   return { passed: 0, failed: 1 };
-}
-
-/** @param {string} version */
-function namedElectron(version) {
-  if (!(version in REGISTRY_BUILDS))
-    throw new Failure(
-      `the npm registry holds Electron ${Object.keys(REGISTRY_BUILDS).join(' and ')}, not ${version}. For another one set ELECTRON_OVERRIDE_DIST_PATH.`,
-    );
-  return registryElectron(version);
 }

@@ -76,6 +76,9 @@ export async function ensureElectron() {
  */
 export function useElectron(electron) {
   process.env[OVERRIDE] = electron.folder;
+  // Written by Electron's download. Without it `require('electron')` gives the executable the name that it has on Linux.
+  const nameFile = path.join(root, 'node_modules', 'electron', 'path.txt');
+  if (!fs.existsSync(nameFile)) fs.writeFileSync(nameFile, executableName());
 }
 
 /** Electron's latest three major versions get security fixes. */
@@ -107,7 +110,8 @@ export function electronFlags() {
   return process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 }
 
-function executableName() {
+/** Of an Electron, relative to its folder. */
+export function executableName() {
   if (process.platform === 'win32') return 'electron.exe';
   return process.platform === 'darwin' ? 'Electron.app/Contents/MacOS/Electron' : 'electron';
 }
@@ -117,7 +121,7 @@ function executableName() {
  * @param {string} folder @param {string} source
  * @returns {Electron | undefined}
  */
-function electronIn(folder, source) {
+export function electronIn(folder, source) {
   const executable = path.join(folder, executableName());
   try {
     fs.accessSync(executable, fs.constants.X_OK);

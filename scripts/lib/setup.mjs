@@ -11,18 +11,28 @@ import { ensureSystem } from './system.mjs';
 const root = path.join(import.meta.dirname, '..', '..');
 const RUST_MINOR = 88;
 
-/** @param {{ forTests: boolean }} options */
-export const setUp = ({ forTests }) =>
+/**
+ * @param {{ forTests: boolean, withElectron: boolean }} options `npm test` looks for its Electron itself, as an option can
+ *   name another one
+ */
+export const setUp = ({ forTests, withElectron }) =>
   command(async () => {
     await ensureRust();
     await ensurePackages();
-    const electron = await ensureElectron();
-    const flags = electronFlags();
-    const remark = flags.length > 0 ? ` Run as root it needs ${flags.join(' ')}: its own sandbox is off.` : '';
-    log(`Electron ${electron.version} (${electron.source}).${remark}`);
-    await ensureSystem({ electron, forTests });
+    if (withElectron) await prepareElectron(await ensureElectron(), { forTests });
     await ensureBuilt();
   });
+
+/**
+ * Installs what an Electron needs of the system.
+ * @param {import('./electron.mjs').Electron} electron @param {{ forTests: boolean }} options
+ */
+export async function prepareElectron(electron, { forTests }) {
+  const flags = electronFlags();
+  const remark = flags.length > 0 ? ` Run as root it needs ${flags.join(' ')}: its own sandbox is off.` : '';
+  log(`Electron ${electron.version} (${electron.source}).${remark}`);
+  await ensureSystem({ electron, forTests });
+}
 
 async function ensureRust() {
   const { found, minor, words } = await rust();
