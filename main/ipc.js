@@ -17,9 +17,9 @@ function handleMessages() {
     setOpening(library, false);
   });
   // SECURITY (5): in place of the clipboard permission, which would allow more than to copy a text of limited length.
-  handle(COPY, (text) => {
+  handle(COPY, async (text) => {
     if (typeof text !== 'string' || text.length > MAX_COPIED_LENGTH) return false;
-    clipboard.writeText(text);
+    await clipboard.writeText(text); // a promise from Electron 44 on
     return true;
   });
 }

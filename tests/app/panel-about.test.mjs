@@ -70,6 +70,21 @@ describe('the panel about this runtime', () => {
     assert.match(copied, new RegExp(`^Electron: ${await valueOfItem('Electron')}$`, 'm'));
   });
 
+  it('waits for the clipboard, which answers with a promise from Electron 44 on', async () => {
+    const { app, page } = window;
+    await app.evaluate(({ clipboard }) => {
+      const { writeText } = clipboard;
+      clipboard.writeText = () => {
+        clipboard.writeText = writeText; // once
+        return Promise.reject(new Error('the clipboard is held by another program'));
+      };
+    });
+    await page.getByRole('button', { name: 'Copy for a bug report' }).click();
+    await page.locator('#copy-outcome', { hasText: 'Not copied: select the table and copy it.' }).waitFor();
+    await page.getByRole('button', { name: 'Copy for a bug report' }).click();
+    await page.locator('#copy-outcome', { hasText: 'Copied.' }).filter({ hasNotText: 'Not' }).waitFor();
+  });
+
   it('shows when copying failed, and what to do', async () => {
     const { app, page } = window;
     await app.evaluate(({ ipcMain }) => ipcMain.removeHandler('copy'));
