@@ -1,5 +1,6 @@
 // The native addon, for the modules of this package. index.js is the public part of it.
 
+const { refuseImmutable } = require('./immutable.js');
 const { isPackaged } = require('./packaged.js');
 
 /** @import { ExposedLibrary } from './types/preload.js' */
@@ -37,7 +38,7 @@ function load() {
 function openLibrary(path) {
   const { exchangeOwnedAsync, ...library } = native.openLibrary(path);
   ownedVariants.set(library.exchangeDataAsync, exchangeOwnedAsync);
-  return library;
+  return { ...library, exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace) };
 }
 
 /**
@@ -52,7 +53,7 @@ module.exports = {
   bindingTarget: native.__napiBindingTarget,
   addressOf: native.addressOf,
   exchangeDataAsync: native.exchangeDataAsync,
-  exchangeDataInPlace: native.exchangeDataInPlace,
+  exchangeDataInPlace: refuseImmutable(native.exchangeDataInPlace),
   externalBuffersAllowed: native.externalBuffersAllowed,
   openLibrary,
   owned,

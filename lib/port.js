@@ -3,6 +3,7 @@
 // The page is not trusted. Every message is checked here, and an invalid one is answered with an error.
 
 const { invalidRequest, serializeError } = require('./errors.js');
+const { immutableError, isImmutable } = require('./immutable.js');
 const { ABORT, FREE, SHARE_MEMORY } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
@@ -29,7 +30,7 @@ function serve(port, resolveLibrary) {
 
   /** @param {unknown} id @param {unknown} memory @param {number} count @param {SerializedError} [error] */
   const respond = (id, memory, count, error) => {
-    if (memory instanceof ArrayBuffer) port.postMessage([id, memory, count, error], [memory]);
+    if (memory instanceof ArrayBuffer && !isImmutable(memory)) port.postMessage([id, memory, count, error], [memory]);
     else port.postMessage([id, undefined, count, error]);
   };
 
@@ -38,6 +39,9 @@ function serve(port, resolveLibrary) {
     if (typeof id === 'number') {
       const memory = request[2];
       try {
+        // It cannot have been transferred: the page has posted it by hand, and this is a copy. It is refused before a
+        // thread would write to it, and not transferred back, which V8 would refuse.
+        if (isImmutable(memory)) throw immutableError();
         const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : memoryOf(memory));
         const library = resolveLibrary(request[1]);
         if (request[3] === 'main') respond(id, memory, library.exchangeDataInPlace(bytes));

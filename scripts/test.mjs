@@ -172,7 +172,7 @@ const STEPS = [
   {
     name: 'addon, plain Node.js',
     needs,
-    run: mocha(['--expose-gc', ...ASYNC_TESTS]),
+    run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js']),
   },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
