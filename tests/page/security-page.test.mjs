@@ -270,17 +270,30 @@ describe('a window that shares the event loop of another', () => {
     }
   };
 
-  const REFUSED_THERE = 'ERR_EVENT_LOOP with 64';
+  const REFUSED = 'ERR_EVENT_LOOP with 64';
+  /** What an asynchronous call of a second window comes to. @type {typeof REFUSED | 64} */
+  let there;
+
+  before(
+    // From Electron 44 on, and in the last releases of 42 and 43, each window has a loop of its own. Not run there.
+    inApp(async (opened, page) => {
+      const popup = await openPopup(opened, page);
+      await connect(popup);
+      there = await exchangeOn(popup, 'worker');
+      const major = Number.parseInt(await opened.app.evaluate(() => process.versions.electron), 10);
+      assert.ok([...(major < 44 ? [REFUSED] : []), ...(major >= 42 ? [64] : [])].includes(there), String(there));
+    }),
+  );
 
   it(
     'is refused asynchronous calls, with the memory and with what to do; the first window goes on',
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
-      assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+      assert.equal(await exchangeOn(popup, 'worker'), there);
       assert.equal(await exchangeOn(popup, 'main'), 64);
       const { message } = await popup.evaluate(() => outcome(() => link.exchange(new Uint8Array(64))));
-      assert.match(message, /'noopener'.*Electron 44/);
+      if (there === REFUSED) assert.match(message, /'noopener'.*Electron 44/);
       assert.equal(await exchangeOn(page, 'worker'), 64);
     }),
   );
@@ -296,7 +309,7 @@ describe('a window that shares the event loop of another', () => {
         await popup.reload();
         assert.equal(await popup.evaluate(() => globalThis.opener), null);
         await connect(popup);
-        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        assert.equal(await exchangeOn(popup, 'worker'), there);
         assert.equal(await exchangeOn(page, 'worker'), 64);
       }
     }),
@@ -310,9 +323,12 @@ describe('a window that shares the event loop of another', () => {
       const first = await early(page);
       assert.ok(first > 64, String(first));
       const popup = await openPopup(opened, page, '?early');
-      assert.equal(await early(popup), 'ERR_EVENT_LOOP with 256');
-      await popup.reload();
-      assert.equal(await early(popup), 'ERR_EVENT_LOOP with 256');
+      for (let each = 0; each < 2; each += 1) {
+        const second = await early(popup);
+        if (there === REFUSED) assert.equal(second, 'ERR_EVENT_LOOP with 256');
+        else assert.ok(second > 64, String(second));
+        await popup.reload();
+      }
     }),
   );
 
@@ -325,7 +341,7 @@ describe('a window that shares the event loop of another', () => {
         await page.reload();
         await connect(page);
         assert.equal(await exchangeOn(page, 'worker'), 64);
-        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        assert.equal(await exchangeOn(popup, 'worker'), there);
         assert.equal(await exchangeOn(popup, 'main'), 64);
       }
     }),
@@ -338,9 +354,9 @@ describe('a window that shares the event loop of another', () => {
       await connect(popup);
       await page.close({ runBeforeUnload: true });
       let seen = await exchangeOn(popup, 'worker');
-      assert.equal(seen, REFUSED_THERE);
+      assert.equal(seen, there);
       // The first page may still be unloading when this one is reloaded.
-      for (let each = 0; each < 10 && seen === REFUSED_THERE; each += 1) {
+      for (let each = 0; each < 10 && seen === REFUSED; each += 1) {
         await popup.reload();
         await connect(popup);
         seen = await exchangeOn(popup, 'worker');
@@ -399,7 +415,7 @@ describe('a window that shares the event loop of another', () => {
       for (let each = 0; each < 10; each += 1) {
         const popup = await openPopup(opened, page);
         await connect(popup);
-        assert.equal(await exchangeOn(popup, 'worker'), REFUSED_THERE);
+        assert.equal(await exchangeOn(popup, 'worker'), there);
         await popup.reload();
         await popup.close({ runBeforeUnload: each % 2 === 0 });
       }
