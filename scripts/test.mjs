@@ -191,6 +191,7 @@ const STEPS = [
   { name: 'life of a page', needs, run: mocha(['tests/app/lifecycle.test.mjs']) },
   { name: 'fuzz', run: fuzz },
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
+  { name: 'packages', needs, run: mocha(['tests/packages/install.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
 ];

@@ -6,7 +6,7 @@ import path from 'node:path';
 export const root = path.join(import.meta.dirname, '..', '..');
 
 /** Folders without source files of this project. */
-const SKIPPED = ['.git', '.electron', 'node_modules', 'target'];
+const SKIPPED = ['.git', '.electron', 'dist', 'node_modules', 'target'];
 
 /** @param {string} file relative to the root */
 export const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');

@@ -1,0 +1,1 @@
+require('inplace-exchange/preload').expose({ origins: ['file://'] });

@@ -1,0 +1,168 @@
+// The packages, as a stranger installs them: packed, and installed by npm into an empty app outside this checkout,
+// with no compiler on the PATH, no script run and nothing fetched.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { npm, run } from '../../scripts/lib/console.mjs';
+import { electronFlags } from '../../scripts/lib/electron.mjs';
+import { isNewer, neededGlibc } from '../../scripts/lib/elf.mjs';
+import { libraryName } from '../../scripts/lib/native-build.mjs';
+import { temporaryProfile } from '../../scripts/lib/window.mjs';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const require = createRequire(import.meta.url);
+const { fixtureLibrary, temporaryFolder } = require('../support/fixtures.js');
+
+const PACK_LIMIT_MS = 4 * 60_000; // the first time, a whole release build and the download of its linker
+const LIMIT_MS = 20_000;
+const MAX_BYTES = { main: 60_000, platform: 600_000 };
+
+/** All files below a folder, with forward slashes. @param {string} folder */
+const filesIn = (folder) =>
+  fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'))
+    .sort();
+
+/**
+ * An environment without Rust, and without what npm tells the scripts that it runs.
+ * @param {string} bin an empty folder
+ */
+function withoutRust(bin) {
+  const rust = ['cargo', 'rustc'];
+  const has = (/** @type {string} */ folder) => rust.some((name) => fs.existsSync(path.join(folder, name)));
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => !has(folder));
+  fs.symlinkSync(process.execPath, path.join(bin, 'node'));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INPLACE_EXCHANGE_|^NODE_PATH$/i.test(name));
+  return { ...Object.fromEntries(inherited), PATH: [bin, ...folders].join(path.delimiter) };
+}
+
+describe('the packages', () => {
+  const folder = temporaryFolder();
+  const app = path.join(folder, 'app');
+  const modules = path.join(app, 'node_modules');
+  /** @type {NodeJS.ProcessEnv} */
+  let env;
+  /** @type {string} */
+  let platform;
+
+  /** The manifest of an installed package. @param {string} name */
+  const manifest = (name) => JSON.parse(fs.readFileSync(path.join(modules, name, 'package.json'), 'utf8'));
+
+  /** What a script in the app prints. @param {string} script @param {string[]} [flags] */
+  async function inNode(script, flags = []) {
+    const { status, output } = await run(process.execPath, [...flags, '-e', script], {
+      cwd: app,
+      env,
+      limitMs: LIMIT_MS,
+    });
+    assert.equal(status, 0, output);
+    return output.trim();
+  }
+
+  before(async function () {
+    this.timeout(PACK_LIMIT_MS);
+    const packed = await run(process.execPath, ['scripts/pack.mjs'], { cwd: root, limitMs: PACK_LIMIT_MS });
+    assert.equal(packed.status, 0, packed.output);
+    const bin = path.join(folder, 'bin');
+    fs.mkdirSync(bin);
+    env = withoutRust(bin);
+    fs.cpSync(path.join(import.meta.dirname, 'app'), app, { recursive: true });
+    fs.writeFileSync(path.join(app, 'package.json'), '{ "name": "app", "private": true, "main": "main.js" }');
+    const tarballs = fs.readdirSync(path.join(root, 'dist')).map((name) => path.join(root, 'dist', name));
+    const flags = ['--offline', '--cache', path.join(folder, 'cache'), '--ignore-scripts', '--no-audit', '--no-fund'];
+    const { status, output } = await npm(['install', ...flags, ...tarballs], { cwd: app, env });
+    assert.equal(status, 0, output);
+    [platform] = Object.keys(manifest('inplace-exchange').optionalDependencies);
+  });
+
+  it('are small', () => {
+    const sizes = fs.readdirSync(path.join(root, 'dist')).map((name) => ({
+      name,
+      bytes: fs.statSync(path.join(root, 'dist', name)).size,
+      limit: /^inplace-exchange-\d/.test(name) ? MAX_BYTES.main : MAX_BYTES.platform,
+    }));
+    assert.equal(sizes.length, 2);
+    assert.deepEqual(
+      sizes.filter(({ bytes, limit }) => bytes > limit),
+      [],
+    );
+  });
+
+  it('are installed without Rust, and bring nothing else', async () => {
+    assert.equal((await run('cargo', ['--version'], { env })).status, 127);
+    assert.deepEqual(
+      fs
+        .readdirSync(modules)
+        .filter((name) => !name.startsWith('.'))
+        .sort(),
+      ['@inplace-exchange', 'inplace-exchange'],
+    );
+    assert.deepEqual(fs.readdirSync(path.join(modules, '@inplace-exchange')), [path.basename(platform)]);
+  });
+
+  it('have the files of the package, and none of the app or of another system', () => {
+    const texts = ['CHANGELOG.md', 'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json'];
+    const lib = filesIn(path.join(root, 'lib')).map((name) => `lib/${name}`);
+    assert.deepEqual(
+      filesIn(path.join(modules, 'inplace-exchange')),
+      [...texts, 'include/exchange.h', 'index.d.ts', 'index.js', 'native.js', ...lib].sort(),
+    );
+    const addon = `inplace-exchange.${platform.replace(/^.*\/addon-/, '')}.node`;
+    assert.deepEqual(
+      filesIn(path.join(modules, platform)),
+      [...texts.slice(1), addon, libraryName('native_lib')].sort(),
+    );
+  });
+
+  it('have no scripts, and what npm needs to install the right one', () => {
+    for (const name of ['inplace-exchange', platform]) {
+      const { scripts, dependencies, devDependencies, napi } = manifest(name);
+      assert.deepEqual([scripts, dependencies, devDependencies, napi], [undefined, undefined, undefined, undefined]);
+    }
+    const { version, main } = manifest('inplace-exchange');
+    const native = manifest(platform);
+    assert.equal(main, 'index.js');
+    assert.deepEqual(manifest('inplace-exchange').optionalDependencies, { [platform]: native.version });
+    assert.deepEqual([native.version, native.os, native.cpu], [version, [process.platform], [process.arch]]);
+  });
+
+  it('need no newer glibc than Electron', function () {
+    if (!manifest(platform).libc?.includes('glibc') || manifest(platform).private) this.skip(); // a local build
+    const electron = neededGlibc(require('electron'));
+    for (const name of filesIn(path.join(modules, platform)).filter((name) => /\.(node|so)$/.test(name))) {
+      const needed = neededGlibc(path.join(modules, platform, name));
+      assert.ok(!isNewer(needed, electron), `${name} needs glibc ${needed}, Electron ${electron}`);
+    }
+  });
+
+  it('exchange in Node.js, with the default library and one by its path', async () => {
+    const exchange =
+      'const buffer = Buffer.alloc(256); console.log(buffer.toString("utf8", 0, exchangeDataInPlace(buffer)))';
+    assert.match(
+      await inNode(`const { exchangeDataInPlace } = require('inplace-exchange'); ${exchange}`),
+      /^Hello from Rust!/,
+    );
+    const library = JSON.stringify(fixtureLibrary('zero'));
+    const open = `require('inplace-exchange').openLibrary(${library}).exchangeDataInPlace(Buffer.alloc(8))`;
+    assert.equal(await inNode(`console.log(${open})`), '0');
+  });
+
+  it('exchange in an isolated window of Electron', async () => {
+    const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${temporaryProfile()}`];
+    const { output } = await run(require('electron'), [...flags, app], { env, limitMs: LIMIT_MS });
+    assert.match(output, /^exchanged: Hello from Rust!/m);
+  });
+
+  it('have types that a strict app compiles against', async () => {
+    fs.copyFileSync(path.join(import.meta.dirname, 'consumer.mts'), path.join(app, 'consumer.mts'));
+    const options = '--strict --exactOptionalPropertyTypes --noEmit --module nodenext --target es2023 --lib es2023,dom';
+    const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const args = [tsc, ...options.split(' '), '--types', '', 'consumer.mts'];
+    const { status, output } = await run(process.execPath, args, { cwd: app });
+    assert.equal(status, 0, output);
+  });
+});
