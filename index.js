@@ -1,12 +1,20 @@
 // What `require('inplace-exchange')` gives: the addon's functions, which index.d.ts describes.
 
-const addon = require('./lib/addon.js');
+const {
+  bindingTarget: __napiBindingTarget,
+  addressOf,
+  exchangeDataAsync,
+  exchangeDataInPlace,
+  externalBuffersAllowed,
+  openLibrary,
+} = require('./lib/addon.js');
 
+// Names alone: Node.js finds the named exports for `import` without running the file.
 module.exports = {
-  __napiBindingTarget: addon.bindingTarget,
-  addressOf: addon.addressOf,
-  exchangeDataAsync: addon.exchangeDataAsync,
-  exchangeDataInPlace: addon.exchangeDataInPlace,
-  externalBuffersAllowed: addon.externalBuffersAllowed,
-  openLibrary: addon.openLibrary,
+  __napiBindingTarget,
+  addressOf,
+  exchangeDataAsync,
+  exchangeDataInPlace,
+  externalBuffersAllowed,
+  openLibrary,
 };

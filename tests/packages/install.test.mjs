@@ -146,6 +146,8 @@ describe('the packages', () => {
       await inNode(`const { exchangeDataInPlace } = require('inplace-exchange'); ${exchange}`),
       /^Hello from Rust!/,
     );
+    const module = ['--input-type=module'];
+    assert.match(await inNode(`import { exchangeDataInPlace } from 'inplace-exchange'; ${exchange}`, module), /^Hello/);
     const library = JSON.stringify(fixtureLibrary('zero'));
     const open = `require('inplace-exchange').openLibrary(${library}).exchangeDataInPlace(Buffer.alloc(8))`;
     assert.equal(await inNode(`console.log(${open})`), '0');
