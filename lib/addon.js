@@ -1,6 +1,7 @@
 // The native addon, for the modules of this package. index.js is the public part of it.
 
 const { refuseImmutable } = require('./immutable.js');
+const { loadError } = require('./load-error.js');
 const { isPackaged } = require('./packaged.js');
 
 /** @import { ExposedLibrary } from './types/preload.js' */
@@ -27,6 +28,8 @@ function load() {
   for (const name of names) delete process.env[name];
   try {
     return require('../native.js');
+  } catch (error) {
+    throw loadError(error, /** @type {any} */ (require('../package.json')).optionalDependencies);
   } finally {
     names.forEach((name, index) => {
       process.env[name] = values[index];

@@ -167,4 +167,45 @@ describe('the packages', () => {
     const { status, output } = await run(process.execPath, args, { cwd: app });
     assert.equal(status, 0, output);
   });
+
+  describe('when the addon is missing', () => {
+    const moved = path.join(folder, 'moved');
+    /** The error of a require. @param {string} [before] */
+    const failure = async (before = '') =>
+      JSON.parse(
+        await inNode(
+          `${before}; try { require('inplace-exchange') } catch ({ code, message }) { console.log(JSON.stringify({ code, message })) }`,
+        ),
+      );
+    before(() => fs.renameSync(path.join(modules, platform), moved));
+    after(() => fs.renameSync(moved, path.join(modules, platform)));
+
+    it('name its package', async () => {
+      const { code, message } = await failure();
+      assert.equal(code, 'ERR_ADDON');
+      assert.ok(message.startsWith(`${platform}, which has the addon`), message);
+    });
+
+    it('say which systems have one, and how to build it, on another system', async () => {
+      const { code, message } = await failure("Object.defineProperty(process, 'arch', { value: 'riscv64' })");
+      assert.equal(code, 'ERR_ADDON');
+      assert.ok(
+        message.startsWith(
+          `inplace-exchange has no package for this system (${process.platform} riscv64), only ${platform}; `,
+        ),
+        message,
+      );
+      assert.match(message, /npm run pack/);
+    });
+
+    it("give the system's reason for a file that cannot be loaded", async () => {
+      const broken = path.join(modules, platform);
+      fs.cpSync(moved, broken, { recursive: true });
+      fs.writeFileSync(path.join(broken, manifest(platform).main), 'not a library');
+      const { code, message } = await failure();
+      fs.rmSync(broken, { recursive: true });
+      assert.equal(code, 'ERR_ADDON');
+      assert.match(message, /^The addon of inplace-exchange cannot be loaded: .*(invalid|not a valid|file too short)/);
+    });
+  });
 });
