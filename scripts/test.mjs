@@ -16,6 +16,7 @@ import { IMPORTING } from './lib/import-rules.mjs';
 import { moduleGraph, ORDERS, problems } from './lib/module-graph.mjs';
 import { namedElectron } from './lib/named-electron.mjs';
 import { staleGenerated } from './lib/native-build.mjs';
+import { packedAddon } from './lib/packages.mjs';
 import { prepareElectron } from './lib/setup.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -46,7 +47,7 @@ const check = (program, args) => async () => {
  * A test runner, which prints its own counts. One that exits with an error, or ran no test, has failed.
  * @param {string} program @param {string[]} args
  * @param {{ passed: RegExp, failed: RegExp }} counts
- * @param {NodeJS.ProcessEnv} [extra]
+ * @param {Extra} [extra]
  * @param {boolean} [alone] whether its output is shown at once, or in one piece at its end
  * @returns {Promise<Count>}
  */
@@ -55,7 +56,7 @@ async function suite(program, args, counts, extra = {}, alone = true) {
     cwd: root,
     tee: alone,
     limitMs: LIMIT_MS,
-    env: { ...environment, ...extra },
+    env: { ...environment, ...(typeof extra === 'function' ? extra() : extra) },
   });
   if (!alone) process.stdout.write(output);
   const sum = (/** @type {RegExp} */ pattern) =>
@@ -72,7 +73,9 @@ const listed = new Set();
 const CARGO = { passed: /^test result: .* (\d+) passed/gm, failed: /^test result: .* (\d+) failed/gm };
 const MOCHA = { passed: /^ +(\d+) passing/gm, failed: /^ +(\d+) failing/gm };
 
-/** @param {string[]} files @param {NodeJS.ProcessEnv} [extra] */
+/** Variables for a step, or what gives them when it runs. @typedef {NodeJS.ProcessEnv | (() => NodeJS.ProcessEnv)} Extra */
+
+/** @param {string[]} files @param {Extra} [extra] */
 const mocha = (files, extra) => {
   for (const file of files) listed.add(file);
   const args = [packaged('mocha', 'bin', 'mocha.js'), '--timeout', '30000', ...files];
@@ -81,7 +84,7 @@ const mocha = (files, extra) => {
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
- * @param {NodeJS.ProcessEnv} [extra]
+ * @param {Extra} [extra]
  */
 const electronMocha = (where, files, extra) => {
   for (const file of files) listed.add(file);
@@ -125,6 +128,8 @@ const PAGE_TESTS = ['connect', 'unexposed', 'exchange', 'memory', 'frames', 'por
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
+/** With the addon that ships, by a variable of the loader. */
+const asPacked = () => ({ NAPI_RS_NATIVE_LIBRARY_PATH: packedAddon() });
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /**
@@ -163,16 +168,21 @@ const STEPS = [
   { name: 'models', run: models },
   { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
   { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs', 'tests/tooling/named-electron.test.mjs']) },
+  { name: 'packages', needs, run: mocha(['tests/packages/install.test.mjs']) },
   {
     name: 'addon, main process',
     needs,
     run: electronMocha('main', [...ADDON_TESTS, 'tests/addon/workers.test.js']),
   },
-  { name: 'addon, renderer process', needs, run: electronMocha('renderer', ADDON_TESTS) },
+  {
+    name: 'addon, renderer process',
+    needs: [...needs, 'packages'],
+    run: electronMocha('renderer', ADDON_TESTS, asPacked),
+  },
   {
     name: 'addon, plain Node.js',
-    needs,
-    run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js']),
+    needs: [...needs, 'packages'],
+    run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js'], asPacked),
   },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
@@ -191,7 +201,6 @@ const STEPS = [
   { name: 'life of a page', needs, run: mocha(['tests/app/lifecycle.test.mjs']) },
   { name: 'fuzz', run: fuzz },
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
-  { name: 'packages', needs, run: mocha(['tests/packages/install.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
 ];

@@ -14,7 +14,7 @@ const root = path.join(import.meta.dirname, '..', '..');
 export const DIST = path.join(root, 'dist');
 
 /** What is packed, a folder for each package. */
-export const STAGED = path.join(root, 'target', 'packages');
+const STAGED = path.join(root, 'target', 'packages');
 
 const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', 'CHANGELOG.md', ...LICENCES];
@@ -40,6 +40,12 @@ export async function pack(builds) {
   const { status, output } = await npm(['pack', ...folders, ...options], { cwd: STAGED });
   if (status !== 0) throw new Failure(`npm pack failed:\n${output.trim()}`);
   return fs.readdirSync(DIST).map((name) => path.join(DIST, name));
+}
+
+/** The addon that was packed for this system. */
+export function packedAddon() {
+  const files = fs.readdirSync(STAGED, { recursive: true, encoding: 'utf8' });
+  return path.join(STAGED, files.find((name) => name.endsWith('.node')) ?? '');
 }
 
 /** What all packages say of themselves. @param {boolean} localOnly whether npm must refuse to publish it */

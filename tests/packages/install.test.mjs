@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import asar from '@electron/asar';
 import { npm, run } from '../../scripts/lib/console.mjs';
 import { electronFlags } from '../../scripts/lib/electron.mjs';
 import { isNewer, neededGlibc } from '../../scripts/lib/elf.mjs';
@@ -61,6 +62,13 @@ describe('the packages', () => {
     });
     assert.equal(status, 0, output);
     return output.trim();
+  }
+
+  /** What the app prints. @param {string} app */
+  async function inElectron(app) {
+    const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${temporaryProfile()}`];
+    const { output } = await run(require('electron'), [...flags, app], { env, limitMs: LIMIT_MS });
+    return output;
   }
 
   before(async function () {
@@ -154,9 +162,13 @@ describe('the packages', () => {
   });
 
   it('exchange in an isolated window of Electron', async () => {
-    const flags = [...electronFlags(), '--log-level=3', `--user-data-dir=${temporaryProfile()}`];
-    const { output } = await run(require('electron'), [...flags, app], { env, limitMs: LIMIT_MS });
-    assert.match(output, /^exchanged: Hello from Rust!/m);
+    assert.match(await inElectron(app), /^exchanged: Hello from Rust!/m);
+  });
+
+  it('exchange in an app in an archive, with the native files beside it', async () => {
+    const archive = path.join(folder, 'packed', 'app.asar');
+    await asar.createPackageWithOptions(app, archive, { unpack: '*.{node,so,dylib,dll}' });
+    assert.match(await inElectron(archive), /^exchanged: Hello from Rust!/m);
   });
 
   it('have types that a strict app compiles against', async () => {
