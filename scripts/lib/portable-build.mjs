@@ -17,8 +17,15 @@ const MAX_GLIBC = '2.25';
 /** The oldest that Rust supports. */
 const LINKED_GLIBC = '2.17';
 
-/** From PyPI. */
-const TOOLS = ['cargo-zigbuild==0.24.1', 'ziglang==0.15.2'];
+/** From PyPI, for x64 and for arm64. pip checks the digests. */
+const TOOLS = [
+  `cargo-zigbuild==0.24.1
+    --hash=sha256:238a1ab54a95053a4eadc34775c81f795a8ad75f80bfed63f3f445f518102375
+    --hash=sha256:07c5e3dcddf208500462ec927c556bb306cca2b533b0abe29446bffb63767b85`,
+  `ziglang==0.15.2
+    --hash=sha256:806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130
+    --hash=sha256:edc0aa60ec964a4cf462d40f68d7de242ddf37fd9a80f2afaee6397059463230`,
+].map((lines) => lines.replace(/\s+/g, ' '));
 const TOOLS_FOLDER = path.join(root, 'target', 'tools', 'zig');
 const TARGET_FOLDER = path.join(root, 'target', 'portable');
 
@@ -84,11 +91,14 @@ async function fetchTools() {
   const python = await findPython();
   if (!python) return 'it is fetched by pip, and there is no Python with pip here.';
   fs.rmSync(TOOLS_FOLDER, { recursive: true, force: true });
+  fs.mkdirSync(TOOLS_FOLDER, { recursive: true });
+  const list = path.join(TOOLS_FOLDER, 'requirements.txt');
+  fs.writeFileSync(list, TOOLS.join('\n'));
   const started = Date.now();
   const seconds = () => `for ${Math.round((Date.now() - started) / 1000)} s`;
-  const done = progress(`fetching ${TOOLS.join(' and ')} (about 100 MB)`, seconds);
-  const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary', ':all:', '--target', TOOLS_FOLDER];
-  const { status, output } = await run(python, [...pip, ...TOOLS]);
+  const done = progress('fetching zig and cargo-zigbuild from PyPI (100 MB)', seconds);
+  const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes', '--target', TOOLS_FOLDER];
+  const { status, output } = await run(python, ['-m', 'pip', 'install', ...options, '-r', list]);
   done();
   if (status !== 0) return output.trim();
   fs.writeFileSync(stamp, TOOLS.join('\n')); // last: with it the folder is complete
