@@ -159,6 +159,7 @@ const STEPS = [
   { name: 'module graph, Rust', run: async () => moduleGraphs() },
   { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
   { name: 'test files', run: async () => testFilesAreListed() },
+  { name: 'workflows', run: mocha(['tests/tooling/workflows.test.mjs']) },
   { name: 'house rules', run: mocha(['tests/tooling/house.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
   { name: 'header as C11', run: check('cc', header('-std=c11')) },
@@ -203,6 +204,7 @@ const STEPS = [
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
+  { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },
 ];
 
 function rustTests() {

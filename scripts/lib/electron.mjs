@@ -132,6 +132,7 @@ export function electronIn(folder, source) {
   }
 }
 
+// From 42 on npm does not run it when the package is installed.
 /** Electron's own download, with a time limit. @returns the reason if it fails */
 async function download() {
   const folder = path.join(root, 'node_modules', 'electron');

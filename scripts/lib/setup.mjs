@@ -12,8 +12,8 @@ const root = path.join(import.meta.dirname, '..', '..');
 const RUST_MINOR = 88;
 
 /**
- * @param {{ forTests: boolean, withElectron: boolean }} options `npm test` looks for its Electron itself, as an option can
- *   name another one
+ * @param {{ forTests: boolean, withElectron: boolean }} options `npm run build` needs no Electron, and `npm test` looks for
+ *   its own, as an option can name another one
  */
 export const setUp = ({ forTests, withElectron }) =>
   command(async () => {
@@ -54,7 +54,8 @@ async function ensurePackages() {
   const stamp = path.join(root, 'node_modules', '.inplace-exchange');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === lock) return;
   log('installing the npm packages.');
-  // Errors only: on Node 20 npm warns of packages that ask for Node 22. They are tested here on 20.
+  // Errors only: on Node 20 npm warns of packages that ask for Node 22, as Electron's does from 41 on. They are tested
+  // here on 20.
   const { status, output } = await npm(['ci', '--loglevel=error', '--no-audit', '--no-fund'], { cwd: root });
   if (status !== 0) throw new Failure(`npm ci failed:\n${output.trim()}`);
   fs.writeFileSync(stamp, lock);
