@@ -145,6 +145,16 @@ describe('the documents', () => {
     }
   });
 
+  it('the form for a bug asks for what the panel about the runtime copies, by the names in the window', () => {
+    const form = read('.github/ISSUE_TEMPLATE/bug.yml').replace(/\s+/g, ' ');
+    for (const name of ['About this runtime', 'Copy for a bug report']) {
+      assert.ok(form.includes(`*${name}*`), name);
+      assert.ok(read('index.html').includes(`>${name}<`), name);
+    }
+    assert.match(form, /SECURITY\.md/);
+    assert.match(read('.github/ISSUE_TEMPLATE/config.yml'), /SECURITY\.md/);
+  });
+
   it('every relative link leads to an existing file and heading', () => {
     const pages = sourceFiles(/\.md$/);
     assert.ok(pages.includes('README.md') && pages.includes('docs/errors.md'));
