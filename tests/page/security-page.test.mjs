@@ -275,7 +275,7 @@ describe('a window that shares the event loop of another', () => {
   let there;
 
   before(
-    // From Electron 44 on, and in the last releases of 42 and 43, each window has a loop of its own. Not run there.
+    // From Electron 44 on, and in later releases of 42 and perhaps 43, each window has a loop of its own. Not run there.
     inApp(async (opened, page) => {
       const popup = await openPopup(opened, page);
       await connect(popup);
