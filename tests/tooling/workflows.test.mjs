@@ -53,11 +53,14 @@ describe('the workflows', () => {
     });
 
     it(`${file}: each step is a command of the project, with nothing of the event in it`, () => {
+      const { scripts } = JSON.parse(read('package.json'));
       for (const command of commands(text)) {
         assert.ok(
           COMMANDS.some((allowed) => allowed.test(command)),
           command,
         );
+        const name = /^npm run ([\w:-]+)/.exec(command)?.[1];
+        if (name !== undefined) assert.ok(scripts[name], `package.json has no script '${name}'`);
         for (const expression of all(command, /\$\{\{(.*?)\}\}/g)) assert.match(expression, /^matrix\.\w+$/);
       }
     });
