@@ -1,0 +1,20 @@
+// The report on a single library.
+
+import fs from 'node:fs';
+import { candidate, describe, examine } from './native-checks.mjs';
+import { NATIVE } from './packaged-app.mjs';
+
+/** @param {string} file @returns {import('./report.mjs').Report | undefined} `undefined` if it is not a library */
+export function examineLibrary(file) {
+  if (!fs.statSync(file).isFile()) return undefined;
+  const library = candidate({ path: file, place: 'folder', file, read: () => fs.readFileSync(file) });
+  if (!library.native && !NATIVE.test(file)) return undefined;
+  const system = { platform: process.platform, archs: [process.arch], name: 'this machine' };
+  return {
+    target: { kind: 'library', path: file },
+    versions: { package: null, electron: null, node: process.versions.node },
+    fuses: null,
+    files: [describe(library, 'library')],
+    findings: examine(library, 'library', system),
+  };
+}
