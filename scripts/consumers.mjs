@@ -35,6 +35,8 @@ const EXPECTED = { packaged: true, default: /^Hello from Rust! /, own: /^IN PLAC
 const CONSUMERS = {
   'electron-builder': { output: 'dist/linux-unpacked', flags: ['-c.electronDist=ELECTRON'] },
   packager: { output: 'out/my-app-linux-x64' },
+  forge: { output: 'out/my-app-linux-x64' },
+  'electron-vite': { output: 'dist/linux-unpacked', flags: ['-c.electronDist=ELECTRON'] },
 };
 
 /** @typedef {keyof typeof CONSUMERS} Name */
