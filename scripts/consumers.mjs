@@ -36,6 +36,7 @@ const CONSUMERS = {
   'electron-builder': { output: 'dist/linux-unpacked', flags: ['-c.electronDist=ELECTRON'] },
   packager: { output: 'out/my-app-linux-x64' },
   forge: { output: 'out/my-app-linux-x64' },
+  'forge-vite': { output: 'out/my-app-linux-x64' },
   'electron-vite': { output: 'dist/linux-unpacked', flags: ['-c.electronDist=ELECTRON'] },
 };
 
