@@ -94,14 +94,14 @@ function examinePackage(installed, addons) {
       id,
       status: 'note',
       message,
-      next: 'Better mark it as external in the bundler: see docs/package-your-app.md.',
+      next: 'Better mark it as external in the bundler: see docs/package-your-app.md in its repository.',
     };
   }
   return {
     id,
     status: 'problem',
     message: 'the package inplace-exchange is not in the app',
-    next: "Name it under dependencies, not devDependencies, in the app's package.json. A bundler's plug-in may leave out what it calls external: see docs/package-your-app.md.",
+    next: "Name it under dependencies, not devDependencies, in the app's package.json. A bundler's plug-in may leave out what it calls external: see docs/package-your-app.md in its repository.",
   };
 }
 

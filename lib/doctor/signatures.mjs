@@ -17,10 +17,17 @@ const NO_VALIDATION = 'com.apple.security.cs.disable-library-validation';
 /** @param {PackagedApp} app @param {Candidate[]} libraries @returns {Finding[]} */
 export function examineSignatures(app, libraries) {
   if (!app.executable || !app.system || app.system.platform === 'linux') return []; // Linux has no signatures
-  const native = readNative(fs.readFileSync(app.executable));
+  const native = readNative(fs.readFileSync(rendererOf(app.executable)));
   if (native?.platform === 'darwin') return [...examineTeams(native.signatures ?? [], libraries), ...verify(app)];
   if (native?.platform === 'win32') return [...examineSigned(native.signed === true, libraries), ...verify(app)];
   return [];
+}
+
+/** The program that loads the libraries; on macOS it has entitlements of its own. @param {string} executable */
+function rendererOf(executable) {
+  const frameworks = path.join(path.dirname(executable), '..', 'Frameworks');
+  const name = fs.existsSync(frameworks) && fs.readdirSync(frameworks).find((each) => each.endsWith('(Renderer).app'));
+  return name ? path.join(frameworks, name, 'Contents', 'MacOS', path.parse(name).name) : executable;
 }
 
 /**

@@ -17,7 +17,7 @@ export const DIST = path.join(root, 'dist');
 const STAGED = path.join(root, 'target', 'packages');
 
 const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
-const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', 'CHANGELOG.md', ...LICENCES];
+const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', ...LICENCES];
 
 /** @typedef {import('./portable-build.mjs').NativeBuild} NativeBuild */
 
@@ -56,7 +56,7 @@ function commonManifest(localOnly) {
 
 /** @param {NativeBuild[]} builds */
 function stageMain(builds) {
-  const { name, version, description, exports } = rootManifest();
+  const { name, version, description, exports, bin } = rootManifest();
   return stage(
     {
       name,
@@ -65,6 +65,7 @@ function stageMain(builds) {
       main: 'index.js',
       types: 'index.d.ts',
       exports,
+      bin,
       files: MAIN_FILES,
       optionalDependencies: Object.fromEntries(builds.map(({ platform }) => [platformPackage(platform), version])),
     },

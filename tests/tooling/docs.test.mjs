@@ -52,6 +52,22 @@ describe('the documents', () => {
     });
   }
 
+  it('docs/package-your-app.md has every configuration as npm run consumers runs it', () => {
+    const page = read('docs/package-your-app.md');
+    const names =
+      /^tests\/consumers\/.+\/(?:package\.mjs|forge\.config\.js|.+\.yml|(?:electron\.vite|vite\.main)\..+)$/;
+    const files = sourceFiles(names);
+    assert.equal(files.length, 7);
+    for (const file of files) {
+      assert.ok(
+        page.includes(
+          `\`\`\`${path.extname(file).slice(1).replace('mjs', 'js').replace('yml', 'yaml')}\n${read(file)}\`\`\``,
+        ),
+        file,
+      );
+    }
+  });
+
   it("the README's library compiles, and no example makes a slice of memory that may be shared", () => {
     const [, source] = /** @type {RegExpMatchArray} */ (read('README.md').match(/```rust\n(.*?)```/s));
     // Into a temporary folder: rustc renames its output into place, and would replace a device given as the output.
