@@ -203,7 +203,11 @@ const STEPS = [
   { name: 'fuzz', run: fuzz },
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
-  { name: 'packaged, doctor', needs, run: mocha(['tests/packages/doctor.test.mjs']) },
+  {
+    name: 'packaged, doctor',
+    needs,
+    run: mocha(['tests/packages/doctor.test.mjs', 'tests/packages/doctor-foreign.test.mjs']),
+  },
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },
 ];

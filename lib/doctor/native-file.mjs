@@ -13,10 +13,16 @@ import { readPe } from './pe.mjs';
  * @returns {NativeFile | undefined} `undefined` if it is not a native file, or its headers cannot be read
  */
 export function readNative(bytes) {
+  const native = within(() => readElf(bytes) ?? readPe(bytes) ?? readMachO(bytes));
+  return native && { ...native, constant: (name) => within(() => native.constant(name)) };
+}
+
+/** `undefined` if an offset points out of the file. @template T @param {() => T} read */
+function within(read) {
   try {
-    return readElf(bytes) ?? readPe(bytes) ?? readMachO(bytes);
+    return read();
   } catch (error) {
-    if (error instanceof RangeError) return undefined; // an offset that points out of the file
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
