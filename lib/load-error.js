@@ -13,7 +13,7 @@ const PACKAGE = /^Cannot find module '(@[^/']+\/[\w-]+)'/;
  */
 function loadError(thrown, packages) {
   const attempts = attemptsOf(/** @type {Error} */ (thrown));
-  const reason = attempts.find((message) => !ABSENT.test(message));
+  const reason = attempts.find((message) => !ABSENT.test(message))?.split('\n')[0]; // without Node's "Require stack"
   const tried = attempts.flatMap((message) => PACKAGE.exec(message)?.[1] ?? []);
   const message = reason
     ? `The addon of inplace-exchange cannot be loaded: ${reason}`

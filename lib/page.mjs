@@ -91,6 +91,23 @@ function openConnection() {
     else call.resolve(new Uint8Array(memory, 0, count));
   };
 
+  /** Calls whose signal was aborted in this task. @type {number[]} */
+  let abortedCalls = [];
+
+  /**
+   * Posts all aborts of a task in one message, the newest call first: if a running call were aborted before those that
+   * are queued behind it, the library's thread would begin the next one in between.
+   * @param {number} id
+   */
+  const abortLater = (id) => {
+    abortedCalls.unshift(id);
+    if (abortedCalls.length > 1) return;
+    queueMicrotask(() => {
+      port.postMessage([ABORT, ...abortedCalls]);
+      abortedCalls = [];
+    });
+  };
+
   /** @param {PageTransitionEvent} event */
   const onPageHide = ({ isTrusted, persisted }) => {
     if (!isTrusted || persisted) return;
@@ -150,7 +167,7 @@ function openConnection() {
         calls.set(id, call);
         if (signal) {
           call.signal = signal;
-          call.abort = () => port.postMessage([ABORT, id]);
+          call.abort = () => abortLater(id);
           signal.addEventListener('abort', call.abort);
         }
       } catch (error) {

@@ -14,7 +14,7 @@ const { loadAddon } = require('./while-alive.js');
 /**
  * Serves the requests that come over the port:
  *   [id, key, memory, thread, abortable]   an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer
- *   [ABORT, id]                            aborts that exchange
+ *   [ABORT, id, ...]                       aborts these exchanges, in this order
  *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
  *   [FREE, slot]                           the page has dropped that memory
  * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared.
@@ -49,7 +49,7 @@ function serve(port, resolveLibrary) {
       } catch (error) {
         respond(id, memory, -1, serializeError(error));
       }
-    } else if (id === ABORT) running.get(request[1])?.abort();
+    } else if (id === ABORT && Array.isArray(request)) for (const each of request.slice(1)) running.get(each)?.abort();
     else if (id === SHARE_MEMORY && isShared(request[2])) slots.set(request[1], trackExternalMemory(request[2]));
     else if (id === FREE) slots.delete(request[1]);
     else respond(undefined, undefined, -1, serializeError(invalidRequest('This is no request of the protocol.')));

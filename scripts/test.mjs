@@ -5,7 +5,6 @@
 //   npm test -- window --electron 27.3.10    in another Electron that the npm registry holds
 //   npm test -- --electron PATH              in the Electron at that path: its folder, or its executable
 
-import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { command, Failure, log, run } from './lib/console.mjs';
@@ -13,11 +12,10 @@ import { openDisplay } from './lib/display.mjs';
 import { electronFlags, ensureElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
 import { IMPORTING } from './lib/import-rules.mjs';
-import { moduleGraph, ORDERS, problems } from './lib/module-graph.mjs';
 import { namedElectron } from './lib/named-electron.mjs';
-import { staleGenerated } from './lib/native-build.mjs';
 import { packedAddon } from './lib/packages.mjs';
 import { prepareElectron } from './lib/setup.mjs';
+import { generatedAreCurrent, moduleGraphs, testFilesAreListed } from './lib/source-checks.mjs';
 
 const root = path.dirname(import.meta.dirname);
 
@@ -158,7 +156,7 @@ const STEPS = [
   },
   { name: 'module graph, Rust', run: async () => moduleGraphs() },
   { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
-  { name: 'test files', run: async () => testFilesAreListed() },
+  { name: 'test files', run: async () => testFilesAreListed(listed) },
   { name: 'workflows', run: mocha(['tests/tooling/workflows.test.mjs']) },
   { name: 'house rules', run: mocha(['tests/tooling/house.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
@@ -228,32 +226,6 @@ async function fuzz() {
   const args = ['scripts/fuzz.mjs', '--seed', '1', '--count', '20000'];
   const { status } = await run(process.execPath, args, { cwd: root, tee: true, limitMs: LIMIT_MS, env: environment });
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-}
-
-/** A file that no step names would never run. @returns {Count} */
-function testFilesAreListed() {
-  const files = fs.readdirSync(path.join(root, 'tests'), { recursive: true }).map((file) => `tests/${file}`);
-  const forgotten = files.filter((file) => /\.test\.m?js$/.test(file) && !listed.has(file.replaceAll(path.sep, '/')));
-  for (const file of forgotten) process.stdout.write(`${file} is in no step of scripts/test.mjs\n`);
-  return forgotten.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-}
-
-/** @returns {Count} */
-function moduleGraphs() {
-  const count = { passed: 0, failed: 0 };
-  for (const [crate, order] of Object.entries(ORDERS)) {
-    const found = problems(moduleGraph(path.join(root, crate)), order);
-    for (const problem of found) process.stdout.write(`${crate}: ${problem}\n`);
-    count[found.length > 0 ? 'failed' : 'passed'] += 1;
-  }
-  return count;
-}
-
-/** @returns {Count} */
-function generatedAreCurrent() {
-  const stale = staleGenerated();
-  for (const name of stale) process.stdout.write(`${name} is not what the source generates. Type: npm run build\n`);
-  return stale.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
 await command(async () => {

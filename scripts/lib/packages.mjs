@@ -16,6 +16,9 @@ export const DIST = path.join(root, 'dist');
 /** What is packed, a folder for each package. */
 const STAGED = path.join(root, 'target', 'packages');
 
+/** In place of the repository's: without its pictures, and small. */
+const PACKAGE_README = 'docs/npm-readme.md';
+
 const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', ...LICENCES];
 
@@ -69,7 +72,7 @@ function stageMain(builds) {
       files: MAIN_FILES,
       optionalDependencies: Object.fromEntries(builds.map(({ platform }) => [platformPackage(platform), version])),
     },
-    Object.fromEntries(MAIN_FILES.map((file) => [file, path.join(root, file)])),
+    Object.fromEntries(MAIN_FILES.map((file) => [file, path.join(root, file === 'README.md' ? PACKAGE_README : file)])),
   );
 }
 
