@@ -13,7 +13,8 @@
 //! Threads are started when first needed, and stay.
 //!
 //! One lock for each library. It is not held while the library runs, but for `exchange_cancel`, which returns at once by
-//! contract. It is taken while the gate is held, and never the other way round; no other lock is taken under it.
+//! contract. It is taken while the gate is held; under it the gate is tried and released, but not waited for, and no other
+//! lock is taken.
 
 mod canceller;
 mod gate;
