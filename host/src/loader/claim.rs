@@ -143,12 +143,9 @@ mod tests {
         let claim = Claim::new(&file).unwrap();
         assert!(is_claimed(&path));
         assert!(!is_claimed(&other) && !is_claimed(&folder.join("missing")) && !is_claimed(Path::new("")));
-        #[cfg(unix)]
-        {
-            let linked = folder.join("linked.so");
-            fs::hard_link(&path, &linked).unwrap();
-            assert!(is_claimed(&linked));
-        }
+        let linked = folder.join("linked.so");
+        fs::hard_link(&path, &linked).unwrap();
+        assert!(is_claimed(&linked));
         let again = Claim::new(&file).unwrap();
         drop(claim);
         assert!(is_claimed(&path), "the second claim still holds");

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use crate::error::Error;
 use crate::locate;
 
-/// A file: its real path, its inode on Unix, and its time of modification and length, which change with its content.
+/// A file: its real path, its number, and its time of modification and length, which change with its content.
 #[derive(Clone, Debug)]
 pub(crate) struct FileIdentity {
     /// Absolute, without links, and without the prefix `\\?\` unless Windows needs it.
     pub(crate) path: PathBuf,
-    /// Device and inode: the same for every name of one file. Stable Rust has no equivalent on Windows.
-    #[cfg(unix)]
-    inode: (u64, u64),
+    /// Device and inode, or what Windows has in their place: the same for every name of one file. `None` if the system
+    /// does not tell.
+    number: Option<(u64, u64)>,
     modified: Option<SystemTime>,
     pub(crate) len: u64,
 }
@@ -50,32 +50,34 @@ impl FileIdentity {
     }
 
     fn new(path: PathBuf, metadata: &Metadata) -> Self {
-        #[cfg(unix)]
-        use std::os::unix::fs::MetadataExt;
         Self {
+            number: number_of(&path, metadata),
             path,
-            #[cfg(unix)]
-            inode: (metadata.dev(), metadata.ino()),
             modified: metadata.modified().ok(),
             len: metadata.len(),
         }
     }
 
-    /// Whether the system's loader would treat both as one file: they have the same path or inode.
+    /// Whether the system's loader would treat both as one file: they have the same path or number.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
-        #[cfg(unix)]
-        if self.inode == other.inode {
-            return true;
-        }
-        self.path == other.path
+        self.path == other.path || self.number.is_some() && self.number == other.number
     }
 
     /// Whether the file still has the same content, as far as its metadata shows.
     pub(crate) fn is_unchanged(&self, now: &Self) -> bool {
-        #[cfg(unix)]
-        if self.inode != now.inode {
-            return false;
-        }
-        self.modified == now.modified && self.len == now.len
+        self.number == now.number && self.modified == now.modified && self.len == now.len
     }
+}
+
+#[cfg(unix)]
+fn number_of(_path: &Path, metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Its metadata has the number in nightly Rust alone.
+#[cfg(windows)]
+fn number_of(path: &Path, _metadata: &Metadata) -> Option<(u64, u64)> {
+    let information = winapi_util::file::information(winapi_util::Handle::from_path(path).ok()?).ok()?;
+    Some((information.volume_serial_number(), information.file_index()))
 }
