@@ -1,3 +1,5 @@
+//! Turns ASCII letters into capitals, in place.
+
 use std::panic::catch_unwind;
 
 /// # Safety

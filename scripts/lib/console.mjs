@@ -23,19 +23,24 @@ export async function command(body) {
 }
 
 /**
- * Shows progress: redraws one line in a terminal; elsewhere prints a line every few seconds, so that a log stays short.
+ * Shows progress: redraws one line in a terminal; elsewhere prints a line every ten seconds, so that a log stays short.
  * @param {string} what
- * @param {() => string} measure the current state
+ * @param {() => string} [measure] the current state; the time that it takes, if left out
  * @returns {() => void} stops it
  */
-export function progress(what, measure) {
+export function progress(what, measure = elapsed()) {
   const live = process.stderr.isTTY === true;
   const draw = () => (live ? process.stderr.write(`\r\x1b[2K${what} ${measure()}`) : log(`${what} ${measure()}`));
-  const timer = setInterval(draw, live ? 200 : 3000).unref();
+  const timer = setInterval(draw, live ? 200 : 10_000).unref();
   return () => {
     clearInterval(timer);
     if (live) process.stderr.write('\r\x1b[2K');
   };
+}
+
+function elapsed() {
+  const started = Date.now();
+  return () => `for ${Math.round((Date.now() - started) / 1000)} s`;
 }
 
 /**

@@ -136,11 +136,7 @@ export function electronIn(folder, source) {
 /** Electron's own download, with a time limit. @returns the reason if it fails */
 async function download() {
   const folder = path.join(root, 'node_modules', 'electron');
-  const started = Date.now();
-  const done = progress(
-    `downloading Electron ${packageVersion()}`,
-    () => `for ${Math.round((Date.now() - started) / 1000)} s`,
-  );
+  const done = progress(`downloading Electron ${packageVersion()}`);
   const { status, output } = await run(process.execPath, [path.join(folder, 'install.js')], {
     cwd: folder,
     limitMs: OFFICIAL_LIMIT_MS,

@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Failure, run } from './console.mjs';
-import { libraryName, rust } from './native-build.mjs';
+import { libraryName } from './native-build.mjs';
+import { nativeToolchain } from './toolchain.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -11,10 +12,17 @@ const root = path.join(import.meta.dirname, '..', '..');
 export const FIXTURES = path.join(root, 'target', 'fixtures');
 
 const LIBRARIES = 'tests/fixtures/libraries';
-const EXTENSION = path.extname(libraryName('x'));
 const cString = (/** @type {string} */ text) => `"${text}"`;
 
-/** By name. @type {Record<string, { source: string, defines?: Record<string, string>, links?: string[] }>} */
+/**
+ * @typedef {object} Fixture
+ * @property {string} source
+ * @property {Record<string, string>} [defines]
+ * @property {string[]} [links] fixtures that it needs
+ * @property {string} [notOn] a system on which it cannot be built
+ */
+
+/** By name. @type {Record<string, Fixture>} */
 const NATIVE = {
   'uppercase-c': { source: 'docs/examples/uppercase.c' },
   'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
@@ -50,7 +58,7 @@ const NATIVE = {
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
-  undefined: { source: `${LIBRARIES}/undefined.c` },
+  undefined: { source: `${LIBRARIES}/undefined.c`, notOn: 'win32' }, // there the linker refuses it
   nothing: { source: `${LIBRARIES}/nothing.c` },
   zero: answer('0'),
   named: answer('0', { NAME: cString('A name of its own') }),
@@ -80,40 +88,48 @@ function misbehaves(defines) {
   return { source: `${LIBRARIES}/misbehaves.c`, defines };
 }
 
-export async function buildFixtures() {
-  fs.mkdirSync(FIXTURES, { recursive: true });
-  const { triple } = await rust();
-  await compile('cargo', ['build', '--quiet', '--release', '--target', triple, '-p', 'fixture-probe']);
-  fs.copyFileSync(path.join(root, 'target', triple, 'release', libraryName('fixture_probe')), fixtureFile('probe'));
-  for (const [name, { source, defines = {}, links = [] }] of Object.entries(NATIVE)) {
-    const flags = [
+/**
+ * Builds all of them.
+ * @param {import('./toolchain.mjs').Toolchain} [toolchain] for another system @param {string} [folder]
+ */
+export async function buildFixtures(toolchain, folder = FIXTURES) {
+  fs.mkdirSync(folder, { recursive: true });
+  const { os, built, cargo, compilers } = toolchain ?? (await nativeToolchain());
+  const extension = path.extname(libraryName('x', os));
+  const fileOf = (/** @type {string} */ name) => path.join(folder, `${name}${extension}`);
+  await cargo(['-p', 'fixture-probe', '--lib', '--examples']);
+  fs.copyFileSync(path.join(built, libraryName('fixture_probe', os)), fileOf('probe'));
+  for (const [name, { source, defines = {}, links = [], notOn }] of Object.entries(NATIVE)) {
+    if (notOn === os) continue;
+    const output = fileOf(name);
+    if (source.endsWith('.rs')) {
+      const library = libraryName(name.replaceAll('-', '_'), os);
+      fs.copyFileSync(path.join(built, 'examples', library), output);
+      continue;
+    }
+    const [program, ...first] = source.endsWith('.cc')
+      ? [...compilers['c++'], '-std=c++17']
+      : [...compilers.c, '-std=c11'];
+    await compile(program, [
+      ...first,
+      ...['-O2', '-shared', ...(os === 'win32' ? [] : ['-fPIC'])],
+      ...['-Wall', '-Wextra', '-Werror'],
+      ...['-I', 'include'],
+      // The name by which a dependant looks for it, in place of the path at which it was linked.
+      ...(os === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : []),
+      ...['-o', output, source],
       ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}`),
-      ...links.map(fixtureFile),
-      ...(links.length > 0 ? ['-Wl,-rpath,$ORIGIN'] : []), // found beside it
-    ];
-    await compile(...compiler(source, fixtureFile(name), flags));
+      ...links.map((link) => (os === 'win32' ? path.join(folder, `${link}.lib`) : fileOf(link))),
+      ...(links.length > 0 ? FOUND_BESIDE[os] : []),
+    ]);
   }
 }
 
-/** @param {string} name */
-export const fixtureFile = (name) => path.join(FIXTURES, `${name}${EXTENSION}`);
+/** How a library finds another one in its own folder. @type {Record<string, string[]>} */
+const FOUND_BESIDE = { linux: ['-Wl,-rpath,$ORIGIN'], darwin: ['-Wl,-rpath,@loader_path'], win32: [] };
 
-/**
- * @param {string} source @param {string} output @param {string[]} flags
- * @returns {[string, string[]]}
- */
-function compiler(source, output, flags) {
-  if (source.endsWith('.rs')) return ['rustc', ['--edition=2024', '--crate-type=cdylib', '-O', '-o', output, source]];
-  const [program, standard] = source.endsWith('.cc') ? ['c++', '-std=c++17'] : ['cc', '-std=c11'];
-  const warnings = ['-Wall', '-Wextra', '-Werror'];
-  const include = ['-I', 'include'];
-  // The name by which a dependant looks for it, in place of the path at which it was linked.
-  const name = process.platform === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : [];
-  return [
-    program,
-    [standard, '-O2', '-shared', '-fPIC', ...warnings, ...include, ...name, '-o', output, source, ...flags],
-  ];
-}
+/** For this system. @param {string} name */
+export const fixtureFile = (name) => path.join(FIXTURES, `${name}${path.extname(libraryName('x'))}`);
 
 /** @param {string} program @param {string[]} args */
 async function compile(program, args) {

@@ -89,12 +89,12 @@ export function updateGenerated() {
 }
 
 /**
- * The file name that this system gives a dynamic library.
- * @param {string} name
+ * The file name that a system gives a dynamic library.
+ * @param {string} name @param {string} [os] as `process.platform` calls it
  */
-export function libraryName(name) {
-  if (process.platform === 'win32') return `${name}.dll`;
-  return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
+export function libraryName(name, os = process.platform) {
+  if (os === 'win32') return `${name}.dll`;
+  return os === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
 }
 
 /** The Rust toolchain: its version and the target triple of this machine. */

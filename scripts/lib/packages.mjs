@@ -10,11 +10,14 @@ import { Failure, npm } from './console.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
-/** Where the tarballs are. */
-export const DIST = path.join(root, 'dist');
+/**
+ * @typedef {object} Folders both are emptied before
+ * @property {string} dist where the tarballs are
+ * @property {string} staged what is packed, a folder for each package
+ */
 
-/** What is packed, a folder for each package. */
-const STAGED = path.join(root, 'target', 'packages');
+/** Of `npm run pack`. @type {Folders} */
+const FOLDERS = { dist: path.join(root, 'dist'), staged: path.join(root, 'target', 'packages') };
 
 /** In place of the repository's: without its pictures, and small. */
 const PACKAGE_README = 'docs/npm-readme.md';
@@ -32,23 +35,23 @@ export const platformPackage = (platform) => `${rootManifest().napi.packageName}
 
 /**
  * Makes the tarballs of the main package and of those of the systems, which become its optional dependencies.
- * @param {NativeBuild[]} builds
+ * @param {NativeBuild[]} builds @param {Folders} [folders]
  * @returns {Promise<string[]>} their paths
  */
-export async function pack(builds) {
-  for (const folder of [STAGED, DIST]) fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(DIST, { recursive: true });
-  const folders = [stageMain(builds), ...builds.map(stagePlatform)];
-  const options = ['--pack-destination', DIST, '--ignore-scripts', '--loglevel=error'];
-  const { status, output } = await npm(['pack', ...folders, ...options], { cwd: STAGED });
+export async function pack(builds, { dist, staged } = FOLDERS) {
+  for (const folder of [staged, dist]) fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(dist, { recursive: true });
+  const packages = [stageMain(builds, staged), ...builds.map((build) => stagePlatform(build, staged))];
+  const options = ['--pack-destination', dist, '--ignore-scripts', '--loglevel=error'];
+  const { status, output } = await npm(['pack', ...packages, ...options], { cwd: staged });
   if (status !== 0) throw new Failure(`npm pack failed:\n${output.trim()}`);
-  return fs.readdirSync(DIST).map((name) => path.join(DIST, name));
+  return fs.readdirSync(dist).map((name) => path.join(dist, name));
 }
 
-/** The addon that was packed for this system. */
-export function packedAddon() {
-  const files = fs.readdirSync(STAGED, { recursive: true, encoding: 'utf8' });
-  return path.join(STAGED, files.find((name) => name.endsWith('.node')) ?? '');
+/** The addon that was packed. */
+export function packedAddon({ staged } = FOLDERS) {
+  const files = fs.readdirSync(staged, { recursive: true, encoding: 'utf8' });
+  return path.join(staged, files.find((name) => name.endsWith('.node')) ?? '');
 }
 
 /** What all packages say of themselves. @param {boolean} localOnly whether npm must refuse to publish it */
@@ -57,10 +60,11 @@ function commonManifest(localOnly) {
   return { version, license, engines, ...(localOnly && { private: true }) };
 }
 
-/** @param {NativeBuild[]} builds */
-function stageMain(builds) {
+/** @param {NativeBuild[]} builds @param {string} staged */
+function stageMain(builds, staged) {
   const { name, version, description, exports, bin } = rootManifest();
   return stage(
+    staged,
     {
       name,
       description,
@@ -76,13 +80,14 @@ function stageMain(builds) {
   );
 }
 
-/** @param {NativeBuild} build */
-function stagePlatform({ platform, system: { os, cpu, libc }, addon, library, localOnly }) {
+/** @param {NativeBuild} build @param {string} staged */
+function stagePlatform({ platform, system: { os, cpu, libc }, addon, library, localOnly }, staged) {
   const name = platformPackage(platform);
   const main = `inplace-exchange.${platform}.node`;
   const native = { [main]: addon, [path.basename(library)]: library };
   const description = `The addon and the default library of inplace-exchange for ${platform}`;
   const folder = stage(
+    staged,
     {
       name,
       description,
@@ -103,11 +108,12 @@ function stagePlatform({ platform, system: { os, cpu, libc }, addon, library, lo
 
 /**
  * Writes a package's folder.
+ * @param {string} staged
  * @param {Record<string, any>} manifest
  * @param {Record<string, string>} files where each is taken from, by its name in the package
  */
-function stage(manifest, files) {
-  const folder = path.join(STAGED, path.basename(manifest.name));
+function stage(staged, manifest, files) {
+  const folder = path.join(staged, path.basename(manifest.name));
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const [name, from] of Object.entries(files)) fs.cpSync(from, path.join(folder, name), { recursive: true });

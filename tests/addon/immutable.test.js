@@ -4,10 +4,11 @@ const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { refuseImmutable } = require('../../lib/immutable.js');
+const { RUNTIME } = require('../support/fixtures.js');
 
 const SCRIPT = path.join(__dirname, '..', 'fixtures', 'immutable.js');
 const FLAG = '--js-immutable-arraybuffer';
-const hasFlag = spawnSync(process.execPath, [FLAG, '--eval', '']).status === 0;
+const hasFlag = spawnSync(RUNTIME, [FLAG, '--eval', '']).status === 0;
 
 const refused = (/** @type {{ name: string, code: string, message: string }} */ { name, code, message }) => {
   assert.deepEqual([name, code], ['TypeError', 'ERR_INVALID_BUFFER'], message);
@@ -18,7 +19,7 @@ describe(`immutable memory (${hasFlag ? "V8's own" : 'this V8 has none: a stand-
   /** @type {any} */
   let outcomes;
   before(() => {
-    const { stdout, stderr } = spawnSync(process.execPath, [...(hasFlag ? [FLAG] : []), SCRIPT], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(RUNTIME, [...(hasFlag ? [FLAG] : []), SCRIPT], { encoding: 'utf8' });
     assert.ok(stdout, stderr);
     outcomes = JSON.parse(stdout);
     assert.equal(outcomes.isReal, hasFlag);

@@ -7,7 +7,15 @@ const path = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../../index.js');
-const { FOR_EVER, cameraLog, cameraRequest, fixtureLibrary, until } = require('../support/fixtures.js');
+const {
+  FOR_EVER,
+  RUNTIME,
+  cameraLog,
+  cameraRequest,
+  fixtureLibrary,
+  testUnless,
+  until,
+} = require('../support/fixtures.js');
 
 /**
  * A worker that opens a library, exchanges its memory, and posts the count or the error code.
@@ -299,7 +307,7 @@ describe('a process that exits', () => {
     'for (let call = 0; call < 50; call += 1) camera.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});';
   const BLOCK = '(ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)';
 
-  for (const [condition, script, status] of /** @type {[string, string, number][]} */ ([
+  for (const [condition, script, status, notOn] of /** @type {[string, string, number, Record<string, string>?][]} */ ([
     ['during many calls', `${CALLS} setTimeout(() => process.exit(7), 100);`, 7],
     ['when no call is running', 'camera.exchangeDataInPlace(cameraRequest(0)); process.exit(7);', 7],
     ['by itself, after its calls have settled', 'camera.exchangeDataAsync(cameraRequest(10));', 0],
@@ -336,16 +344,18 @@ describe('a process that exits', () => {
       `openLibrary(fixtureLibrary('camera-deaf')).exchangeDataAsync(cameraRequest(800)).catch(() => {});
        setTimeout(() => process.exit(7), 100);`,
       7,
+      { win32: 'the system ends the other threads before anything is told of the exit' },
     ],
   ])) {
-    it(`${condition}: every exchange_open is paired with an exchange_close`, async () => {
+    const pairs = async () => {
       const log = cameraLog();
       assert.deepEqual(await inNode(script), [status, null]);
       assert.ok(log.count('on') > 0);
       assert.equal(log.count('off'), log.count('on'));
       assert.equal(log.count('end'), log.count('begin'));
       assert.equal(log.lines().at(-1), 'off');
-    });
+    };
+    testUnless(`${condition}: every exchange_open is paired with an exchange_close`, pairs, notOn);
   }
 
   it('during a call of a library that has static objects in its functions: they are destroyed after it', async () => {
@@ -419,7 +429,7 @@ async function inNode(script, before = '') {
     const camera = openLibrary(fixtureLibrary('camera'));
     ${script}`;
   const files = [path.join(__dirname, '..', '..', 'index.js'), path.join(__dirname, '..', 'support', 'fixtures.js')];
-  const child = spawn(process.execPath, ['-e', source, ...files], {
+  const child = spawn(RUNTIME, ['-e', source, ...files], {
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
     stdio: 'ignore',
   });

@@ -13,6 +13,9 @@ const EXTENSION = { darwin: '.dylib', win32: '.dll' }[/** @type {string} */ (pro
  */
 const fixtureLibrary = (name) => path.join(FIXTURES, `${name}${EXTENSION}`);
 
+/** Starts this runtime again. Another program than its own where the system cannot start that, as under qemu. */
+const RUNTIME = process.env.INPLACE_EXCHANGE_NODE ?? process.execPath;
+
 /**
  * The fixture addon for addresses, and for the limits of this runtime.
  * @returns {{
@@ -30,8 +33,33 @@ function loadProbe() {
 /** A temporary folder, removed after the tests of this block. */
 function temporaryFolder() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
-  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  after(() => {
+    try {
+      fs.rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (process.platform !== 'win32') throw error; // Windows removes no library that is loaded
+    }
+  });
   return folder;
+}
+
+/**
+ * Replaces a file that may be loaded as a library. Windows does not overwrite that, but lets it have another name.
+ * @param {string} file @param {Uint8Array} content
+ */
+function replaceFile(file, content) {
+  fs.renameSync(file, `${file}.replaced`);
+  fs.writeFileSync(file, content);
+}
+
+/**
+ * A test, or on some systems none.
+ * @param {string} title @param {() => unknown} test @param {Record<string, string>} [notOn] why, by system
+ */
+function testUnless(title, test, notOn = {}) {
+  const reason = notOn[process.platform];
+  if (reason) it.skip(`${title} (${process.platform}: ${reason})`, test);
+  else it(title, test);
 }
 
 /** Resolves when the condition is true. @param {() => boolean | Promise<boolean>} condition */
@@ -82,12 +110,15 @@ function each(values, test) {
 
 module.exports = {
   FOR_EVER,
+  RUNTIME,
   assertDocumented,
   cameraLog,
   cameraRequest,
   each,
   fixtureLibrary,
   loadProbe,
+  replaceFile,
   temporaryFolder,
+  testUnless,
   until,
 };
