@@ -7,6 +7,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Failure, npm } from './console.mjs';
+import { thirdPartyNotices } from './notices.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -23,6 +24,8 @@ const FOLDERS = { dist: path.join(root, 'dist'), staged: path.join(root, 'target
 const PACKAGE_README = 'docs/npm-readme.md';
 
 const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
+/** In the packages with native files: what the licences of others ask for. */
+const NOTICES = 'THIRD-PARTY-NOTICES';
 const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', ...LICENCES];
 
 /** @typedef {import('./portable-build.mjs').NativeBuild} NativeBuild */
@@ -41,7 +44,10 @@ export const platformPackage = (platform) => `${rootManifest().napi.packageName}
 export async function pack(builds, { dist, staged } = FOLDERS) {
   for (const folder of [staged, dist]) fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(dist, { recursive: true });
-  const packages = [stageMain(builds, staged), ...builds.map((build) => stagePlatform(build, staged))];
+  const packages = [
+    stageMain(builds, staged),
+    ...(await Promise.all(builds.map((build) => stagePlatform(build, staged)))),
+  ];
   const options = ['--pack-destination', dist, '--ignore-scripts', '--loglevel=error'];
   const { status, output } = await npm(['pack', ...packages, ...options], { cwd: staged });
   if (status !== 0) throw new Failure(`npm pack failed:\n${output.trim()}`);
@@ -81,7 +87,8 @@ function stageMain(builds, staged) {
 }
 
 /** @param {NativeBuild} build @param {string} staged */
-function stagePlatform({ platform, system: { os, cpu, libc }, addon, library, localOnly }, staged) {
+/** @param {NativeBuild} build @param {string} staged */
+async function stagePlatform({ triple, platform, system: { os, cpu, libc }, addon, library, localOnly }, staged) {
   const name = platformPackage(platform);
   const main = `inplace-exchange.${platform}.node`;
   const native = { [main]: addon, [path.basename(library)]: library };
@@ -96,13 +103,15 @@ function stagePlatform({ platform, system: { os, cpu, libc }, addon, library, lo
       cpu: [cpu],
       ...(libc && { libc: [libc] }),
       main,
-      files: [...Object.keys(native), ...LICENCES],
+      files: [...Object.keys(native), ...LICENCES, NOTICES],
     },
     { ...native, ...Object.fromEntries(LICENCES.map((file) => [file, path.join(root, file)])) },
   );
-  const remark = localOnly ? `\n\nBuilt for one machine, not to be published: ${localOnly}.` : '';
-  const readme = `# ${name}\n\n${description}. npm installs it with that package, on that system.${remark}\n`;
+  const remark = localOnly ? `\n\nNot to be published: ${localOnly}.` : '';
+  const licences = `${NOTICES} has the licences of the code by others in these files.`;
+  const readme = `# ${name}\n\n${description}. npm installs it with that package, on that system.\n\n${licences}${remark}\n`;
   fs.writeFileSync(path.join(folder, 'README.md'), readme);
+  fs.writeFileSync(path.join(folder, NOTICES), await thirdPartyNotices(triple, addon));
   return folder;
 }
 

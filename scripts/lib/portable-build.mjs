@@ -18,6 +18,7 @@ const MAX_GLIBC = '2.25';
 
 /**
  * @typedef {object} NativeBuild
+ * @property {string} triple as Rust calls the system
  * @property {string} platform as the loader calls it, such as linux-x64-gnu
  * @property {{ os: string, cpu: string, libc?: string }} system in the words of npm
  * @property {string} addon the file
@@ -38,7 +39,7 @@ export async function buildPortable(target) {
     addon: path.join(root, `inplace-exchange.${platform}.node`),
     library: path.join(root, libraryName('native_lib')),
   };
-  if (triple === here && libc !== 'glibc') return { platform, system, ...ordinary };
+  if (triple === here && libc !== 'glibc') return { triple, platform, system, ...ordinary };
   if (os === 'win32' && abi === 'msvc')
     throw new Failure(`${triple} is linked with Microsoft's SDK, on Windows. From here, build x86_64-pc-windows-gnu.`);
 
@@ -46,15 +47,21 @@ export async function buildPortable(target) {
   if (missing && triple !== here) throw new Failure(`zig, which builds for other systems, is missing: ${missing}`);
   const files = missing ? ordinary : await build(triple);
   if (os === 'win32')
-    return { platform, system, ...files, localOnly: "it is linked with MinGW's runtime, and not with Microsoft's" };
-  if (libc !== 'glibc') return { platform, system, ...files };
+    return {
+      triple,
+      platform,
+      system,
+      ...files,
+      localOnly: "it is linked with MinGW's runtime, and not with Microsoft's",
+    };
+  if (libc !== 'glibc') return { triple, platform, system, ...files };
   const needed = [files.addon, files.library].map(neededGlibc);
   const tooNew = needed.filter((version) => isNewer(version, MAX_GLIBC));
-  if (tooNew.length === 0) return { platform, system, ...files };
+  if (tooNew.length === 0) return { triple, platform, system, ...files };
   const localOnly = `it needs glibc ${tooNew.join(' and ')}, and Electron ${MAX_GLIBC}`;
   if (!missing) throw new Failure(`zig has linked what must not ship: ${localOnly}.`);
   log(`this build is for this machine alone: ${localOnly}. zig, which links for older systems, is missing: ${missing}`);
-  return { platform, system, ...files, localOnly };
+  return { triple, platform, system, ...files, localOnly };
 }
 
 /** @param {string} triple */

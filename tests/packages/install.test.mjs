@@ -2,6 +2,7 @@
 // with no compiler on the PATH, no script run and nothing fetched.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import asar from '@electron/asar';
 import { npm, run } from '../../scripts/lib/console.mjs';
 import { electronFlags } from '../../scripts/lib/electron.mjs';
 import { isNewer, neededGlibc } from '../../scripts/lib/elf.mjs';
-import { libraryName } from '../../scripts/lib/native-build.mjs';
+import { libraryName, rust } from '../../scripts/lib/native-build.mjs';
 import { temporaryProfile } from '../../scripts/lib/window.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -39,6 +40,27 @@ function withoutRust(bin) {
   fs.symlinkSync(process.execPath, path.join(bin, 'node'));
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^INPLACE_EXCHANGE_|^NODE_PATH$/i.test(name));
   return { ...Object.fromEntries(inherited), PATH: [bin, ...folders].join(path.delimiter) };
+}
+
+/** What is linked into the addon and the default library, as the graph of the workspace has it. */
+async function linkedCrates() {
+  const args = ['metadata', '--format-version=1', '--locked', `--filter-platform=${(await rust()).triple}`];
+  const { stdout } = spawnSync('cargo', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 });
+  const { packages, resolve } = JSON.parse(stdout);
+  const byId = new Map(packages.map((/** @type {any} */ each) => [each.id, each]));
+  const nodes = new Map(resolve.nodes.map((/** @type {any} */ node) => [node.id, node]));
+  /** @type {Set<string>} */
+  const linked = new Set();
+  const follow = (/** @type {string} */ id) => {
+    const isMacro = byId.get(id).targets.some((/** @type {any} */ { kind }) => kind.includes('proc-macro'));
+    if (isMacro || linked.has(id)) return;
+    linked.add(id);
+    for (const { pkg, dep_kinds: kinds } of nodes.get(id).deps)
+      if (kinds.some((/** @type {any} */ { kind }) => kind === null)) follow(pkg);
+  };
+  for (const { id, name } of packages) if (['inplace-exchange', 'native-lib'].includes(name)) follow(id);
+  const crates = [...linked].map((id) => byId.get(id)).filter(({ source }) => source !== null);
+  return crates.map(({ name, version }) => `${name} ${version}`).sort();
 }
 
 describe('the packages', () => {
@@ -120,7 +142,42 @@ describe('the packages', () => {
       [...texts, 'include/exchange.h', 'index.d.ts', 'index.js', 'native.js', ...lib].sort(),
     );
     const addon = `inplace-exchange.${platform.replace(/^.*\/addon-/, '')}.node`;
-    assert.deepEqual(filesIn(path.join(modules, platform)), [...texts, addon, libraryName('native_lib')].sort());
+    assert.deepEqual(
+      filesIn(path.join(modules, platform)),
+      [...texts, 'THIRD-PARTY-NOTICES', addon, libraryName('native_lib')].sort(),
+    );
+  });
+
+  it('have the licence of each crate that is linked into them', async () => {
+    const notices = fs.readFileSync(path.join(modules, platform, 'THIRD-PARTY-NOTICES'), 'utf8');
+    const [list, ...texts] = notices.split(/^-{80}\n\[\d+\]\n/m);
+    const parts = [...list.matchAll(/^(.+) \((.+)\):((?: \[\d+\])+)$/gm)].map(([, name, licence, numbers]) => ({
+      name,
+      licence,
+      own: [...numbers.matchAll(/\d+/g)].map(([number]) => texts[Number(number) - 1] ?? ''),
+    }));
+    const isCrate = (/** @type {string} */ name) => /^\S+ \d+\.\d+\.\d+\S*$/.test(name);
+    assert.deepEqual(parts.map(({ name }) => name).filter(isCrate), await linkedCrates());
+    const standard = parts.find(({ name }) => /^The standard library of rustc \d/.test(name));
+    assert.equal(standard?.licence, 'MIT OR Apache-2.0');
+
+    for (const { name, licence, own } of parts)
+      assert.ok(
+        own.some((text) => text.length > 500) && own.every((text) => /licen[cs]|permission/i.test(text)),
+        `${name} (${licence})`,
+      );
+    assert.equal(new Set(texts.map((text) => text.replace(/\s+/g, ' '))).size, texts.length);
+
+    // The messages of panics have the paths of crates in them, also of those in the standard library.
+    const native = fs.readFileSync(path.join(modules, platform, manifest(platform).main), 'latin1');
+    const seen = [...native.matchAll(/([a-z0-9_-]+)-(\d+\.\d+\.\d+)[/\\]src[/\\]/g)];
+    assert.ok(seen.some(([, name]) => name === 'napi'));
+    const inStandard = standard?.name.split(/,? /) ?? [];
+    for (const [, name, version] of seen)
+      assert.ok(
+        parts.some((part) => part.name === `${name} ${version}`) || inStandard.includes(name.replaceAll('-', '_')),
+        name,
+      );
   });
 
   it('have no scripts, and what npm needs to install the right one', () => {
