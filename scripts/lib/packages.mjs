@@ -62,8 +62,8 @@ export function packedAddon({ staged } = FOLDERS) {
 
 /** What all packages say of themselves. @param {boolean} localOnly whether npm must refuse to publish it */
 function commonManifest(localOnly) {
-  const { version, license, engines } = rootManifest();
-  return { version, license, engines, ...(localOnly && { private: true }) };
+  const { version, license, repository, homepage, bugs, engines } = rootManifest();
+  return { version, license, repository, homepage, bugs, engines, ...(localOnly && { private: true }) };
 }
 
 /** @param {NativeBuild[]} builds @param {string} staged */

@@ -16,8 +16,10 @@ const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
  */
 export function versionProblems(root, tag) {
   const read = (/** @type {string} */ file) => fs.readFileSync(path.join(root, file), 'utf8');
-  const { version } = JSON.parse(read('package.json'));
+  const { version, repository } = JSON.parse(read('package.json'));
   const problems = [];
+  if (!repository)
+    problems.push('package.json has no repository, without which npm refuses provenance. See docs/releasing.md.');
   const cargo = /^\[workspace\.package\]\n(?:.+\n)*?version = "(.+)"/m.exec(read('Cargo.toml'))?.[1];
   if (cargo !== version) problems.push(`package.json has version ${version}, Cargo.toml ${cargo}.`);
   const lock = JSON.parse(read('package-lock.json')).version;

@@ -181,7 +181,10 @@ describe('the packages', () => {
   });
 
   it('have no scripts, and what npm needs to install the right one', () => {
+    const of = (/** @type {any} */ { version, license, repository, homepage, bugs, engines }) =>
+      JSON.stringify({ version, license, repository, homepage, bugs, engines });
     for (const name of ['inplace-exchange', platform]) {
+      assert.equal(of(manifest(name)), of(require('../../package.json')));
       const { scripts, dependencies, devDependencies, napi } = manifest(name);
       assert.deepEqual([scripts, dependencies, devDependencies, napi], [undefined, undefined, undefined, undefined]);
     }

@@ -9,6 +9,7 @@ import { publish, readTarballs, tarballProblems, versionProblems } from '../../s
 
 const root = path.join(import.meta.dirname, '..', '..');
 const PLATFORMS = ['@scope/linux-x64', '@scope/win32-x64'];
+const REPOSITORY = { type: 'git', url: 'git+https://github.com/owner/name.git' };
 
 describe('a release', () => {
   // No registry answers there: a dry run needs none.
@@ -28,7 +29,7 @@ describe('a release', () => {
   /** A project with what a release is judged by. @param {Record<string, string>} [changed] */
   function project(changed = {}) {
     const files = {
-      'package.json': JSON.stringify({ version: '1.2.3', napi: { targets: PLATFORMS } }),
+      'package.json': JSON.stringify({ version: '1.2.3', repository: REPOSITORY, napi: { targets: PLATFORMS } }),
       'package-lock.json': JSON.stringify({ version: '1.2.3' }),
       'Cargo.toml': '[workspace]\n\n[workspace.package]\nedition = "2024"\nversion = "1.2.3"\n',
       'CHANGELOG.md': '# Changelog\n\n## 1.2.3, 2026-12-01\n\n- All of it.\n\n## 1.2.2, 2026-11-01\n',
@@ -45,7 +46,7 @@ describe('a release', () => {
       { name: 'inplace-exchange', optionalDependencies: Object.fromEntries(PLATFORMS.map((name) => [name, '1.2.3'])) },
     ].map((manifest) => ({
       version: '1.2.3',
-      repository: { type: 'git', url: 'git+https://github.com/owner/name.git' },
+      repository: REPOSITORY,
       ...manifest,
       ...changed[manifest.name],
     }));
@@ -68,6 +69,7 @@ describe('a release', () => {
       [{ 'Cargo.toml': '[workspace.package]\nversion = "1.2.2"\n' }, 'v1.2.3', /Cargo\.toml 1\.2\.2/],
       [{ 'CHANGELOG.md': '## Unreleased\n\n## 1.2.3, 2026-12-01\n' }, 'v1.2.3', /begins with '## Unreleased'/],
       [{ 'CHANGELOG.md': '## 1.2.3\n' }, 'v1.2.3', /begins with '## 1\.2\.3', and not/],
+      [{ 'package.json': '{"version":"1.2.3"}' }, 'v1.2.3', /^package\.json has no repository, .*docs\/releasing\.md/],
     ])) {
       const { problems } = versionProblems(project(changed), tag);
       assert.equal(problems.length, 1, problems.join('\n'));
@@ -125,7 +127,7 @@ describe('a release', () => {
     const env = { ...process.env, GITHUB_REF_NAME: 'main' };
     const { status, output } = await run(process.execPath, [script, '--publish', folder], { env });
     assert.equal(status, 1);
-    assert.match(output, /this is no release:\n {2}the tag is main, and the version is/);
+    assert.match(output, /this is no release:\n(?: {2}.+\n)*? {2}the tag is main, and the version is/);
     assert.match(output, /there is no tarball of inplace-exchange/);
     const usage = await run(process.execPath, [script], { env });
     assert.equal(usage.status, 1);
