@@ -218,6 +218,20 @@ describe('the packages', () => {
     assert.equal(await inNode(`console.log(${open})`), '0');
   });
 
+  it('are found by build scripts: the header, from which a library is built, and the version', async () => {
+    const header = await inNode("console.log(require.resolve('inplace-exchange/include/exchange.h'))");
+    const source = path.join(folder, 'library.c');
+    fs.writeFileSync(source, '#include "exchange.h"\nint64_t exchange_inplace(uint8_t *d, size_t n) { return 1; }\n');
+    const library = path.join(folder, libraryName('built'));
+    const flags = ['-shared', '-fPIC', '-I', path.dirname(header), '-o', library];
+    const { status, output } = await run('cc', [...flags, source], { env });
+    assert.equal(status, 0, output);
+    const open = `require('inplace-exchange').openLibrary(${JSON.stringify(library)}).exchangeDataInPlace(Buffer.alloc(8))`;
+    assert.equal(await inNode(`console.log(${open})`), '1');
+    const { version } = manifest('inplace-exchange');
+    assert.equal(await inNode("console.log(require('inplace-exchange/package.json').version)"), version);
+  });
+
   it('exchange in an isolated window of Electron', async () => {
     assert.match(await inElectron(app), /^exchanged: Hello from Rust!/m);
   });

@@ -89,6 +89,15 @@ describe('the documents', () => {
     for (const example of examples) assert.ok(checked.includes(unindented(example)), example);
   });
 
+  it('the guide finds the header by a command that prints its folder, the same for every build tool', () => {
+    const page = read('docs/write-a-library.md');
+    const scripts = [...page.matchAll(/\brequire\('path'\).*?exchange\.h'\)\)/g)].map(([script]) => script);
+    assert.equal(scripts.length, 4);
+    assert.equal(new Set(scripts).size, 1);
+    const { stdout, stderr } = spawnSync(process.execPath, ['-p', scripts[0]], { cwd: root, encoding: 'utf8' });
+    assert.equal(stdout.trim(), path.join(root, 'include'), stderr);
+  });
+
   it('docs/errors.md and the types have every error code of the addon', () => {
     const codes = new Set((read('src/error.rs') + read('host/src/error.rs')).match(/\b(ERR_[A-Z_]+|ABORT_ERR)\b/g));
     assert.equal(codes.size, 16);
