@@ -170,12 +170,13 @@ describe('the documents', () => {
     }
   });
 
-  it('the form for a bug asks for what the panel about the runtime copies, by the names in the window', () => {
+  it('the form for a bug asks for what the panel about the runtime copies, and for what doctor says', () => {
     const form = read('.github/ISSUE_TEMPLATE/bug.yml').replace(/\s+/g, ' ');
     for (const name of ['About this runtime', 'Copy for a bug report']) {
       assert.ok(form.includes(`*${name}*`), name);
       assert.ok(read('index.html').includes(`>${name}<`), name);
     }
+    assert.match(form, /`npx inplace-exchange doctor`/);
     assert.match(form, /SECURITY\.md/);
     assert.match(read('.github/ISSUE_TEMPLATE/config.yml'), /SECURITY\.md/);
   });
