@@ -218,7 +218,8 @@ describe('the packages', () => {
     assert.equal(await inNode(`console.log(${open})`), '0');
   });
 
-  it('are found by build scripts: the header, from which a library is built, and the version', async () => {
+  it('are found by build scripts: the header, from which a library is built, and the version', async function () {
+    if (process.platform === 'win32') this.skip(); // there is no cc
     const header = await inNode("console.log(require.resolve('inplace-exchange/include/exchange.h'))");
     const source = path.join(folder, 'library.c');
     fs.writeFileSync(source, '#include "exchange.h"\nint64_t exchange_inplace(uint8_t *d, size_t n) { return 1; }\n');
@@ -234,6 +235,26 @@ describe('the packages', () => {
 
   it('exchange in an isolated window of Electron', async () => {
     assert.match(await inElectron(app), /^exchanged: Hello from Rust!/m);
+  });
+
+  it('do what their README says', async function () {
+    if (process.platform === 'win32') this.skip(); // its command is for Linux
+    const readme = fs.readFileSync(path.join(modules, 'inplace-exchange', 'README.md'), 'utf8');
+    const [preload, page, library] = [...readme.matchAll(/```(?:js|c)\n(.*?)```/gs)].map(([, source]) => source);
+    const written = path.join(app, 'readme');
+    fs.mkdirSync(path.join(written, 'native'), { recursive: true });
+    for (const name of ['main.js', 'package.json']) fs.copyFileSync(path.join(app, name), path.join(written, name));
+    fs.writeFileSync(path.join(written, 'preload.js'), preload.replace('app://my-app', 'file://'));
+    const source = page.replace("'inplace-exchange/page'", "'../node_modules/inplace-exchange/lib/page.mjs'");
+    const isGrey = '(await exchange(memory, { library: "camera" })).every((byte) => byte === 0x80)';
+    const again = `document.title = "again: " + ${isGrey};`;
+    fs.writeFileSync(path.join(written, 'page.html'), `<script type="module">${source}${again}</script>`);
+    fs.writeFileSync(path.join(written, 'native', 'camera.c'), library);
+    const [, compile] = /** @type {RegExpMatchArray} */ (readme.match(/^`(cc .+)`$/m));
+    const [cc, ...args] = compile.replaceAll('node_modules', modules).split(' ');
+    const { status, output } = await run(cc, args, { cwd: written, env });
+    assert.equal(status, 0, output);
+    assert.match(await inElectron(written), /^again: true$/m);
   });
 
   it('exchange in an app in an archive, with the native files beside it', async () => {
