@@ -20,27 +20,34 @@ const MAX_HEADER_BYTES = 256 * 1024 * 1024;
  * @returns {ArchiveEntry[] | undefined} `undefined` if it is not an archive, or it is damaged
  */
 export function readArchive(file) {
+  const { size: archiveSize } = fs.statSync(file);
   const header = readAt(file, 0, 16);
   if (header.length < 16 || header.readUInt32LE(0) !== 4) return undefined;
   const [headerSize, jsonSize] = [header.readUInt32LE(4), header.readUInt32LE(12)];
   if (jsonSize > headerSize || headerSize > MAX_HEADER_BYTES) return undefined;
-  /** @type {Node} */
-  let root;
+  const start = 8 + headerSize;
   try {
-    root = JSON.parse(readAt(file, 16, jsonSize).toString('utf8'));
+    const nodes = [...entriesOf(JSON.parse(readAt(file, 16, jsonSize).toString('utf8')), '')];
+    return nodes.map(({ path, node }) => {
+      const [offset, size] = [start + Number(node.offset), Number(node.size)];
+      const isInside = size === 0 || (offset >= start && size > 0 && offset + size <= archiveSize);
+      if (node.unpacked !== true && !isInside) throw new RangeError('a file outside the archive');
+      return { path, unpacked: node.unpacked === true, read: () => readAt(file, offset, size) };
+    });
   } catch {
     return undefined;
   }
-  return [...entriesOf(root, '')].map(({ path, node }) => ({
-    path,
-    unpacked: node.unpacked === true,
-    read: () => readAt(file, 8 + headerSize + Number(node.offset), node.size ?? 0),
-  }));
 }
 
-/** @param {Node} folder @param {string} prefix @returns {Generator<{ path: string, node: Node }>} */
+/**
+ * Throws if it is not what a header has.
+ * @param {Node} folder @param {string} prefix
+ * @returns {Generator<{ path: string, node: Node }>}
+ */
 function* entriesOf(folder, prefix) {
-  for (const [name, node] of Object.entries(folder.files ?? {})) {
+  if (typeof folder.files !== 'object') throw new TypeError('no folder');
+  for (const [name, node] of Object.entries(folder.files)) {
+    if (/\/|^\.\.$/.test(name)) throw new RangeError('a file outside the folder');
     if (node.files) yield* entriesOf(node, `${prefix}${name}/`);
     else if (node.link === undefined) yield { path: prefix + name, node };
   }

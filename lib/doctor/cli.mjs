@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util';
 import { examineInstalled } from './installed.mjs';
 import { examineLibrary } from './library.mjs';
 import { examinePackaged } from './packaged.mjs';
-import { asJson, asText, isOk } from './report.mjs';
+import { packagedAppsIn } from './packaged-app.mjs';
+import { asJson, asText, errorAsJson, isOk } from './report.mjs';
 
 const HELP = `npx inplace-exchange doctor [TARGET] [--json]
 
@@ -17,33 +18,49 @@ TARGET   a packaged app: its folder, its executable, its .app, or its app.asar; 
          or a library, which is not loaded
          without it, the package that is installed here is tried
 
-Exit status: 0 without a problem, 1 with one, 2 if the command was not understood.
+Exit status: 0 without a problem, 1 with one, 2 if nothing was examined; --json then prints why as "error".
 `;
-
-/** @param {string} message */
-function refuse(message) {
-  process.stderr.write(`inplace-exchange: ${message}\n`);
-  process.exitCode = 2;
-}
 
 /** @param {string} target @returns {import('./report.mjs').Report | string} or why there is none */
 function examineTarget(target) {
   if (!fs.existsSync(target)) return `there is no ${target}`;
   const report = examinePackaged(target) ?? examineLibrary(target);
-  return (
-    report ??
-    `${target} is neither a packaged app nor a library. Name the folder that the packaging tool has made, such as dist/linux-unpacked; unpack an installer, a disk image or an AppImage first.`
-  );
+  if (report) return report;
+  const [app] = packagedAppsIn(target);
+  const advice = app
+    ? `There is one in it: ${path.join(target, app)}`
+    : 'Name the folder that the packaging tool has made, such as dist/linux-unpacked; unpack an installer, a disk image or an AppImage first.';
+  return `${target} is neither a packaged app nor a library. ${advice}`;
+}
+
+/** @param {string | undefined} target */
+function examineAny(target) {
+  if (target === undefined) return examineInstalled(process.cwd());
+  if (target === '') return 'the name of the target is empty';
+  try {
+    return examineTarget(path.resolve(target));
+  } catch (error) {
+    const { code, path: file, message, stack } = /** @type {NodeJS.ErrnoException} */ (error);
+    return file ? `${file} cannot be read: ${code}` : `${message}, which was not expected. Please report it.\n${stack}`;
+  }
+}
+
+/** Prints why there is no report. @param {string} message @param {boolean} json @param {string} [usage] */
+function refuse(message, json, usage = '') {
+  process.stderr.write(`inplace-exchange: ${message}\n${usage}`);
+  if (json) process.stdout.write(errorAsJson(message));
+  process.exitCode = 2;
 }
 
 /** @param {string[]} args */
 function main(args) {
+  const json = args.includes('--json');
   let parsed;
   try {
     const options = /** @type {const} */ ({ json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
     parsed = parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    refuse(`${/** @type {Error} */ (error).message}\n\n${HELP}`);
+    refuse(/** @type {Error} */ (error).message, json, `\n${HELP}`);
     return;
   }
   const [command, target, ...more] = parsed.positionals;
@@ -52,16 +69,19 @@ function main(args) {
     return;
   }
   if (command !== 'doctor' || more.length > 0) {
-    refuse(`type: npx inplace-exchange doctor\n\n${HELP}`);
+    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}`);
     return;
   }
-  const report = target ? examineTarget(path.resolve(target)) : examineInstalled(process.cwd());
+  const report = examineAny(target);
   if (typeof report === 'string') {
-    refuse(report);
+    refuse(report, json);
     return;
   }
-  process.stdout.write(parsed.values.json ? asJson(report) : asText(report));
+  process.stdout.write(json ? asJson(report) : asText(report));
   process.exitCode = isOk(report) ? 0 : 1;
 }
+
+// A reader such as `head` has left.
+process.stdout.on('error', () => {});
 
 main(process.argv.slice(2));

@@ -9,11 +9,15 @@ import { candidate, describe, examine } from './native-checks.mjs';
 
 const require = createRequire(import.meta.url);
 
+/** Names another default library, unless the app is packaged. */
+const VARIABLE = 'INPLACE_EXCHANGE_LIBRARY';
+
 /** @param {string} folder of the app, whose Electron is named @returns {import('./report.mjs').Report} */
 export function examineInstalled(folder) {
   const { version } = require('../../package.json');
   const electron = electronOf(folder);
   const { files, findings } = examineAddon();
+  const tried = `what is above was tried in Node.js ${process.versions.node}`;
   return {
     target: { kind: 'installed', path: path.join(import.meta.dirname, '..', '..') },
     versions: { package: version, electron: electron ?? null, node: process.versions.node },
@@ -23,8 +27,8 @@ export function examineInstalled(folder) {
       { id: 'package', status: 'ok', message: `inplace-exchange ${version}` },
       ...findings,
       electron
-        ? { id: 'electron', status: 'ok', message: `Electron ${electron} is installed here` }
-        : { id: 'electron', status: 'note', message: 'no Electron is installed here; Node.js alone was tried' },
+        ? { id: 'electron', status: 'ok', message: `the npm package electron ${electron} is here; ${tried}` }
+        : { id: 'electron', status: 'note', message: `the npm package electron is not here; ${tried}` },
     ],
   };
 }
@@ -51,7 +55,7 @@ function examineAddon() {
       findings: [{ id: 'addon', status: 'problem', message: `the addon cannot be loaded: ${message}`, next }],
     };
   }
-  const file = Object.keys(require.cache).find((each) => /inplace-exchange\.[\w-]+\.node$/.test(each)) ?? '';
+  const file = Object.keys(require.cache).find((each) => each.endsWith('.node')) ?? '';
   const system = { platform: process.platform, archs: [process.arch], executable: process.execPath, name: node };
   const on = (/** @type {string} */ each) =>
     candidate({
@@ -77,20 +81,23 @@ function examineAddon() {
 function exchangeOnce(addon) {
   const names = { win32: 'native_lib.dll', darwin: 'libnative_lib.dylib' };
   const beside = names[/** @type {'darwin' | 'win32'} */ (process.platform)] ?? 'libnative_lib.so';
-  const file = process.env.INPLACE_EXCHANGE_LIBRARY || path.join(path.dirname(addon), beside);
+  const file = process.env[VARIABLE] || path.join(path.dirname(addon), beside);
   const id = 'exchange';
+  const called = process.env[VARIABLE] ? `the library that ${VARIABLE} names` : 'the default library';
   try {
     const buffer = Buffer.alloc(4096);
     const count = require('../addon.js').exchangeDataInPlace(buffer);
     return {
       path: file,
-      finding: { id, status: 'ok', message: `the default library has written ${count} bytes in place` },
+      finding: { id, status: 'ok', message: `${called} has written ${count} bytes in place` },
     };
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
     // It works, and its message is longer.
     if (code === 'ERR_BUFFER_TOO_SMALL') return { path: file, finding: { id, status: 'ok', message } };
-    const next = 'docs/errors.md explains the code.';
+    const next = process.env[VARIABLE]
+      ? `The variable ${VARIABLE} names it: correct it, or remove it.`
+      : 'docs/errors.md in its repository explains the code.';
     return { path: file, finding: { id, status: 'problem', message: `${code}: ${message}`, next, file } };
   }
 }

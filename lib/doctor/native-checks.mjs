@@ -94,7 +94,13 @@ export function examine(each, id, system) {
         'Package the app again; do not move or delete files of app.asar.unpacked afterwards.',
       ),
     ];
-  if (!native) return [problem('is not a native file, or it is damaged', `${rebuilt}, and package the app again.`)];
+  if (!native)
+    return [
+      problem(
+        'is not a native file, or it is damaged',
+        `${rebuilt}${place === 'folder' ? '' : ', and package the app again'}.`,
+      ),
+    ];
   if (native.length > bytes.length)
     return [
       problem(

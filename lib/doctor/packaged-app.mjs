@@ -32,12 +32,13 @@ export function findPackagedApp(target) {
   const resources = resourcesOf(target);
   if (!resources) return undefined;
   const archive = path.join(resources, ARCHIVE);
-  const entries = fs.existsSync(archive) ? readArchive(archive) : [];
+  const hasArchive = isFile(archive);
+  const entries = hasArchive ? readArchive(archive) : [];
   const withoutArchive = fs.existsSync(path.join(resources, 'app')) ? 'folder' : 'none';
-  const binaries = binariesOf(resources, fs.statSync(target).isFile() ? target : undefined);
+  const binaries = binariesOf(resources, isFile(target) ? target : undefined);
   return {
     resources,
-    kind: entries === undefined ? 'damaged' : entries.length > 0 ? 'archive' : withoutArchive,
+    kind: entries === undefined ? 'damaged' : hasArchive ? 'archive' : withoutArchive,
     ...binaries,
     system: binaries.executable ? readKind(binaries.executable) : undefined,
     files: [...archivedFiles(resources, entries ?? []), ...plainFiles(resources, entries ?? [])],
@@ -46,20 +47,33 @@ export function findPackagedApp(target) {
 
 /** @param {string} target @returns {string | undefined} */
 function resourcesOf(target) {
-  const folder = fs.statSync(target).isFile() ? path.dirname(target) : target;
+  if (isFile(target) && NATIVE.test(target)) return undefined; // a library, also if it is beside an app
+  const folder = isFile(target) ? path.dirname(target) : target;
+  const found = resourcesIn(folder);
+  if (found) return found;
+  // A folder that a packaging tool has made for one or several apps of macOS.
+  const [app, ...others] = packagedAppsIn(folder).filter((name) => name.endsWith('.app'));
+  return app && others.length === 0 ? resourcesIn(path.join(folder, app)) : undefined;
+}
+
+/** @param {string} folder @returns {string | undefined} */
+function resourcesIn(folder) {
   const candidates = [
     path.join(folder, 'Contents', 'Resources'), // X.app
     path.join(folder, '..', 'Resources'), // X.app/Contents/MacOS
     path.join(folder, 'resources'),
     folder,
-  ];
+  ].map((each) => path.resolve(each));
   const holdsApp = (/** @type {string} */ each) =>
     [ARCHIVE, 'app'].some((name) => fs.existsSync(path.join(each, name)));
-  const found = candidates.find((each) => holdsApp(each) && path.basename(each).toLowerCase() === 'resources');
-  if (found) return path.resolve(found);
-  // A folder that a packaging tool has made for one or several apps of macOS.
-  const [app, ...others] = fs.readdirSync(folder).filter((name) => name.endsWith('.app'));
-  return app && others.length === 0 ? resourcesOf(path.join(folder, app)) : undefined;
+  return candidates.find((each) => path.basename(each).toLowerCase() === 'resources' && holdsApp(each));
+}
+
+/** The names of the packaged apps in a folder. @param {string} folder @returns {string[]} */
+export function packagedAppsIn(folder) {
+  if (!fs.statSync(folder).isDirectory()) return [];
+  const names = fs.readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return names.map(({ name }) => name).filter((name) => resourcesIn(path.join(folder, name)));
 }
 
 /** @param {string} resources @param {string | undefined} named a file that the user has named */
@@ -74,16 +88,22 @@ function binariesOf(resources, named) {
   return { executable, electron: executable };
 }
 
+/** Whether it can be read: no folder, no device, no link that leads nowhere. @param {string} file */
+export const isFile = (file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+
+/** Beside the executable, also where that is missing. */
+const HELPERS = /^chrome[-_](?:sandbox|crashpad_handler)/;
+
 /** Electron's own is far larger than what is beside it. @param {string} folder */
 function largestExecutable(folder) {
   if (!fs.existsSync(folder)) return undefined;
   return fs
     .readdirSync(folder)
-    .filter((name) => ['', '.exe'].includes(path.extname(name).toLowerCase()) || !NATIVE.test(name))
+    .filter((name) => !NATIVE.test(name) && !HELPERS.test(name))
     .map((name) => path.join(folder, name))
-    .map((file) => ({ file, stats: fs.statSync(file) }))
-    .filter(({ stats }) => stats.isFile())
-    .sort((a, b) => b.stats.size - a.stats.size)
+    .filter(isFile)
+    .map((file) => ({ file, size: fs.statSync(file).size }))
+    .sort((a, b) => b.size - a.size)
     .find(({ file }) => readKind(file))?.file;
 }
 
@@ -95,7 +115,7 @@ function archivedFiles(resources, entries) {
   return entries.map(({ path: name, unpacked, read }) => {
     if (!unpacked) return { path: `${ARCHIVE}/${name}`, place: 'archive', read };
     const file = path.join(resources, UNPACKED, ...name.split('/'));
-    const readUnpacked = () => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);
+    const readUnpacked = () => (isFile(file) ? fs.readFileSync(file) : undefined);
     return { path: `${UNPACKED}/${name}`, place: 'unpacked', file, read: readUnpacked };
   });
 }

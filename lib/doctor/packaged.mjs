@@ -29,7 +29,7 @@ export function examinePackaged(target) {
   const findings = [
     ...examineElectron(app, electron),
     examineArchive(app),
-    examinePackage(installed, addons),
+    ...examinePackage(app, installed, addons),
     ...examineAddons(addons, system),
     ...examineDefaults(addons, defaults, system),
     ...[...libraries, ...damaged].flatMap((each) => examine(each, 'library', system)),
@@ -78,31 +78,35 @@ function packageOf({ files }) {
   const file = files.find((each) => /(?:^|\/)inplace-exchange\/package\.json$/.test(each.path));
   const root = files.find((each) => /^app(?:\.asar)?\/package\.json$/.test(each.path)); // this project's own app
   for (const each of [file, root]) {
-    const manifest = JSON.parse(each?.read()?.toString('utf8') ?? '{}');
-    if (manifest.name === 'inplace-exchange') return { version: String(manifest.version) };
+    const manifest = parsed(each?.read()?.toString('utf8') ?? 'null');
+    if (manifest?.name === 'inplace-exchange') return { version: String(manifest.version) };
   }
   return undefined;
 }
 
-/** @param {ReturnType<typeof packageOf>} installed @param {Candidate[]} addons @returns {Finding} */
-function examinePackage(installed, addons) {
+/** @param {string} json @returns {any} `undefined` if it is damaged */
+function parsed(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {PackagedApp} app @param {ReturnType<typeof packageOf>} installed @param {Candidate[]} addons @returns {Finding[]} */
+function examinePackage({ kind }, installed, addons) {
   const id = 'package';
-  if (installed) return { id, status: 'ok', message: `inplace-exchange ${installed.version}` };
+  if (installed) return [{ id, status: 'ok', message: `inplace-exchange ${installed.version}` }];
+  if (kind === 'damaged') return []; // it may be in the archive
   if (addons.length > 0) {
     const message = 'the package inplace-exchange is not in the app, but its addon is: it was bundled';
-    return {
-      id,
-      status: 'note',
-      message,
-      next: 'Better mark it as external in the bundler: see docs/package-your-app.md in its repository.',
-    };
+    const next = 'Better mark it as external in the bundler: see docs/package-your-app.md in its repository.';
+    return [{ id, status: 'note', message, next }];
   }
-  return {
-    id,
-    status: 'problem',
-    message: 'the package inplace-exchange is not in the app',
-    next: "Name it under dependencies, not devDependencies, in the app's package.json. A bundler's plug-in may leave out what it calls external: see docs/package-your-app.md in its repository.",
-  };
+  const message = 'the package inplace-exchange is not in the app';
+  const next =
+    "Name it under dependencies, not devDependencies, in the app's package.json. A bundler's plug-in may leave out what it calls external: see docs/package-your-app.md in its repository.";
+  return [{ id, status: 'problem', message, next }];
 }
 
 /** @param {Candidate[]} addons @param {System | undefined} system @returns {Finding[]} */
@@ -165,7 +169,7 @@ function examineFuses({ kind, electron }, fuses) {
   if (!fuses) return [{ id, status: 'note', message: 'no fuses were found in the binary of Electron' }];
   /** @type {Finding[]} */
   const found = [];
-  if (fuses.OnlyLoadAppFromAsar && kind !== 'archive')
+  if (fuses.OnlyLoadAppFromAsar && kind !== 'archive' && kind !== 'damaged')
     found.push({
       id,
       status: 'problem',

@@ -24,6 +24,9 @@ export function asJson({ target, versions, fuses, files, findings }) {
   return `${JSON.stringify({ format: FORMAT, ok, target, versions, fuses, files, findings }, null, 2)}\n`;
 }
 
+/** Where there is no report. @param {string} error */
+export const errorAsJson = (error) => `${JSON.stringify({ format: FORMAT, ok: false, error }, null, 2)}\n`;
+
 /** @param {Report} report */
 export function asText(report) {
   const lines = report.findings.flatMap(({ status, message, next, file }) => [

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import asar from '@electron/asar';
 import { FuseV1Options, FuseVersion, flipFuses } from '@electron/fuses';
@@ -62,8 +63,31 @@ describe('doctor, installed', () => {
     assert.match(stdout, /^ok {7}the default library has written \d+ bytes in place$/m);
     assert.match(stdout, /\n\nno problem found\n$/);
     assert.match(doctor('--help').stdout, /^npx inplace-exchange doctor \[TARGET\] \[--json\]/);
-    for (const args of [['/no-such-folder'], ['a', 'b'], ['--unknown'], [root]])
-      assert.equal(doctor(...args).status, 2);
+  });
+
+  it('refuses what it cannot examine, with the reason, also for programs', () => {
+    const folder = temporaryFolder();
+    fs.writeFileSync(path.join(folder, 'plain.app'), '');
+    fs.symlinkSync('nowhere', path.join(folder, 'link.app'));
+    for (const [args, reason] of /** @type {[string[], RegExp][]} */ ([
+      [['/no-such-folder'], /^there is no \S*no-such-folder$/],
+      [['a', 'b'], /^type: npx inplace-exchange doctor$/],
+      [['--unknown'], /^Unknown option '--unknown'/],
+      [[''], /^the name of the target is empty$/],
+      [[root], /is neither a packaged app nor a library\. Name the folder /],
+      [[folder], /is neither a packaged app nor a library\. Name the folder /],
+      [[process.execPath], /is neither a packaged app nor a library\. Name the folder /],
+      [[os.devNull], /is neither a packaged app nor a library\. Name the folder /],
+    ])) {
+      if (args[0] === os.devNull && process.platform === 'win32') continue; // it is no path there
+      const { status, stdout, stderr } = doctor(...args, '--json');
+      assert.equal(status, 2, stderr);
+      const { format, ok, error } = JSON.parse(stdout);
+      assert.deepEqual({ format, ok }, { format: 1, ok: false });
+      assert.match(error, reason);
+      assert.ok(stderr.startsWith(`inplace-exchange: ${error}\n`), stderr);
+      assert.equal(doctor(...args).stdout, '');
+    }
   });
 });
 
@@ -84,6 +108,23 @@ if (process.platform === 'linux') {
         else assert.match(found[0].message, expected);
       });
     }
+
+    it('for another processor, or what is no library in spite of its name', () => {
+      const library = path.join(folder, 'other.so');
+      const bytes = fs.readFileSync(fixtureLibrary('zero'));
+      bytes.writeUInt16LE(ARM64, ELF_MACHINE);
+      fs.writeFileSync(library, bytes);
+      const [{ message, next }] = report(library).findings;
+      assert.match(message, /^other\.so is for arm64, and this machine is for x64$/);
+      assert.equal(next, 'Build it for Linux x64.');
+      fs.writeFileSync(library, 'INPUT ( -lother )');
+      assert.equal(problems(report(library))[0].message, 'other.so is not a native file, or it is damaged');
+    });
+
+    it('ends quietly when nobody reads what it says', () => {
+      const line = `"${process.execPath}" "${command}" doctor --json | (exec <&-; sleep 1)`;
+      assert.equal(spawnSync('sh', ['-c', line], { encoding: 'utf8' }).stderr, '');
+    });
 
     it('that was declared without extern "C"', () => {
       const source = path.join(folder, 'mangled.cc');
@@ -117,7 +158,8 @@ if (process.platform === 'linux') {
 
   describe('doctor, a packaged app', function () {
     this.timeout(60_000);
-    const folder = temporaryFolder();
+    const parent = temporaryFolder();
+    const folder = path.join(parent, 'a folder');
     const resources = path.join(folder, 'resources');
     const unpacked = path.join(resources, 'app.asar.unpacked');
     const app = path.join(folder, 'app');
@@ -152,6 +194,7 @@ if (process.platform === 'linux') {
 
     before(async () => {
       const electron = path.join(process.env.ELECTRON_OVERRIDE_DIST_PATH ?? '', 'electron');
+      fs.mkdirSync(folder);
       fs.copyFileSync(electron, path.join(folder, 'my-app'));
       await setFuses(HARDENED);
       for (const name of ['package.json', 'index.js', 'native.js', 'lib', ADDON, DEFAULT_LIBRARY])
@@ -185,6 +228,26 @@ if (process.platform === 'linux') {
     it('is found by its executable, its resources and its archive', () => {
       for (const target of ['my-app', 'resources', 'resources/app.asar'])
         assert.equal(report(path.join(folder, target)).target.path, path.join(folder, 'my-app'), target);
+      const library = path.join(resources, 'beside.so');
+      fs.copyFileSync(fixtureLibrary('zero'), library);
+      assert.deepEqual(report(library).target, { kind: 'library', path: library });
+    });
+
+    it('is named, where a folder with it is examined', () => {
+      const { status, stderr } = doctor(parent);
+      assert.equal(status, 2);
+      assert.ok(stderr.endsWith(`There is one in it: ${folder}\n`), stderr);
+    });
+
+    it('without its executable, with a link beside it that leads nowhere', () => {
+      const [executable, away] = ['my-app', 'away'].map((name) => path.join(name === 'away' ? parent : folder, name));
+      fs.renameSync(executable, away);
+      fs.copyFileSync(process.execPath, path.join(folder, 'chrome_crashpad_handler'));
+      fs.symlinkSync('nowhere', path.join(folder, 'link'));
+      const found = problems(report(folder));
+      for (const name of ['chrome_crashpad_handler', 'link']) fs.rmSync(path.join(folder, name));
+      fs.renameSync(away, executable);
+      assert.deepEqual(found, [{ id: 'electron', message: `there is no executable of Electron beside ${resources}` }]);
     });
 
     it('without the default library', () => {
@@ -254,6 +317,10 @@ if (process.platform === 'linux') {
       assert.deepEqual(problems(report(folder)), [
         { id: 'default-library', message: `${DEFAULT_LIBRARY} is not a native file, or it is damaged` },
       ]);
+      fs.rmSync(file);
+      fs.mkdirSync(file);
+      assert.match(problems(report(folder))[0].message, /is listed in app\.asar as unpacked, and is not there$/);
+      fs.rmdirSync(file);
       fs.truncateSync(inUnpacked('native', 'nothing.so'), 5000);
       assert.match(problems(report(folder))[1].message, /^nothing\.so is cut off/);
     });
@@ -265,12 +332,36 @@ if (process.platform === 'linux') {
       ]);
     });
 
-    it('with an archive that is cut off, and without any', () => {
+    it('with an archive that is cut off, or forged', () => {
       const archive = path.join(resources, 'app.asar');
-      fs.truncateSync(archive, 100);
-      assert.equal(problems(report(folder))[0].message, 'app.asar is damaged or cut off');
-      fs.rmSync(archive);
+      const damaged = [{ id: 'archive', message: 'app.asar is damaged or cut off' }];
+      const { size } = fs.statSync(archive);
+      for (const length of [size - 1, size >> 1, 100, 0]) {
+        fs.truncateSync(archive, length);
+        assert.deepEqual(problems(report(folder)), damaged, `${length} of ${size} bytes`);
+        assert.doesNotMatch(doctor(folder).stdout, /bundled/);
+      }
+      for (const header of [
+        'null',
+        '{"files":null}',
+        '{"files":{"package.json":null}}',
+        '{"files":{"package.json":{"size":-1,"offset":"0"}}}',
+        '{"files":{"package.json":{"size":1e30,"offset":"0"}}}',
+        '{"files":{"x.node":{"size":8,"offset":"x"}}}',
+        '{"files":{"..":{"files":{"x.node":{"size":8,"unpacked":true}}}}}',
+      ]) {
+        const json = Buffer.from(header);
+        const sizes = Buffer.from(Uint32Array.of(4, 8 + json.length, 4 + json.length, json.length).buffer);
+        fs.writeFileSync(archive, Buffer.concat([sizes, json]));
+        assert.deepEqual(problems(report(folder)), damaged, header);
+      }
+    });
+
+    it('without an archive, and with a package.json that is damaged', () => {
+      fs.rmSync(path.join(resources, 'app.asar'));
       fs.cpSync(app, path.join(resources, 'app'), { recursive: true });
+      fs.writeFileSync(path.join(resources, 'app', PACKAGE, 'package.json'), '{');
+      assert.match(doctor(folder).stdout, /^note {5}the package inplace-exchange is not in the app/m);
       const found = problems(report(folder));
       assert.deepEqual(
         found.map(({ id }) => id),
