@@ -164,7 +164,7 @@ async function reach(name) {
     builds.push(build);
     report(`${target}, linked`, { passed: 1 });
   }
-  const tarballs = await pack(builds, folders);
+  const tarballs = await pack(builds, { folders });
   for (const file of tarballs)
     process.stdout.write(`${path.relative(root, file)}, ${(fs.statSync(file).size / 1000).toFixed(0)} kB\n`);
 

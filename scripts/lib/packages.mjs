@@ -6,6 +6,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { parseTriple } from '@napi-rs/cli';
 import { Failure, npm } from './console.mjs';
 import { thirdPartyNotices } from './notices.mjs';
 
@@ -36,16 +37,23 @@ const rootManifest = () => JSON.parse(fs.readFileSync(path.join(root, 'package.j
 /** The package with a system's native files. @param {string} platform */
 export const platformPackage = (platform) => `${rootManifest().napi.packageName}-${platform}`;
 
+/** Those that a release has. @returns {string[]} */
+export const publishedPlatforms = () =>
+  rootManifest().napi.targets.map((/** @type {string} */ triple) => parseTriple(triple).platformArchABI);
+
 /**
  * Makes the tarballs of the main package and of those of the systems, which become its optional dependencies.
- * @param {NativeBuild[]} builds @param {Folders} [folders]
+ * @param {NativeBuild[]} builds
+ * @param {{ folders?: Folders, platforms?: string[] }} [options] `platforms`: those that the main package names, which
+ *   are those of the builds if left out
  * @returns {Promise<string[]>} their paths
  */
-export async function pack(builds, { dist, staged } = FOLDERS) {
+export async function pack(builds, { folders = FOLDERS, platforms = builds.map(({ platform }) => platform) } = {}) {
+  const { dist, staged } = folders;
   for (const folder of [staged, dist]) fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(dist, { recursive: true });
   const packages = [
-    stageMain(builds, staged),
+    stageMain(builds, platforms, staged),
     ...(await Promise.all(builds.map((build) => stagePlatform(build, staged)))),
   ];
   const options = ['--pack-destination', dist, '--ignore-scripts', '--loglevel=error'];
@@ -66,8 +74,8 @@ function commonManifest(localOnly) {
   return { version, license, repository, homepage, bugs, engines, ...(localOnly && { private: true }) };
 }
 
-/** @param {NativeBuild[]} builds @param {string} staged */
-function stageMain(builds, staged) {
+/** @param {NativeBuild[]} builds @param {string[]} platforms @param {string} staged */
+function stageMain(builds, platforms, staged) {
   const { name, version, description, exports, bin } = rootManifest();
   return stage(
     staged,
@@ -80,7 +88,7 @@ function stageMain(builds, staged) {
       exports,
       bin,
       files: MAIN_FILES,
-      optionalDependencies: Object.fromEntries(builds.map(({ platform }) => [platformPackage(platform), version])),
+      optionalDependencies: Object.fromEntries(platforms.map((platform) => [platformPackage(platform), version])),
     },
     Object.fromEntries(MAIN_FILES.map((file) => [file, path.join(root, file === 'README.md' ? PACKAGE_README : file)])),
   );

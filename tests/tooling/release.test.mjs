@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { npm, run } from '../../scripts/lib/console.mjs';
+import { pack, publishedPlatforms } from '../../scripts/lib/packages.mjs';
 import { publish, readTarballs, tarballProblems, versionProblems } from '../../scripts/lib/release.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -100,6 +101,23 @@ describe('a release', () => {
       /1 platform packages, and 2 targets.*missing/s,
     );
     assert.match(tarballProblems(project(), [], '1.2.3')[0], /no tarball of inplace-exchange\. Type: npm run pack/);
+  });
+
+  it('has a main package that is the same on every machine that builds', async () => {
+    const folders = { dist: path.join(folder, 'release-dist'), staged: path.join(folder, 'release-staged') };
+    const [tarball] = await pack([], { folders, platforms: publishedPlatforms() });
+    const [{ manifest }] = await readTarballs(folders.dist);
+    assert.equal(path.dirname(tarball), folders.dist);
+    const { version, napi } = JSON.parse(fs.readFileSync('package.json', 'utf8'));
+    assert.equal(napi.targets.length, 6);
+    assert.deepEqual(
+      manifest.optionalDependencies,
+      Object.fromEntries(
+        ['linux-x64-gnu', 'linux-arm64-gnu', 'darwin-x64', 'darwin-arm64', 'win32-x64-msvc', 'win32-arm64-msvc'].map(
+          (platform) => [`@inplace-exchange/addon-${platform}`, version],
+        ),
+      ),
+    );
   });
 
   it('is published with the platform packages first', async () => {
