@@ -1,7 +1,7 @@
 // npm run reach -- SYSTEM: builds the packages for another system, or for other versions of Node.js, and runs there what
 // can be run on this machine, which has to be Linux x64. What it needs is fetched into target/tools, once.
 //
-//   npm run reach -- linux-x64      the addon's tests in Node 20, 22, 24 and 26
+//   npm run reach -- linux-x64      the addon's tests in Node 20, 22, 24 and 26; the app's in an older Electron
 //   npm run reach -- linux-arm64    the same in Node for arm64, under qemu
 //   npm run reach -- linux-musl     the same in Node for musl
 //   npm run reach -- windows-x64    the same in node.exe, under Wine; clippy for Microsoft's compiler
@@ -10,7 +10,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { command, Failure, log, npm, progress } from './lib/console.mjs';
+import { command, Failure, log, npm, progress, run } from './lib/console.mjs';
 import { buildFixtures } from './lib/fixtures.mjs';
 import { nodeForArm64, nodeForMusl, nodeForWindows, nodeHere } from './lib/nodes.mjs';
 import { pack, packedAddon, platformPackage } from './lib/packages.mjs';
@@ -36,6 +36,18 @@ const TESTS = [
   'identity',
 ];
 
+/** The steps of `npm test` that pass in an older Electron; those left out need what it does not have. */
+const OLDER_ELECTRON = '27.3.10';
+const STEPS_OF_OLDER = [
+  'addon, main process',
+  'identity, main process',
+  'page API',
+  'security, page',
+  'window',
+  'life of a page',
+  'fuzz',
+];
+
 /** What is linted for a system: what ships, and its tests. */
 const LINTED = ['inplace-exchange', 'inplace-exchange-host', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
 
@@ -44,6 +56,7 @@ const LINTED = ['inplace-exchange', 'inplace-exchange-host', 'native-lib', 'live
  * @property {string[]} targets of Rust, which are built
  * @property {(() => Promise<Node>)[]} nodes in which the tests run
  * @property {string[]} linted targets
+ * @property {string[]} [stepsOfOlder] steps of `npm test` to run in OLDER_ELECTRON
  *
  * @typedef {import('./lib/nodes.mjs').Node} Node
  * @typedef {{ passed: number, failed: number, skipped: number }} Count
@@ -55,6 +68,7 @@ const SYSTEMS = {
     targets: ['x86_64-unknown-linux-gnu'],
     nodes: [20, 22, 24, 26].map((major) => () => nodeHere(major)),
     linted: [],
+    stepsOfOlder: STEPS_OF_OLDER,
   },
   'linux-arm64': {
     targets: ['aarch64-unknown-linux-gnu'],
@@ -154,7 +168,7 @@ async function install(node, build, tarballs, folder) {
 
 /** @param {string} name */
 async function reach(name) {
-  const { targets, nodes, linted } = SYSTEMS[name];
+  const { targets, nodes, linted, stepsOfOlder = [] } = SYSTEMS[name];
   const folder = path.join(root, 'target', 'reach', name);
   fs.mkdirSync(folder, { recursive: true });
   const folders = { dist: path.join(folder, 'packages'), staged: path.join(folder, 'staged') };
@@ -191,6 +205,15 @@ async function reach(name) {
     const { status, output } = await check('clippy', ['--quiet', ...LINTED, '--all-targets', '--', '-D', 'warnings']);
     done();
     report(`${target}, clippy`, status === 0 ? { passed: 1 } : { failed: 1 }, output);
+  }
+  for (const step of stepsOfOlder) {
+    const args = ['scripts/test.mjs', step, '--electron', OLDER_ELECTRON];
+    const done = progress(`Electron ${OLDER_ELECTRON}: ${step}`);
+    const { status, output } = await run(process.execPath, args, { cwd: root });
+    done();
+    const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ['', '0', '1'];
+    report(`Electron ${OLDER_ELECTRON}, ${step}`, { passed: Number(passed), failed: Number(failed) }, output);
+    if (status !== 0 && failed === '0') throw new Failure(output.trim());
   }
 }
 

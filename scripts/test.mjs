@@ -158,6 +158,7 @@ const STEPS = [
   { name: 'graph checks', run: mocha(['tests/tooling/graphs.test.mjs']) },
   { name: 'test files', run: async () => testFilesAreListed(listed) },
   { name: 'workflows', run: mocha(['tests/tooling/workflows.test.mjs']) },
+  { name: 'other systems', run: mocha(['tests/tooling/reach.test.mjs']) },
   { name: 'house rules', run: mocha(['tests/tooling/house.test.mjs']) },
   { name: 'generated files', run: async () => generatedAreCurrent() },
   { name: 'header as C11', run: check('cc', header('-std=c11')) },

@@ -17,9 +17,16 @@ export async function command(body) {
   try {
     await body();
   } catch (error) {
-    log(error instanceof Failure ? error.message : `unexpected: ${error instanceof Error ? error.stack : error}`);
+    log(explain(error));
     process.exitCode = 1;
   }
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (!(error instanceof Error)) return `unexpected: ${error}`;
+  const isOption = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'); // mistyped
+  return error instanceof Failure || isOption ? error.message : `unexpected: ${error.stack}`;
 }
 
 /**

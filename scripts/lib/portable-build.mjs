@@ -6,7 +6,7 @@
 
 import path from 'node:path';
 import { parseTriple } from '@napi-rs/cli';
-import { Failure, log } from './console.mjs';
+import { Failure, log, run } from './console.mjs';
 import { isNewer, neededGlibc } from './elf.mjs';
 import { libraryName, rust } from './native-build.mjs';
 import { fetchZig, LINKED_GLIBC, zigToolchain } from './toolchain.mjs';
@@ -30,6 +30,8 @@ const MAX_GLIBC = '2.25';
 export async function buildPortable(target) {
   const { triple: here } = await rust();
   const triple = target ?? here;
+  const known = await run('rustc', ['--print', 'cfg', '--target', triple], { cwd: root });
+  if (known.status !== 0) throw new Failure(`Rust has no target ${triple}. Type: rustc --print target-list`);
   const { platformArchABI, platform: os, arch: cpu, abi } = parseTriple(triple);
   // The loader has one name for both compilers of Windows; which of them has built an addon makes no difference to it.
   const platform = platformArchABI.replace(/^(win32-.*)-gnu$/, '$1-msvc');

@@ -50,7 +50,7 @@ export async function nativeToolchain() {
 
 /** zig, which must have been fetched. @param {string} triple @returns {Promise<Toolchain>} */
 export async function zigToolchain(triple) {
-  const { platform: os, arch, abi } = parseTriple(triple);
+  const { platform: os, abi } = parseTriple(triple);
   const std = await standardLibrary(triple);
   const caches = {
     CARGO_ZIGBUILD_ZIG_PATH: ZIG,
@@ -62,7 +62,7 @@ export async function zigToolchain(triple) {
   if (abi === 'musl') environment.RUSTFLAGS = '-C target-feature=-crt-static'; // a static program loads no library
   const glibc = abi === 'gnu' && os === 'linux' ? `.${LINKED_GLIBC}` : '';
   const flags = ['--target-dir', TARGET_FOLDER, ...std.flags];
-  const cpu = arch === 'arm64' ? 'aarch64' : 'x86_64';
+  const [cpu] = triple.split('-');
   const zigTarget = {
     linux: `${cpu}-linux-${abi}${glibc}`,
     win32: `${cpu}-windows-gnu`,
