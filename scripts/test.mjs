@@ -167,7 +167,10 @@ const STEPS = [
   { name: 'rust tests', needs, run: rustTests },
   { name: 'models', run: models },
   { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
-  { name: 'set-up', run: mocha(['tests/tooling/setup.test.mjs', 'tests/tooling/named-electron.test.mjs']) },
+  {
+    name: 'set-up',
+    run: mocha(['setup', 'named-electron', 'processes'].map((name) => `tests/tooling/${name}.test.mjs`)),
+  },
   { name: 'packages', needs, run: mocha(['tests/packages/install.test.mjs']) },
   {
     name: 'addon, main process',

@@ -1,7 +1,7 @@
 // What the commands share: messages on stderr, so that stdout has the results alone; and running programs.
 
 import { spawn } from 'node:child_process';
-import { killOnExit } from './process-tree.mjs';
+import { kill, killOnExit } from './process-tree.mjs';
 
 /** A failure that its message explains to the user: it is printed without a stack. */
 export class Failure extends Error {}
@@ -54,14 +54,17 @@ function elapsed() {
  * Runs a program to its end.
  * @param {string} program
  * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions & { limitMs?: number, tee?: boolean }} [options]
- *   `limitMs` ends the program after that time; `tee` shows its output as well as collecting it
+ * @param {import('node:child_process').SpawnOptions & { limitMs?: number, tee?: boolean, group?: boolean }} [options]
+ *   `limitMs` ends the program after that time; `tee` shows its output as well as collecting it; `group` ends what it has
+ *   started, too: npm's scripts would go on, and hold its output open
  * @returns {Promise<{ status: number, output: string }>} status 127 if there is no such program, 124 if its time ran
  *   out
  */
-export function run(program, args, { limitMs, tee = false, ...options } = {}) {
+export function run(program, args, { limitMs, tee = false, group = false, ...options } = {}) {
   return new Promise((resolve) => {
-    const child = killOnExit(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options }));
+    const child = killOnExit(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: group, ...options }), {
+      group,
+    });
     let output = '';
     let timedOut = false;
     /** @param {NodeJS.WriteStream} to */
@@ -74,7 +77,7 @@ export function run(program, args, { limitMs, tee = false, ...options } = {}) {
     const timer = limitMs
       ? setTimeout(() => {
           timedOut = true;
-          child.kill();
+          kill(child);
         }, limitMs)
       : undefined;
     child.on('error', (error) => {

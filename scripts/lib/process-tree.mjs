@@ -4,29 +4,46 @@
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const GRACE_MS = 3000;
 
-/** @type {Set<import('node:child_process').ChildProcess>} */
+/** @typedef {import('node:child_process').ChildProcess} ChildProcess */
+
+/** @type {Set<ChildProcess>} */
 const children = new Set();
+/** Spawned with `detached`: their process group has their id. @type {WeakSet<ChildProcess>} */
+const leaders = new WeakSet();
 let installed = false;
+let ending = false;
 
 /**
  * Kills this child when this process ends or is told to.
- * @template {import('node:child_process').ChildProcess} Child
+ * @template {ChildProcess} Child
  * @param {Child} child
+ * @param {{ group?: boolean }} [options] `group`: with all that it starts. It was spawned with `detached`; not on Windows
  * @returns {Child}
  */
-export function killOnExit(child) {
+export function killOnExit(child, { group = false } = {}) {
   installHandlers();
   children.add(child);
+  if (group) leaders.add(child);
   child.once('close', () => children.delete(child));
   return child;
+}
+
+/** Signals a child, or its whole group. @param {ChildProcess} child @param {NodeJS.Signals} [signal] */
+export function kill(child, signal = 'SIGTERM') {
+  if (!leaders.has(child) || child.pid === undefined) return child.kill(signal);
+  try {
+    return process.kill(-child.pid, signal);
+  } catch {
+    return false; // the group has ended
+  }
 }
 
 function installHandlers() {
   if (installed) return;
   installed = true;
-  for (const signal of SIGNALS) process.once(signal, killAll);
+  for (const signal of SIGNALS) process.on(signal, killAll); // a second Ctrl-C must not end this process before them
   process.once('exit', () => {
-    for (const child of children) child.kill();
+    for (const child of children) kill(child);
   });
   const parent = process.ppid;
   setInterval(() => {
@@ -36,10 +53,12 @@ function installHandlers() {
 
 /** In reverse order of their start, one at a time: a window ends before the display that it is on. */
 async function killAll() {
+  if (ending) return;
+  ending = true;
   for (const child of [...children].reverse()) {
     const closed = new Promise((resolve) => child.once('close', resolve));
-    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-    child.kill();
+    const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS);
+    kill(child);
     await closed;
     clearTimeout(timer);
   }
