@@ -54,10 +54,9 @@ describe('the documents', () => {
 
   it('docs/package-your-app.md has every configuration as npm run consumers runs it', () => {
     const page = read('docs/package-your-app.md');
-    const names =
-      /^tests\/consumers\/.+\/(?:package\.mjs|forge\.config\.js|.+\.yml|(?:electron\.vite|vite\.main)\..+)$/;
+    const names = /^tests\/consumers\/.+\/(?:package\.mjs|forge\.config\.js|.+\.yml|(?:electron\.vite|vite\.\w+)\..+)$/;
     const files = sourceFiles(names);
-    assert.equal(files.length, 7);
+    assert.equal(files.length, 8);
     for (const file of files) {
       assert.ok(
         page.includes(

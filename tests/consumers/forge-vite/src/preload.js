@@ -11,5 +11,5 @@ expose({
     // In app.asar, and opened from app.asar.unpacked.
     shout: path.join(__dirname, '..', '..', 'native', libraryName('shout')),
   },
-  origins: ['file://', 'http://localhost:5173'],
+  origins: [import.meta.env.MODE === 'development' ? 'http://localhost:5173' : 'file://'],
 });
