@@ -210,6 +210,7 @@ const STEPS = [
     needs,
     run: mocha(['tests/packages/doctor.test.mjs', 'tests/packages/doctor-foreign.test.mjs']),
   },
+  ...(process.platform === 'linux' ? [{ name: 'consumer, electron-builder', run: consumer }] : []),
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },
 ];
@@ -223,6 +224,12 @@ function rustTests() {
 function models() {
   const counts = { passed: /^(\d+) (?:models hold|mutants are caught)/gm, failed: /^(\d+) mutants are missed/gm };
   return suite(process.execPath, ['scripts/model.mjs', '--short'], counts);
+}
+
+/** One of the apps that npm run consumers packages: the one with all fuses hardened. */
+function consumer() {
+  const counts = { passed: /^(\d+) passed/gm, failed: /, (\d+) failed$/gm };
+  return suite(process.execPath, ['scripts/consumers.mjs', 'electron-builder'], counts);
 }
 
 /** With a fixed seed; npm run fuzz takes a random one. */
