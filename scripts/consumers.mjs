@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { command, Failure, log, npm, run } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, ensureElectron } from './lib/electron.mjs';
+import { hotReload } from './lib/hot-reload.mjs';
 import { libraryName } from './lib/native-build.mjs';
 import { pack } from './lib/packages.mjs';
 import { buildPortable } from './lib/portable-build.mjs';
@@ -50,16 +51,16 @@ const HARDENED_FUSES = {
 };
 
 /**
- * By name: the folder that the tool makes, and whether it takes Electron as a folder or as a zip; and whether all fuses
- * are hardened.
- * @type {Record<string, { output: string, takes: 'folder' | 'zip', hardened?: boolean }>}
+ * By name: the folder that the tool makes, and whether it takes Electron as a folder or as a zip; whether all fuses are
+ * hardened; and whether it has a dev server.
+ * @type {Record<string, { output: string, takes: 'folder' | 'zip', hardened?: boolean, develops?: boolean }>}
  */
 const CONSUMERS = {
   'electron-builder': { output: 'dist/linux-unpacked', takes: 'folder', hardened: true },
   packager: { output: 'out/my-app-linux-x64', takes: 'zip' },
   forge: { output: 'out/my-app-linux-x64', takes: 'zip' },
   'forge-vite': { output: 'out/my-app-linux-x64', takes: 'zip' },
-  'electron-vite': { output: 'dist/linux-unpacked', takes: 'folder' },
+  'electron-vite': { output: 'dist/linux-unpacked', takes: 'folder', develops: true },
 };
 
 /** @typedef {import('./lib/electron.mjs').Electron} Electron */
@@ -204,6 +205,8 @@ async function check(name, tarballs, electron, env) {
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(`${name}: ${line}, ${(bytes / 1e6).toFixed(2)} MB beside Electron, ${seconds} s\n`);
   if (bytes > MAX_RESOURCES_BYTES) throw new Failure(`that is more than ${MAX_RESOURCES_BYTES / 1e6} MB`);
+  if (CONSUMERS[name].develops)
+    process.stdout.write(`${name}: ${JSON.stringify(await hotReload(path.join(built, name), electron, env))}\n`);
 }
 
 await command(async () => {

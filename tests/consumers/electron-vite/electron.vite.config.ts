@@ -4,7 +4,7 @@ import { defineConfig } from 'electron-vite';
 // electron-vite leaves what is under `dependencies` out of the bundles of main and preload: inplace-exchange is one.
 export default defineConfig({
   main: {},
-  preload: { build: { rollupOptions: { output: { format: 'cjs' } } } },
+  preload: {},
   renderer: {
     plugins: [react()],
     server: {

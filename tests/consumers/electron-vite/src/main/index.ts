@@ -1,5 +1,5 @@
 // The main process: the page comes from the dev server, or from the app's own protocol once it is built. It prints what
-// the page reports, and quits.
+// the page reports; the packaged app then quits.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -32,7 +32,7 @@ app.whenReady().then(() => {
   window.on('page-title-updated', (_event, title) => {
     if (!title.startsWith('{')) return;
     console.log(JSON.stringify({ packaged: app.isPackaged, ...JSON.parse(title) }));
-    app.quit();
+    if (app.isPackaged) app.quit();
   });
   const devServer = app.isPackaged ? undefined : process.env.ELECTRON_RENDERER_URL;
   window.loadURL(devServer ?? 'app://consumer/index.html');

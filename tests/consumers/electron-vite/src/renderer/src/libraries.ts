@@ -1,0 +1,3 @@
+import { connect } from 'inplace-exchange/page';
+
+export const { exchange, frames } = connect();
