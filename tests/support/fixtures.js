@@ -67,9 +67,20 @@ async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
+/** @type {string[]} */
+const logFolders = [];
+
+// At the end of all tests. A worker, and a process that a test starts, has none.
+if (typeof after === 'function')
+  after(() => {
+    for (const folder of logFolders) fs.rmSync(folder, { recursive: true, force: true });
+  });
+
 /** A new log of the camera fixtures, for this process and the processes that it starts. */
 function cameraLog() {
-  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-camera-')), 'log');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-camera-'));
+  logFolders.push(folder);
+  const file = path.join(folder, 'log');
   fs.writeFileSync(file, '');
   process.env.CAMERA_LOG = file;
   const lines = () => fs.readFileSync(file, 'utf8').trim().split('\n');
