@@ -189,7 +189,7 @@ const STEPS = [
   },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
-  { name: 'page API', needs, run: mocha(PAGE_TESTS) },
+  { name: 'page API', needs: [...needs, 'packages'], run: mocha(PAGE_TESTS, asPacked) },
   {
     name: 'security, page',
     needs,
