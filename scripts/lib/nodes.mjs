@@ -90,10 +90,12 @@ export async function nodeForArm64() {
 export async function nodeForMusl() {
   await ensureDebian(['musl']);
   const file = await fromPyPI();
+  // Where musl is the C library, it is also the program by whose text the loader can tell.
+  const script = 'mount --bind /lib/ld-musl-x86_64.so.1 /usr/bin/ldd && exec "$@"';
   return {
     name: `Node ${MUSL.version} with musl`,
     pathOf: same,
-    run: (args, options) => toFile(options, (more) => inDebian(file, args, more)),
+    run: (args, options) => toFile(options, (more) => inDebian('sh', ['-c', script, 'sh', file, ...args], more)),
   };
 }
 

@@ -129,9 +129,14 @@ const MATRIX = [
     "`ERR_LIBRARY_LOAD` with the system's reason",
     () => {
       const file = write('text.so', 'This is a text, and it is longer than a header.\n'.repeat(10));
-      refusedToOpen(file, 'ERR_LIBRARY_LOAD', /could not load .*text\.so: .*(header|slice|os error 193)/i, {
-        path: file,
-      });
+      refusedToOpen(
+        file,
+        'ERR_LIBRARY_LOAD',
+        /could not load .*text\.so: .*(header|slice|os error 193|Exec format error)/i,
+        {
+          path: file,
+        },
+      );
     },
   ],
   [
@@ -139,9 +144,14 @@ const MATRIX = [
     "`ERR_LIBRARY_LOAD` with the system's reason",
     () => {
       const file = write('empty.so', '');
-      refusedToOpen(file, 'ERR_LIBRARY_LOAD', /could not load .*empty\.so: .*(too short|slice|os error 193)/i, {
-        path: file,
-      });
+      refusedToOpen(
+        file,
+        'ERR_LIBRARY_LOAD',
+        /could not load .*empty\.so: .*(too short|slice|os error 193|Exec format error)/i,
+        {
+          path: file,
+        },
+      );
     },
   ],
   [
@@ -153,6 +163,7 @@ const MATRIX = [
       const file = write('machine.so', bytes);
       refusedToOpen(file, 'ERR_LIBRARY_LOAD', /could not load .*machine\.so: .{10}/, { path: file });
     },
+    { musl: "musl's loader does not look" },
   ],
   [
     'a truncated library, whatever its length',
@@ -165,7 +176,7 @@ const MATRIX = [
           refusedToOpen(
             file,
             'ERR_LIBRARY_LOAD',
-            /could not load .*: .*(file too short|cannot read file data|os error 193)/,
+            /could not load .*: .*(file too short|cannot read file data|os error 193|Exec format error)/,
             {
               path: file,
             },
@@ -205,7 +216,7 @@ const MATRIX = [
       const file = fixtureLibrary('undefined');
       refusedToOpen(file, 'ERR_LIBRARY_LOAD', /could not load .*defined_nowhere/, { path: file });
     },
-    { win32: 'the linker makes no such library' },
+    { win32: 'the linker of Windows makes no such library' },
   ],
   [
     'a library that has changed since it was loaded',

@@ -344,7 +344,7 @@ describe('a process that exits', () => {
       `openLibrary(fixtureLibrary('camera-deaf')).exchangeDataAsync(cameraRequest(800)).catch(() => {});
        setTimeout(() => process.exit(7), 100);`,
       7,
-      { win32: 'the system ends the other threads before anything is told of the exit' },
+      { win32: 'Windows ends the other threads before anything is told of the exit' },
     ],
   ])) {
     const pairs = async () => {

@@ -52,13 +52,21 @@ function replaceFile(file, content) {
   fs.writeFileSync(file, content);
 }
 
+/** The report, which takes its time, has the version of glibc. */
+function hasMusl() {
+  if (process.platform !== 'linux') return false;
+  const { header } = /** @type {any} */ (process.report.getReport());
+  return !header.glibcVersionRuntime;
+}
+
 /**
  * A test, or on some systems none.
- * @param {string} title @param {() => unknown} test @param {Record<string, string>} [notOn] why, by system
+ * @param {string} title @param {() => unknown} test
+ * @param {Record<string, string>} [notOn] why, by `process.platform` or for `musl`
  */
 function testUnless(title, test, notOn = {}) {
-  const reason = notOn[process.platform];
-  if (reason) it.skip(`${title} (${process.platform}: ${reason})`, test);
+  const reason = notOn.musl && hasMusl() ? notOn.musl : notOn[process.platform];
+  if (reason) it.skip(`${title}: left out, as ${reason}`, test);
   else it(title, test);
 }
 
