@@ -1,7 +1,7 @@
 // What the commands share: messages on stderr, so that stdout has the results alone; and running programs.
 
 import { spawn } from 'node:child_process';
-import { kill, killOnExit } from './process-tree.mjs';
+import { end, killOnExit } from './process-tree.mjs';
 
 /** A failure that its message explains to the user: it is printed without a stack. */
 export class Failure extends Error {}
@@ -77,7 +77,7 @@ export function run(program, args, { limitMs, tee = false, group = false, ...opt
     const timer = limitMs
       ? setTimeout(() => {
           timedOut = true;
-          kill(child);
+          end(child);
         }, limitMs)
       : undefined;
     child.on('error', (error) => {

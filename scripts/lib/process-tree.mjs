@@ -28,6 +28,15 @@ export function killOnExit(child, { group = false } = {}) {
   return child;
 }
 
+/** Ends a child, by force if it does not end by itself: a program may ignore the first signal. @param {ChildProcess} child */
+export async function end(child) {
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS);
+  kill(child);
+  await closed;
+  clearTimeout(timer);
+}
+
 /** Signals a child, or its whole group. @param {ChildProcess} child @param {NodeJS.Signals} [signal] */
 export function kill(child, signal = 'SIGTERM') {
   if (!leaders.has(child) || child.pid === undefined) return child.kill(signal);
@@ -55,12 +64,6 @@ function installHandlers() {
 async function killAll() {
   if (ending) return;
   ending = true;
-  for (const child of [...children].reverse()) {
-    const closed = new Promise((resolve) => child.once('close', resolve));
-    const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS);
-    kill(child);
-    await closed;
-    clearTimeout(timer);
-  }
+  for (const child of [...children].reverse()) await end(child);
   process.exit(130);
 }

@@ -46,6 +46,13 @@ describe('a program in a group of its own', () => {
     await assertEnded();
   });
 
+  it('ends when its time is over, even if it ignores the first signal', async () => {
+    const started = Date.now();
+    const ignores = `trap '' TERM; sleep 0.1; exec sleep ${MAX_TICKS}`;
+    assert.equal((await run('sh', ['-c', ignores], { group: true, limitMs: 10 * TICK_MS })).status, 124);
+    assert.ok(Date.now() - started < 10_000);
+  });
+
   it('ends with all that it has started when the command is told to end', async () => {
     const { child, closed } = await command(shell);
     child.kill('SIGTERM');
