@@ -62,7 +62,7 @@ export async function zigToolchain(triple) {
   const environment = { ...process.env, ...caches, ...std.environment, ...(os === 'win32' && emptyLibnode()) };
   if (abi === 'musl') environment.RUSTFLAGS = '-C target-feature=-crt-static'; // a static program loads no library
   const glibc = abi === 'gnu' && os === 'linux' ? `.${LINKED_GLIBC}` : '';
-  const flags = ['--target-dir', TARGET_FOLDER, ...std.flags];
+  const flags = ['--locked', '--target-dir', TARGET_FOLDER, ...std.flags];
   const [cpu] = triple.split('-');
   const zigTarget = {
     linux: `${cpu}-linux-${abi}${glibc}`,
