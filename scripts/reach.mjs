@@ -18,6 +18,7 @@ import { buildPortable } from './lib/portable-build.mjs';
 import { fetchZig, zigToolchain } from './lib/toolchain.mjs';
 
 const root = path.dirname(import.meta.dirname);
+const FOLDER = path.join(root, 'target', 'reach');
 
 /** For one file of tests; qemu is some ten times slower. */
 const LIMIT_MS = 10 * 60_000;
@@ -104,9 +105,13 @@ function report(what, { passed = 0, failed = 0, skipped = 0 }, output = '') {
 /** @param {string} output of mocha @param {number} status @returns {Count} */
 function countOf(output, status) {
   const count = (/** @type {string} */ word) => Number(new RegExp(`^ +(\\d+) ${word}`, 'm').exec(output)?.[1] ?? 0);
-  const [passed, failed, skipped] = ['passing', 'failing', 'pending'].map(count);
-  const isBroken = (status !== 0 || passed === 0) && failed === 0;
-  return { passed, failed: isBroken ? 1 : failed, skipped };
+  return judged(status, { passed: count('passing'), failed: count('failing'), skipped: count('pending') });
+}
+
+/** A run that ended with an error, or had no test, has failed. @param {number} status @param {Count} count @returns {Count} */
+function judged(status, count) {
+  const isBroken = (status !== 0 || count.passed === 0) && count.failed === 0;
+  return isBroken ? { ...count, failed: 1 } : count;
 }
 
 /**
@@ -120,7 +125,7 @@ async function runTests(node, name, { addon, fixtures, output }, flags = []) {
     INPLACE_EXCHANGE_FIXTURES: node.pathOf(fixtures),
     ...(name === 'identity' && { INPLACE_EXCHANGE_LIBRARY: node.pathOf(path.join(fixtures, extension)) }),
   };
-  const seen = () => fs.readFileSync(output, 'utf8').match(/^ +✔/gm)?.length ?? 0;
+  const seen = () => fs.readFileSync(output, 'utf8').match(/^ +[✔√]/gm)?.length ?? 0;
   const done = progress(`${node.name}: ${name}`, () => `${seen()} passed`);
   const mocha = [
     'node_modules/mocha/bin/_mocha',
@@ -169,7 +174,7 @@ async function install(node, build, tarballs, folder) {
 /** @param {string} name */
 async function reach(name) {
   const { targets, nodes, linted, stepsOfOlder = [] } = SYSTEMS[name];
-  const folder = path.join(root, 'target', 'reach', name);
+  const folder = path.join(FOLDER, name);
   fs.mkdirSync(folder, { recursive: true });
   const folders = { dist: path.join(folder, 'packages'), staged: path.join(folder, 'staged') };
   const builds = [];
@@ -211,10 +216,18 @@ async function reach(name) {
     const done = progress(`Electron ${OLDER_ELECTRON}: ${step}`);
     const { status, output } = await run(process.execPath, args, { cwd: root });
     done();
-    const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ['', '0', '1'];
-    report(`Electron ${OLDER_ELECTRON}, ${step}`, { passed: Number(passed), failed: Number(failed) }, output);
-    if (status !== 0 && failed === '0') throw new Failure(output.trim());
+    const [, passed = 0, failed = 0] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
+    const count = { passed: Number(passed), failed: Number(failed), skipped: 0 };
+    report(`Electron ${OLDER_ELECTRON}, ${step}`, judged(status, count), output);
   }
+}
+
+/** Two runs would write the same files. The lock is this process's, and ends with it. */
+async function lock() {
+  fs.mkdirSync(FOLDER, { recursive: true });
+  const file = fs.openSync(path.join(FOLDER, 'lock'), 'w');
+  const { status } = await run('flock', ['--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', file] });
+  if (status !== 0) throw new Failure('npm run reach is running in this checkout already. Wait until it has ended.');
 }
 
 await command(async () => {
@@ -224,6 +237,7 @@ await command(async () => {
     throw new Failure(`name one of: ${Object.keys(SYSTEMS).join(', ')}. For instance: npm run reach -- windows-x64`);
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Failure('this runs on Linux x64, from where the other systems are reached.');
+  await lock();
   const missing = await fetchZig();
   if (missing) throw new Failure(`zig, which builds for other systems, is missing: ${missing}`);
   for (const name of positionals) await reach(name);

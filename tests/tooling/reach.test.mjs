@@ -1,6 +1,7 @@
 // npm run build -- --target and npm run reach, without what takes minutes: what they say to a mistake.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { run } from '../../scripts/lib/console.mjs';
 import { read, root } from '../support/source-files.mjs';
@@ -31,6 +32,15 @@ describe('other systems', () => {
   it("one that is linked with Microsoft's SDK is built on Windows", async function () {
     if (process.platform === 'win32') this.skip();
     assert.match(await failed('build.mjs', ['--target', 'x86_64-pc-windows-msvc']), /build x86_64-pc-windows-gnu/);
+  });
+
+  it('are reached by one run at a time', async function () {
+    if (process.platform !== 'linux' || process.arch !== 'x64') this.skip();
+    const folder = path.join(root, 'target', 'reach');
+    fs.mkdirSync(folder, { recursive: true });
+    const args = ['--no-fork', path.join(folder, 'lock'), process.execPath, path.join('scripts', 'reach.mjs'), 'macos'];
+    const { status, output } = await run('flock', args, { cwd: root });
+    assert.deepEqual([status, output.match(/is running in this checkout already/)?.length], [1, 1], output);
   });
 
   it('have each a row in README, which says what was run there', () => {
