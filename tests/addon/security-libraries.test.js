@@ -21,8 +21,7 @@ const NATIVE_LIB = path.basename(fixtureLibrary(process.platform === 'win32' ? '
 /** A renderer has no Node.js workers. */
 const withWorkers = process.type === 'renderer' ? describe.skip : describe;
 
-/** Only ELF files are checked. */
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
+const NOT_ELF = { darwin: 'only ELF files are checked', win32: 'only ELF files are checked' };
 
 /** A separate file for a test, because a file is loaded only once. @param {string} folder @param {string} fixture */
 function copyOf(folder, fixture) {
@@ -171,7 +170,7 @@ function openInChild(files) {
   return outcomes;
 }
 
-onLinux(`an incomplete library file, in the ${process.type} process`, () => {
+describe(`an incomplete library file, in the ${process.type} process`, () => {
   const folder = temporaryFolder();
   const SECTION_HEADER = 64; // bytes; the last one ends the file
   const offsets = (/** @type {number} */ length) => [
@@ -192,7 +191,8 @@ onLinux(`an incomplete library file, in the ${process.type} process`, () => {
       ],
       ['zeros', (whole, kept) => Buffer.from(whole).fill(0, kept), /^ERR_LIBRARY_LOAD .* file incomplete: /],
     ])) {
-      it(`built from ${language}, ${damage} from any offset on: refused, and the process survives`, () => {
+      const title = `built from ${language}, ${damage} from any offset on: refused, and the process survives`;
+      const test = () => {
         const whole = fs.readFileSync(library);
         const files = offsets(whole.length).map((kept) => {
           const file = path.join(folder, `${language}-${damage.replace(' ', '-')}-${kept}.so`);
@@ -205,11 +205,12 @@ onLinux(`an incomplete library file, in the ${process.type} process`, () => {
         assert.equal(outcomes.pop(), 'loaded');
         assert.equal(outcomes.length, 20);
         for (const outcome of outcomes) assert.match(outcome, expected);
-      });
+      };
+      testUnless(title, test, NOT_ELF);
     }
   }
 
-  it('a file without section headers, which loading does not need, is loaded', () => {
+  const withoutSections = () => {
     const bytes = fs.readFileSync(fixtureLibrary('zero'));
     const table = Number(bytes.readBigUInt64LE(40)); // e_shoff
     bytes.fill(0, 40, 48);
@@ -217,7 +218,8 @@ onLinux(`an incomplete library file, in the ${process.type} process`, () => {
     const file = path.join(folder, 'sstripped.so');
     fs.writeFileSync(file, bytes.subarray(0, table));
     assert.equal(openLibrary(file).exchangeDataInPlace(Buffer.alloc(1)), 0);
-  });
+  };
+  testUnless('a file without section headers, which loading does not need, is loaded', withoutSections, NOT_ELF);
 });
 
 /**
@@ -263,8 +265,11 @@ describe(`the default library of a packaged app, from the ${process.type} proces
     return false;
   };
 
-  /** A packaged app does not listen to the loader's variable either. */
-  const ofPackaged = BUILT.includes(path.basename(ADDON)) ? it : it.skip;
+  /** @param {string} title @param {() => void} test */
+  const ofPackaged = (title, test) =>
+    BUILT.includes(path.basename(ADDON))
+      ? it(title, test)
+      : it.skip(`${title}: left out, as a packaged app ignores the variable that names this addon`, test);
 
   ofPackaged('is its own, even if its folder is reached by another name', () => {
     const link = path.join(folder, 'link');
