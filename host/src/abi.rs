@@ -48,6 +48,34 @@ impl LentMemory<'_> {
             lent: PhantomData,
         }
     }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Copies the bytes to other memory.
+    ///
+    /// # Safety
+    /// `to` points at as many bytes, which may be written, and which are not these.
+    pub unsafe fn copy_to(&self, to: NonNull<u8>) {
+        // SAFETY: both may be accessed (`new`'s contract and this function's), and are apart.
+        unsafe { to.copy_from_nonoverlapping(self.data, self.len) };
+    }
+
+    /// Copies the bytes from other memory.
+    ///
+    /// # Safety
+    /// `from` points at as many bytes, which may be read, and which are not these.
+    pub unsafe fn copy_from(&self, from: NonNull<u8>) {
+        // SAFETY: both may be accessed (`new`'s contract and this function's), and are apart.
+        unsafe { self.data.copy_from_nonoverlapping(from, self.len) };
+    }
 }
 
 /// What the number returned by `exchange_inplace` means.
@@ -87,15 +115,21 @@ impl ReturnValue {
 
 /// A library's `exchange_inplace`. The library stays loaded for the life of the process.
 #[derive(Clone, Copy)]
-pub(crate) struct ExchangeFunction(Exchange);
+pub struct ExchangeFunction(Exchange);
 
 impl ExchangeFunction {
     #[inline]
     pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
+        let len = memory.len;
+        ReturnValue::of(self.call_raw(memory), len)
+    }
+
+    /// Calls it: the number that it returns.
+    #[inline]
+    pub fn call_raw(self, memory: LentMemory<'_>) -> i64 {
         // SAFETY: the library is loaded, the signature is the header's, and the memory may be written to until this
         // returns (LentMemory's contract).
-        let number = unsafe { (self.0)(memory.data.as_ptr(), memory.len) };
-        ReturnValue::of(number, memory.len)
+        unsafe { (self.0)(memory.data.as_ptr(), memory.len) }
     }
 }
 
@@ -103,8 +137,9 @@ impl ExchangeFunction {
 ///
 /// Constructed from a library that stays loaded for the life of the process, so that they can be called at any time. Which
 /// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
-pub(crate) struct Functions {
-    pub(crate) exchange: ExchangeFunction,
+pub struct Functions {
+    /// `exchange_inplace`.
+    pub exchange: ExchangeFunction,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
     close: Option<Action>,
@@ -188,7 +223,7 @@ impl Functions {
     }
 
     /// Opens the library for an environment. The status, if it refuses.
-    pub(crate) fn open(&self) -> Result<(), i64> {
+    pub fn open(&self) -> Result<(), i64> {
         let Some(open) = self.open else { return Ok(()) };
         // SAFETY: the library is loaded; the signature is the header's.
         match unsafe { open() } {
@@ -197,18 +232,21 @@ impl Functions {
         }
     }
 
-    pub(crate) fn close(&self) {
+    /// Closes it, as often as it was opened.
+    pub fn close(&self) {
         if let Some(close) = self.close {
             // SAFETY: the library is loaded; the signature is the header's.
             unsafe { close() };
         }
     }
 
-    pub(crate) fn can_cancel(&self) -> bool {
+    /// Whether the library can be asked to return early.
+    pub fn can_cancel(&self) -> bool {
         self.cancel.is_some()
     }
 
-    pub(crate) fn cancel(&self) {
+    /// Asks the calls that run to return early.
+    pub fn cancel(&self) {
         if let Some(cancel) = self.cancel {
             // SAFETY: the library is loaded, and the header allows this call from any thread at any time.
             unsafe { cancel() };
@@ -216,7 +254,7 @@ impl Functions {
     }
 
     /// What the library says of a negative status.
-    pub(crate) fn error_message(&self, status: i64) -> Option<String> {
+    pub fn error_message(&self, status: i64) -> Option<String> {
         let message = self.error_message?;
         // SAFETY: the library is loaded, and the header allows this call from any thread at any time.
         let message = unsafe { message(status) };

@@ -13,7 +13,7 @@ pub mod locate;
 mod session;
 mod sync;
 
-pub use abi::LentMemory;
+pub use abi::{ExchangeFunction, Functions, LentMemory};
 pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::Error;

@@ -71,6 +71,16 @@ impl Library {
         &self.dispatcher
     }
 
+    /// Its functions, for who sees to the order of the calls himself.
+    pub fn functions(&self) -> &Functions {
+        self.dispatcher.functions()
+    }
+
+    /// Whether it takes one call at a time.
+    pub fn is_serial(&self) -> bool {
+        self.dispatcher.gate().is_some()
+    }
+
     /// Calls `exchange_open`. The caller holds the gate, if there is one.
     pub(crate) fn open(&self) -> Result<(), Box<Error>> {
         let opened = self.dispatcher.functions().open();

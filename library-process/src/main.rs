@@ -1,0 +1,23 @@
+//! A library in a process of its own. Started by the app, with the library's path and a socket as standard input; it is of
+//! no use to anybody else.
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    let Some(library) = std::env::args_os().nth(1) else {
+        eprintln!("library-process is started by inplace-exchange.");
+        return std::process::ExitCode::from(2);
+    };
+    match library_process::serve(library) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("library-process: {error}");
+            std::process::ExitCode::from(3)
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> std::process::ExitCode {
+    eprintln!("library-process runs on Linux only.");
+    std::process::ExitCode::from(2)
+}

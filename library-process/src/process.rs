@@ -1,0 +1,269 @@
+//! The app's side of one program, from its start to its end.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::arena::Arena;
+use crate::futex;
+use crate::protocol::{Answer, BUFFERS_AT, Lane, MAX_LANES, state};
+use crate::ranges::Ranges;
+use crate::socket;
+
+/// The length of the arena, in bytes: more than all buffers of a process can have in V8's cage. It is sparse.
+const ARENA_LEN: u64 = 64 << 30;
+
+/// How often a thread looks for an answer before it sleeps.
+const SPINS: u32 = 200;
+
+/// How a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Exited(i32),
+    /// By a signal.
+    Killed(i32),
+    /// Something else in the app has waited for it, and knows.
+    Unknown,
+}
+
+/// Why a call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// The program has ended, or has been ended since it broke the protocol.
+    Ended(End),
+    /// The deadline has passed, and the program was ended.
+    TimedOut,
+}
+
+/// A program that has loaded its library.
+///
+/// A thread waits for its end, so that it leaves no zombie. The end is noticed by the death of the process itself, not
+/// by its socket: a library can close that, or give it to another process.
+pub(crate) struct Process {
+    arena: Arena,
+    ranges: Ranges,
+    socket: UnixStream,
+    pid: Pid,
+    /// Set before the process is reaped, so that nobody sends a signal to another one of the same number.
+    end: Mutex<Option<End>>,
+    ended: Condvar,
+    lanes: Mutex<[Slot; MAX_LANES]>,
+}
+
+/// A lane, as the app's threads use it.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// The thread that had it last: it gets the same one again, and so the same thread of the program. Many libraries
+    /// belong to a thread.
+    thread: Option<ThreadId>,
+    in_use: bool,
+}
+
+/// A lane, while one thread has it.
+struct LaneGuard<'a> {
+    process: &'a Process,
+    number: usize,
+}
+
+impl Process {
+    /// Starts the program, and waits until it has loaded the library or refused to.
+    pub(crate) fn start(program: &Path, library: &Path) -> io::Result<(Arc<Self>, Answer)> {
+        let arena = Arena::new(ARENA_LEN)?;
+        let (socket, theirs) = UnixStream::pair()?;
+        let child = Command::new(program)
+            .arg(library)
+            .stdin(OwnedFd::from(theirs))
+            .process_group(0) // the terminal's Ctrl-C is for the app
+            .spawn()?;
+        let process = Arc::new(Self {
+            ranges: Ranges::new(BUFFERS_AT, arena.len()),
+            arena,
+            socket,
+            pid: Pid::from_child(&child),
+            end: Mutex::new(None),
+            ended: Condvar::new(),
+            lanes: Mutex::new(
+                [Slot {
+                    thread: None,
+                    in_use: false,
+                }; MAX_LANES],
+            ),
+        });
+        let watched = Arc::clone(&process);
+        let watcher = thread::Builder::new().name("library-watcher".to_owned());
+        if let Err(error) = watcher.spawn(move || watched.watch(child)) {
+            process.kill(); // not reaped: the app has no thread left to do so
+            return Err(error);
+        }
+        let answer = socket::send_arena(&process.socket, &process.arena)
+            .and_then(|()| socket::receive_answer(&process.socket))
+            .inspect_err(|_| process.kill());
+        answer.map(|answer| (process, answer))
+    }
+
+    /// Waits for the end of the process, and tells all who wait for an answer.
+    fn watch(&self, mut child: Child) {
+        let exited = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(self.pid), exited), Err(rustix::io::Errno::INTR)) {}
+        let mut end = self.lock_end();
+        *end = Some(child.wait().map_or(End::Unknown, End::of));
+        drop(end);
+        for lane in &self.arena.control().lanes {
+            lane.state.store(state::DEAD, Ordering::Release);
+            futex::wake(&lane.state);
+        }
+        self.ended.notify_all();
+    }
+
+    fn lock_end(&self) -> MutexGuard<'_, Option<End>> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it has ended; `None` while it runs.
+    pub(crate) fn end(&self) -> Option<End> {
+        *self.lock_end()
+    }
+
+    /// Its number.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// Ends it, if it runs.
+    pub(crate) fn kill(&self) {
+        let end = self.lock_end();
+        if end.is_none() {
+            let _ = kill_process(self.pid, Signal::KILL); // fails if it has ended, and the watcher is about to see it
+        }
+    }
+
+    fn kill_and_wait(&self) -> End {
+        self.kill();
+        let mut end = self.lock_end();
+        loop {
+            match *end {
+                Some(end) => return end,
+                None => end = self.ended.wait(end).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// The arena, and which parts of it are free.
+    pub(crate) fn arena(&self) -> (&Arena, &Ranges) {
+        (&self.arena, &self.ranges)
+    }
+
+    /// Asks the calls that run to return.
+    pub(crate) fn cancel(&self) {
+        let cancels = &self.arena.control().cancels;
+        cancels.fetch_add(1, Ordering::Release);
+        futex::wake(cancels);
+    }
+
+    /// Makes a call, and takes what it has to read from its lane. `None` if too many threads are in calls.
+    pub(crate) fn call<T>(
+        &self,
+        request: &Request,
+        deadline: Option<Instant>,
+        read: impl FnOnce(&Lane, i64) -> T,
+    ) -> Option<Result<T, Failed>> {
+        let guard = self.claim_lane()?;
+        let lane = &self.arena.control().lanes[guard.number];
+        lane.operation.store(request.operation, Ordering::Relaxed);
+        lane.offset.store(request.offset, Ordering::Relaxed);
+        lane.len.store(request.len, Ordering::Relaxed);
+        lane.input_len.store(request.len, Ordering::Relaxed);
+        let handed_over =
+            lane.state
+                .compare_exchange(state::IDLE, state::REQUESTED, Ordering::Release, Ordering::Relaxed);
+        if handed_over.is_err() {
+            return Some(Err(Failed::Ended(self.kill_and_wait())));
+        }
+        futex::wake(&lane.state);
+        let outcome = self.wait(lane, deadline).map(|result| read(lane, result));
+        // Unless it is DEAD by now: then it stays so.
+        let _ = lane
+            .state
+            .compare_exchange(state::ANSWERED, state::IDLE, Ordering::Relaxed, Ordering::Relaxed);
+        Some(outcome)
+    }
+
+    /// Waits for the answer to a request.
+    fn wait(&self, lane: &Lane, deadline: Option<Instant>) -> Result<i64, Failed> {
+        let mut spins = 0;
+        loop {
+            match lane.state.load(Ordering::Acquire) {
+                state::ANSWERED => return Ok(lane.result.load(Ordering::Relaxed)),
+                state::REQUESTED | state::RUNNING if spins < SPINS => {
+                    spins += 1;
+                    std::hint::spin_loop();
+                }
+                now @ (state::REQUESTED | state::RUNNING) => {
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        self.kill_and_wait();
+                        return Err(Failed::TimedOut);
+                    }
+                    futex::wait(&lane.state, now, deadline);
+                }
+                // DEAD, or a state that does not follow.
+                _ => return Err(Failed::Ended(self.kill_and_wait())),
+            }
+        }
+    }
+
+    /// A lane for this thread.
+    fn claim_lane(&self) -> Option<LaneGuard<'_>> {
+        let thread = Some(thread::current().id());
+        let mut slots = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = |slot: &Slot| !slot.in_use;
+        let number = slots
+            .iter()
+            .position(|slot| free(slot) && slot.thread == thread)
+            .or_else(|| slots.iter().position(|slot| free(slot) && slot.thread.is_none()))
+            .or_else(|| slots.iter().position(free))?;
+        let is_new = slots[number].thread.is_none();
+        slots[number] = Slot { thread, in_use: true };
+        drop(slots);
+        if is_new && let Ok(lane) = u8::try_from(number) {
+            // If it fails, the program has hung up. A call in the lane then waits for its end.
+            if socket::send_lane(&self.socket, lane).is_err() {
+                self.kill();
+            }
+        }
+        Some(LaneGuard { process: self, number })
+    }
+}
+
+/// What a call asks for: the fields of a [`Lane`] that the app writes.
+pub(crate) struct Request {
+    pub(crate) operation: u32,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+impl Drop for LaneGuard<'_> {
+    fn drop(&mut self) {
+        let mut slots = self.process.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        slots[self.number].in_use = false;
+    }
+}
+
+impl End {
+    fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exited(code),
+            (None, Some(signal)) => Self::Killed(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}

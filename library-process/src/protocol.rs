@@ -1,0 +1,164 @@
+//! What the two processes say to each other, and who may write what.
+//!
+//! The app's process makes an arena: memory that both map, and that neither can shrink. It begins with the [`Control`]
+//! page; after that come the bytes of buffers. The two are connected by a pair of sockets as well.
+//!
+//! | step | app | program |
+//! | --- | --- | --- |
+//! | start | starts the program with the socket as its standard input, sends the arena's descriptor | maps the arena, loads the library, answers with an [`Answer`] |
+//! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
+//! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
+//! | its end | reads the result, `IDLE` | |
+//! | a cancel | adds one to [`Control::cancels`] | calls `exchange_cancel` |
+//! | the end of the app | the socket hangs up | ends itself at once |
+//! | the end of the program | sets every lane to `DEAD` | |
+//!
+//! **Ordering.** The fields of a lane belong to whom its state says. They are written and read with `Relaxed`; what
+//! hands them over is the state, stored with `Release` and loaded with `Acquire`. A side that waits does so on the
+//! state's futex.
+//!
+//! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
+//! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
+//! of a library in the app's own process; an offset is never read back. The program checks the app's requests too, so
+//! that a mistake there is an error and no crash here.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of all this. Both sides come from one build; a program of another one is refused.
+pub const VERSION: u32 = 1;
+
+/// How many threads of the app can be in a call at a time.
+pub const MAX_LANES: usize = 64;
+
+/// Bytes of a library's own words for a status; longer ones are cut off.
+pub const MAX_MESSAGE: usize = 512;
+
+/// The longest [`Answer`], in bytes.
+pub const MAX_ANSWER: usize = 64 << 10;
+
+/// Where buffers begin in the arena.
+pub const BUFFERS_AT: u64 = 64 << 10;
+
+/// States of a lane.
+pub mod state {
+    /// Of the app: nothing is asked.
+    pub const IDLE: u32 = 0;
+    /// Of the program: a request is there.
+    pub const REQUESTED: u32 = 1;
+    /// Of the program: it has taken the request.
+    pub const RUNNING: u32 = 2;
+    /// Of the app: the result is there.
+    pub const ANSWERED: u32 = 3;
+    /// Of nobody: the program has ended.
+    pub const DEAD: u32 = 4;
+}
+
+/// What a request asks for.
+pub mod operation {
+    /// `exchange_inplace` on the bytes at `offset`.
+    pub const EXCHANGE: u32 = 1;
+    /// `exchange_open`; the result is its status.
+    pub const OPEN: u32 = 2;
+    /// `exchange_close`.
+    pub const CLOSE: u32 = 3;
+    /// `exchange_error_message` of the status in `offset`.
+    pub const MESSAGE: u32 = 4;
+}
+
+/// The result of a request that makes no sense, such as one beyond the arena. No library's own: `exchange_inplace`
+/// may return it, and then means the same.
+pub const REFUSED: i64 = i64::MIN;
+
+/// One thread's way to call.
+#[repr(C, align(64))]
+pub struct Lane {
+    /// Of [`state`]; a futex.
+    pub state: AtomicU32,
+    /// Of [`operation`].
+    pub operation: AtomicU32,
+    /// Where the bytes begin, from the start of the arena.
+    pub offset: AtomicU64,
+    /// How many bytes there are.
+    pub len: AtomicU64,
+    /// How many of them are the request; all of them, today.
+    pub input_len: AtomicU64,
+    /// What the library returned.
+    pub result: AtomicI64,
+    /// Not used yet: set by the app to cancel this call alone.
+    pub cancel: AtomicU32,
+    /// Not used yet: how far the call is, in the library's own measure.
+    pub progress: AtomicU32,
+    /// Of `message`.
+    pub message_len: AtomicU32,
+    /// The library's words for a negative status.
+    pub message: [AtomicU8; MAX_MESSAGE],
+}
+
+/// The start of the arena. All zeros is its first state.
+#[repr(C)]
+pub struct Control {
+    /// How often the app has asked the calls that run to return; a futex.
+    pub cancels: AtomicU32,
+    /// The lanes.
+    pub lanes: [Lane; MAX_LANES],
+}
+
+const _: () = assert!(size_of::<Control>() as u64 <= BUFFERS_AT);
+
+impl Lane {
+    /// Writes the message; the program does.
+    pub fn set_message(&self, text: &str) {
+        let mut end = text.len().min(MAX_MESSAGE);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        for (to, from) in self.message.iter().zip(&text.as_bytes()[..end]) {
+            to.store(*from, Ordering::Relaxed);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_MESSAGE")]
+        self.message_len.store(end as u32, Ordering::Relaxed);
+    }
+
+    /// Reads the message, whatever it is.
+    pub fn message(&self) -> String {
+        let len = (self.message_len.load(Ordering::Relaxed) as usize).min(MAX_MESSAGE);
+        let bytes: Vec<u8> = self.message[..len]
+            .iter()
+            .map(|byte| byte.load(Ordering::Relaxed))
+            .collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// What the program says when it has started, once.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// The library is loaded.
+    Loaded(Description),
+    /// It is not.
+    Refused {
+        /// The `code` of the error.
+        code: String,
+        /// Its message.
+        message: String,
+    },
+}
+
+/// What the program says of its library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// [`VERSION`] of the program.
+    pub protocol: u32,
+    /// The real path of the library.
+    pub path: Vec<u8>,
+    /// What it calls itself.
+    pub name: String,
+    /// The version of the C ABI that it was built for.
+    pub abi_version: u32,
+    /// Whether it takes one call at a time.
+    pub serial: bool,
+    /// Whether it can be asked to return early.
+    pub can_cancel: bool,
+}

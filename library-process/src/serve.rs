@@ -1,0 +1,138 @@
+//! The program's side: loads the library, and makes the calls that the app asks for.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use inplace_exchange_host::{Functions, LentMemory, Library};
+
+use crate::arena::Arena;
+use crate::descriptors::{end_now, take_socket};
+use crate::futex;
+use crate::protocol::{Answer, Description, Lane, MAX_LANES, REFUSED, VERSION, operation, state};
+use crate::socket;
+
+/// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
+const STACK_SIZE: usize = 8 << 20;
+
+/// Serves until the app's side of the socket hangs up, and then ends the process, whatever the library does.
+pub fn serve(library: OsString) -> io::Result<()> {
+    let socket = take_socket()?;
+    let arena = Arc::new(socket::receive_arena(&socket)?);
+    let loading = Arc::clone(&arena);
+    let answering = socket.try_clone()?;
+    // In a thread of its own, so that this one notices the end of the app also while an initialiser runs.
+    spawn("library", move || load(&PathBuf::from(library), &loading, &answering))?;
+    let mut requests = &socket;
+    let mut lane = [0];
+    while requests.read_exact(&mut lane).is_ok() {
+        let arena = Arc::clone(&arena);
+        if usize::from(lane[0]) < MAX_LANES {
+            spawn("exchange", move || serve_lane(&arena, usize::from(lane[0])))?;
+        }
+    }
+    end_now()
+}
+
+/// Set once, before the app is told that it may ask for lanes.
+static LIBRARY: std::sync::OnceLock<&'static Library> = std::sync::OnceLock::new();
+
+fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
+    let answer = match Library::load(path) {
+        Ok(library) => {
+            let library = LIBRARY.get_or_init(|| library);
+            let can_cancel = library.functions().can_cancel();
+            let arena = Arc::clone(arena);
+            if can_cancel && spawn("cancel", move || cancel_when_asked(&arena, library.functions())).is_err() {
+                end_now();
+            }
+            Answer::Loaded(Description {
+                protocol: VERSION,
+                path: library.path().as_os_str().as_bytes().to_vec(),
+                name: library.name().to_owned(),
+                abi_version: library.abi_version(),
+                serial: library.is_serial(),
+                can_cancel,
+            })
+        }
+        Err(error) => Answer::Refused {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+        },
+    };
+    if socket::send_answer(app, &answer).is_err() {
+        end_now();
+    }
+}
+
+/// `exchange_cancel` returns at once, by the contract; one that does not holds up no call.
+fn cancel_when_asked(arena: &Arena, functions: &Functions) {
+    let cancels = &arena.control().cancels;
+    let mut seen = 0;
+    loop {
+        futex::wait(cancels, seen, None);
+        let now = cancels.load(Ordering::Acquire);
+        if now != seen {
+            seen = now;
+            functions.cancel();
+        }
+    }
+}
+
+/// Makes one thread's calls, one after another.
+fn serve_lane(arena: &Arena, number: usize) {
+    let lane = &arena.control().lanes[number];
+    loop {
+        let now = lane.state.load(Ordering::Acquire);
+        if now != state::REQUESTED {
+            futex::wait(&lane.state, now, None);
+            continue;
+        }
+        lane.state.store(state::RUNNING, Ordering::Relaxed);
+        let result = LIBRARY
+            .get()
+            .map_or(REFUSED, |library| answer(arena, lane, library.functions()));
+        lane.result.store(result, Ordering::Relaxed);
+        lane.state.store(state::ANSWERED, Ordering::Release);
+        futex::wake(&lane.state);
+    }
+}
+
+/// Does what a lane asks for.
+fn answer(arena: &Arena, lane: &Lane, functions: &Functions) -> i64 {
+    let offset = lane.offset.load(Ordering::Relaxed);
+    match lane.operation.load(Ordering::Relaxed) {
+        operation::EXCHANGE => {
+            let len = lane.len.load(Ordering::Relaxed);
+            let (Some(data), Ok(len)) = (arena.bytes(offset, len), usize::try_from(len)) else {
+                return REFUSED;
+            };
+            // SAFETY: the range is within the arena, which stays mapped for the life of the process. No Rust reference
+            // covers it, and no code here relies on what it holds: the app may write to it at any time.
+            functions.exchange.call_raw(unsafe { LentMemory::new(data, len) })
+        }
+        operation::OPEN => functions.open().err().unwrap_or(0),
+        operation::CLOSE => {
+            functions.close();
+            0
+        }
+        operation::MESSAGE => match functions.error_message(offset.cast_signed()) {
+            Some(text) => {
+                lane.set_message(&text);
+                1
+            }
+            None => 0,
+        },
+        _ => REFUSED,
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_SIZE);
+    thread.spawn(body).map(drop)
+}

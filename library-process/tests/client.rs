@@ -1,0 +1,297 @@
+//! A library in a process of its own, with the real program and the libraries that the tests of the addon load.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use inplace_exchange_host::LentMemory;
+use library_process::{Client, End, Error, Options};
+
+fn fixture(name: &str) -> PathBuf {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
+    fixtures.join(format!("{name}.so")).canonicalize().unwrap()
+}
+
+fn client(library: &str) -> Client {
+    with_options(library, Options::default())
+}
+
+fn with_options(library: &str, options: Options) -> Client {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_library-process"));
+    Client::new(program, fixture(library), options)
+}
+
+fn exchange(client: &Client, bytes: &mut [u8]) -> Result<i64, Error> {
+    let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
+    // SAFETY: the bytes are this function's for the time of the call.
+    client.exchange(&unsafe { LentMemory::new(data, bytes.len()) })
+}
+
+/// The descriptors of a process: the number of each, and what it is.
+fn descriptors(pid: i32) -> Vec<(u32, String)> {
+    let mut found: Vec<(u32, String)> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let number = entry.file_name().to_str().unwrap().parse().unwrap();
+            (
+                number,
+                fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned(),
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn has_ended(pid: i32) -> bool {
+    !PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+fn until(condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(10), "in time");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn the_library_says_what_it_is() {
+    let named = client("named");
+    let description = named.description().unwrap();
+    assert_eq!(description.name, "A name of its own");
+    assert_eq!(description.abi_version, 1);
+    assert_eq!(description.path, fixture("named").as_os_str().as_encoded_bytes());
+    assert!(description.serial && !description.can_cancel);
+    let camera = client("camera-concurrent").description().unwrap();
+    assert!(!camera.serial && camera.can_cancel);
+}
+
+#[test]
+fn an_exchange_fills_the_memory() {
+    let address = client("address");
+    for len in [16, 64, 4096, 4097, 8_294_400] {
+        let mut bytes = vec![0; len];
+        assert_eq!(exchange(&address, &mut bytes).unwrap(), i64::try_from(len).unwrap());
+        assert_eq!(
+            u64::from_le_bytes(bytes[8..16].try_into().unwrap()),
+            len as u64,
+            "the length that it was lent"
+        );
+        assert!(bytes[16..].iter().all(|byte| *byte == 0xA5));
+    }
+    let upper = client("uppercase-c");
+    let mut text = b"the request is in the memory".to_vec();
+    exchange(&upper, &mut text).unwrap();
+    assert_eq!(text, b"THE REQUEST IS IN THE MEMORY");
+    assert_eq!(exchange(&upper, &mut []).unwrap(), 0, "no bytes at all");
+}
+
+#[test]
+fn return_values_and_messages_arrive_as_they_are() {
+    for (library, value) in [
+        ("negative", -9),
+        ("int64-min", i64::MIN),
+        ("int64-max", i64::MAX),
+        ("too-small", 1064),
+    ] {
+        assert_eq!(exchange(&client(library), &mut [0; 64]).unwrap(), value);
+    }
+    let message = |library, status| client(library).error_message(status).unwrap();
+    assert_eq!(message("negative-message", -9).as_deref(), Some("the lens cap is on"));
+    assert_eq!(
+        message("negative-message-not-utf8", -9).as_deref(),
+        Some("\u{fffd}\u{fffd} lens")
+    );
+    assert_eq!(message("negative", -9), None);
+}
+
+#[test]
+fn the_program_has_no_descriptors_but_its_own() {
+    let mut inherited = [0; 2];
+    // SAFETY: there is room for two descriptors, which a child inherits.
+    assert_eq!(unsafe { libc::pipe(inherited.as_mut_ptr()) }, 0);
+    let zero = client("zero");
+    exchange(&zero, &mut [0; 8]).unwrap();
+    let found = descriptors(zero.pid().unwrap());
+    let own = descriptors(std::process::id().try_into().unwrap());
+    let stream = |number| own.iter().find(|(other, _)| *other == number).unwrap().clone();
+    assert_eq!(found[..3], [(0, "/dev/null".to_owned()), stream(1), stream(2)]);
+    let names: Vec<_> = found[3..]
+        .iter()
+        .map(|(number, name)| (*number, name.split(':').next().unwrap()))
+        .collect();
+    assert_eq!(names, [(3, "socket"), (4, "/memfd")], "the socket, and the arena");
+    // SAFETY: the two of above, which nothing else uses.
+    unsafe { libc::close(inherited[0]) };
+    // SAFETY: as above.
+    unsafe { libc::close(inherited[1]) };
+}
+
+#[test]
+fn a_library_that_cannot_be_loaded_is_refused_with_its_code() {
+    for (library, expected) in [("nothing", "ERR_LIBRARY_SYMBOL"), ("abi-99", "ERR_LIBRARY_ABI")] {
+        match client(library).description() {
+            Err(Error::Refused { code, .. }) => assert_eq!(code, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    let nowhere = Client::new(PathBuf::from("/nowhere"), fixture("zero"), Options::default());
+    assert!(matches!(nowhere.description(), Err(Error::Unavailable { .. })));
+    let other_program = Client::new(PathBuf::from("/bin/true"), fixture("zero"), Options::default());
+    assert!(matches!(other_program.description(), Err(Error::Unavailable { .. })));
+}
+
+#[test]
+fn a_crash_is_an_error_with_the_memory_intact_and_the_next_call_is_right() {
+    for (library, end) in [
+        ("crash-second", End::Killed(libc::SIGSEGV)),
+        ("end-second", End::Exited(0)),
+    ] {
+        let client = client(library);
+        let mut bytes = vec![0; 64];
+        exchange(&client, &mut bytes).unwrap();
+        let before = bytes.clone();
+        let pid = client.pid().unwrap();
+        match exchange(&client, &mut bytes) {
+            Err(Error::Crashed(found)) => assert_eq!(found, end, "{library}"),
+            other => panic!("{library}: {other:?}"),
+        }
+        assert_eq!(bytes, before);
+        assert!(has_ended(pid) && client.pid().is_none(), "and no zombie is left");
+        exchange(&client, &mut bytes).unwrap();
+        assert_ne!(client.pid().unwrap(), pid);
+    }
+}
+
+#[test]
+fn a_process_that_crashes_too_often_is_stopped() {
+    let limited = |restarts| {
+        with_options(
+            "crash-second",
+            Options {
+                restarts,
+                timeout: None,
+            },
+        )
+    };
+    let client = limited(2);
+    for _ in 0..3 {
+        exchange(&client, &mut [0; 64]).unwrap();
+        assert!(matches!(exchange(&client, &mut [0; 64]), Err(Error::Crashed(_))));
+    }
+    match exchange(&client, &mut [0; 64]) {
+        Err(Error::Stopped(rest)) => assert!(rest <= Duration::from_secs(60) && rest > Duration::from_secs(50)),
+        other => panic!("{other:?}"),
+    }
+    assert!(client.pid().is_none());
+}
+
+#[test]
+fn a_call_that_takes_too_long_ends_its_process() {
+    let timeout = Duration::from_millis(200);
+    let client = with_options(
+        "wait-second",
+        Options {
+            timeout: Some(timeout),
+            restarts: 3,
+        },
+    );
+    exchange(&client, &mut [0; 64]).unwrap();
+    let started = Instant::now();
+    assert!(matches!(exchange(&client, &mut [0; 64]), Err(Error::TimedOut(limit)) if limit == timeout));
+    let took = started.elapsed();
+    assert!(
+        took >= timeout && took < timeout + Duration::from_millis(100),
+        "{took:?}"
+    );
+    exchange(&client, &mut [0; 64]).unwrap();
+}
+
+#[test]
+fn a_cancel_reaches_a_call_that_runs() {
+    let camera = Arc::new(client("camera"));
+    camera.description().unwrap();
+    let calling = Arc::clone(&camera);
+    let call = thread::spawn(move || {
+        let mut request = [0xFF; 64]; // for ever
+        exchange(&calling, &mut request).unwrap()
+    });
+    while !call.is_finished() {
+        camera.cancel();
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(call.join().unwrap(), -1);
+}
+
+#[test]
+fn a_library_is_opened_again_in_its_next_process() {
+    let life = client("life");
+    assert_eq!(life.open().unwrap(), Ok(()));
+    let counts = |client: &Client| {
+        let mut counts = [0; 2];
+        exchange(client, &mut counts).unwrap();
+        counts
+    };
+    assert_eq!(counts(&life), [1, 0]);
+    let pid = life.pid().unwrap();
+    // SAFETY: has no precondition; the process is this test's.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+    until(|| life.pid().is_none());
+    assert_eq!(counts(&life), [1, 0], "opened once in the new process");
+    life.close().unwrap();
+    assert_eq!(counts(&life), [1, 1]);
+    let refuses = client("life-refused");
+    assert_eq!(refuses.open().unwrap(), Err(-7));
+}
+
+#[test]
+fn a_thread_keeps_its_thread_and_threads_call_at_a_time() {
+    let which = Arc::new(client("which-thread"));
+    let thread_of = |client: &Client| {
+        let mut bytes = [0; 8];
+        exchange(client, &mut bytes).unwrap();
+        u64::from_ne_bytes(bytes)
+    };
+    let here = thread_of(&which);
+    let other = Arc::clone(&which);
+    let there = thread::spawn(move || [thread_of(&other), thread_of(&other)])
+        .join()
+        .unwrap();
+    assert_eq!(there[0], there[1]);
+    assert_ne!(here, there[0]);
+    assert_eq!(thread_of(&which), here);
+
+    let client = Arc::new(client("address"));
+    let threads: Vec<_> = (0..16usize)
+        .map(|number| {
+            let client = Arc::clone(&client);
+            thread::spawn(move || {
+                for round in 0..50 {
+                    let len = 16 + (number * 4099 + round * 17) % 100_000;
+                    let mut bytes = vec![0; len];
+                    assert_eq!(exchange(&client, &mut bytes).unwrap(), i64::try_from(len).unwrap());
+                    assert!(bytes[16..].iter().all(|byte| *byte == 0xA5));
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn the_process_ends_with_its_client() {
+    let zero = client("zero");
+    exchange(&zero, &mut [0; 8]).unwrap();
+    let pid = zero.pid().unwrap();
+    drop(zero);
+    until(|| has_ended(pid));
+}
