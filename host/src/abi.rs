@@ -1,11 +1,10 @@
 //! The C ABI of `include/exchange.h` behind safe types. All calls into a library's code are here.
 
 use std::ffi::{CStr, c_char};
-use std::marker::PhantomData;
 use std::path::Path;
-use std::ptr::NonNull;
 
 use crate::error::Error;
+use crate::lent_memory::LentMemory;
 
 /// The version of the C ABI that this host speaks.
 pub(crate) const VERSION: u32 = 1;
@@ -23,61 +22,6 @@ pub(crate) type ErrorMessage = unsafe extern "C" fn(i64) -> *const c_char;
 pub(crate) type Open = unsafe extern "C" fn() -> i64;
 pub(crate) type Action = unsafe extern "C" fn();
 
-/// Memory that is lent to one call.
-pub struct LentMemory<'a> {
-    data: NonNull<u8>,
-    len: usize,
-    lent: PhantomData<&'a mut [u8]>,
-}
-
-// SAFETY: whoever lends the memory allows writing to it through this pointer, from whichever thread has it.
-unsafe impl Send for LentMemory<'_> {}
-
-impl LentMemory<'_> {
-    /// Lends `len` bytes at `data`. When `len` is 0 the pointer is only passed on.
-    ///
-    /// # Safety
-    /// For the lifetime of this, which with an asynchronous call is until the call has ended:
-    /// - `data` points at `len` bytes that may be read and written.
-    /// - No Rust reference covers them, and no code of this process relies on their staying unchanged.
-    #[inline]
-    pub unsafe fn new(data: NonNull<u8>, len: usize) -> Self {
-        Self {
-            data,
-            len,
-            lent: PhantomData,
-        }
-    }
-
-    /// How many bytes there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Copies the bytes to other memory.
-    ///
-    /// # Safety
-    /// `to` points at as many bytes, which may be written, and which are not these.
-    pub unsafe fn copy_to(&self, to: NonNull<u8>) {
-        // SAFETY: both may be accessed (`new`'s contract and this function's), and are apart.
-        unsafe { to.copy_from_nonoverlapping(self.data, self.len) };
-    }
-
-    /// Copies the bytes from other memory.
-    ///
-    /// # Safety
-    /// `from` points at as many bytes, which may be read, and which are not these.
-    pub unsafe fn copy_from(&self, from: NonNull<u8>) {
-        // SAFETY: both may be accessed (`new`'s contract and this function's), and are apart.
-        unsafe { self.data.copy_from_nonoverlapping(from, self.len) };
-    }
-}
-
 /// What the number returned by `exchange_inplace` means.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReturnValue {
@@ -93,7 +37,7 @@ pub(crate) enum ReturnValue {
 
 impl ReturnValue {
     #[inline]
-    fn of(number: i64, len: usize) -> Self {
+    pub(crate) fn of(number: i64, len: usize) -> Self {
         // As an unsigned number a negative status is beyond every limit, so that one comparison settles a good answer.
         let count = number.cast_unsigned();
         if count > len as u64 || count > MAX_COUNT {
@@ -120,7 +64,7 @@ pub struct ExchangeFunction(Exchange);
 impl ExchangeFunction {
     #[inline]
     pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
-        let len = memory.len;
+        let len = memory.len();
         ReturnValue::of(self.call_raw(memory), len)
     }
 
@@ -129,7 +73,7 @@ impl ExchangeFunction {
     pub fn call_raw(self, memory: LentMemory<'_>) -> i64 {
         // SAFETY: the library is loaded, the signature is the header's, and the memory may be written to until this
         // returns (LentMemory's contract).
-        unsafe { (self.0)(memory.data.as_ptr(), memory.len) }
+        unsafe { (self.0)(memory.data().as_ptr(), memory.len()) }
     }
 }
 
@@ -137,7 +81,7 @@ impl ExchangeFunction {
 ///
 /// Constructed from a library that stays loaded for the life of the process, so that they can be called at any time. Which
 /// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
-pub struct Functions {
+pub struct Symbols {
     /// `exchange_inplace`.
     pub exchange: ExchangeFunction,
     error_message: Option<ErrorMessage>,
@@ -148,14 +92,14 @@ pub struct Functions {
 
 /// What a library says of itself when it is loaded.
 pub(crate) struct Description {
-    pub(crate) functions: Functions,
+    pub(crate) symbols: Symbols,
     pub(crate) name: Option<String>,
     pub(crate) version: u32,
     /// It takes one call at a time.
     pub(crate) serial: bool,
 }
 
-impl Functions {
+impl Symbols {
     /// # Safety
     /// Each is a function that keeps the contract in the header, and can be called for the life of the process.
     #[cfg(test)]
@@ -176,7 +120,7 @@ impl Functions {
 
     /// Reads the version, refuses one that this host does not speak, and only then looks at the rest. `image` stays
     /// loaded for the life of the process.
-    pub(crate) fn resolve_symbols(image: &'static libloading::Library, path: &Path) -> Result<Description, Box<Error>> {
+    pub(crate) fn resolve(image: &'static libloading::Library, path: &Path) -> Result<Description, Box<Error>> {
         // SAFETY: the header gives the symbol this signature.
         let version: Option<Number> = unsafe { symbol(image, c"exchange_abi_version") };
         // SAFETY: the header allows this call once the library is loaded, before any other.
@@ -208,7 +152,7 @@ impl Functions {
             name: name.and_then(|name| unsafe { text(name) }),
             version,
             serial: flags & CONCURRENT == 0,
-            functions: Self {
+            symbols: Self {
                 exchange: ExchangeFunction(exchange),
                 // SAFETY: the header gives the symbol this signature.
                 error_message: unsafe { symbol(image, c"exchange_error_message") },

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::abi::LentMemory;
 use crate::dispatch::{CallState, Cancelled, Job, Phase};
 use crate::error::Error;
+use crate::lent_memory::LentMemory;
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
 

@@ -24,7 +24,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::abi::Functions;
+use crate::functions::Functions;
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, has_passed, lock, pause, sleep, spawn, try_lock, wait};
 
 pub(crate) use gate::Gate;

@@ -1,6 +1,7 @@
 //! Everything that can go wrong between the host and a library.
 
-use std::fmt;
+mod message;
+
 use std::path::{Path, PathBuf};
 
 /// An exchange that did not happen, or a library that was not opened. Each variant has a stable [`code`](Self::code).
@@ -158,132 +159,6 @@ impl Error {
             | Self::LibraryFailed { path, .. }
             | Self::LibraryBusy { path }
             | Self::LibraryThread { path, .. } => Some(path),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Aborted => f.write_str("The exchange was aborted."),
-            Self::BufferTooSmall { path, required } => write!(
-                f,
-                "The message of {} needs {required} bytes, more than the buffer has. Call again with a buffer of that \
-                 size.",
-                path.display(),
-            ),
-            Self::LibraryPath { path } if path.as_os_str().as_encoded_bytes().contains(&0) => {
-                write!(
-                    f,
-                    "The path {path:?} contains a NUL, which the system takes for its end. Remove the NUL."
-                )
-            }
-            Self::LibraryPath { path } => write!(
-                f,
-                "A library is named by its absolute path, and {path:?} is not absolute. A relative path is searched \
-                 for in folders where other users may put a file of that name (search-order hijacking). Join it to a \
-                 folder that you trust, as in path.join(__dirname, ...).",
-            ),
-            Self::LibraryNotFound { path, source, unpacked } => {
-                write!(f, "There is no library at {}: {source}. ", path.display())?;
-                f.write_str(if *unpacked {
-                    "The path is inside app.asar, and the file was looked up in app.asar.unpacked, because the system \
-                     cannot load a library from an archive: have your packager unpack it (asarUnpack)."
-                } else {
-                    "Build it, or correct the path."
-                })
-            }
-            // libloading's own message lacks the system's reason, which is its source.
-            Self::LibraryLoad { path, source } => {
-                write!(f, "The system could not load {}: {source}", path.display())?;
-                let mut cause = std::error::Error::source(source);
-                while let Some(reason) = cause {
-                    write!(f, ": {reason}")?;
-                    cause = reason.source();
-                }
-                f.write_str(
-                    ". Check that it is a dynamic library, built for this system and complete, that it was linked \
-                     with the libraries it calls, and that those are installed or in the library's folder.",
-                )
-            }
-            Self::LibraryNotFile { path } => write!(
-                f,
-                "The system could not load {}: it is a directory, a pipe or a device. Name the library's file.",
-                path.display(),
-            ),
-            Self::LibraryTruncated { path, len, needed } => write!(
-                f,
-                "The system could not load {}: file too short: it has {len} bytes, and its headers describe {needed}. \
-                 Build or copy it again.",
-                path.display(),
-            ),
-            Self::LibraryHole { path, what } => write!(
-                f,
-                "The system could not load {}: file incomplete: {what}, as in a file that is still being written. Wait \
-                 until it is complete, or build or copy it again.",
-                path.display(),
-            ),
-            Self::LibraryClaimed { path, owner } => write!(
-                f,
-                "{} is in use by another copy of this addon in the same process, {}. The copies cannot \
-                 serialise their calls with each other's, and the library may need its calls one at a time. Use one \
-                 copy: npm ls inplace-exchange lists them, npm dedupe may reduce them to one.",
-                path.display(),
-                owner.display(),
-            ),
-            Self::LibraryChanged { path } => write!(
-                f,
-                "{} has changed since it was loaded, and a library stays loaded for the life of the process. Restart \
-                 the app to run the new build.",
-                path.display(),
-            ),
-            Self::LibrarySymbol { path, symbol } => write!(
-                f,
-                "{} does not export {symbol}, which this addon calls. If the library is meant for it, export the \
-                 function with C linkage, as exchange.h declares it.",
-                path.display(),
-            ),
-            Self::LibraryAbi { path, library, host } => write!(
-                f,
-                "{} was built for version {library} of the C ABI in exchange.h, and this addon supports version \
-                 {host}. Build it against this addon's header.",
-                path.display(),
-            ),
-            Self::LibraryCount { path, count } => write!(
-                f,
-                "{} returned {count} bytes, above the limit of 2147483647. A function that returns a 32-bit int does \
-                 this with a negative status: exchange_inplace returns int64_t.",
-                path.display(),
-            ),
-            Self::LibraryFailed {
-                path,
-                status,
-                message: Some(message),
-            } => {
-                write!(f, "{} failed with status {status}: {message}", path.display())
-            }
-            Self::LibraryFailed {
-                path,
-                status,
-                message: None,
-            } => {
-                write!(
-                    f,
-                    "{} failed with status {status}, and gives no reason.",
-                    path.display()
-                )
-            }
-            Self::LibraryBusy { path } => write!(
-                f,
-                "{} takes one call at a time, and one is running on another thread. Call again when that has ended.",
-                path.display(),
-            ),
-            Self::LibraryThread { path, source } => write!(
-                f,
-                "No thread could be started for the asynchronous calls of {}: {source}. Call again when the process has \
-                 fewer threads or more memory.",
-                path.display(),
-            ),
         }
     }
 }

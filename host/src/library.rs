@@ -3,10 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::abi::{Description, ExchangeFunction, Functions, LentMemory, ReturnValue};
+use crate::abi::{Description, ExchangeFunction, ReturnValue, Symbols};
 use crate::dispatch::{Dispatcher, Gate};
 use crate::error::Error;
 use crate::exit::finish_calls_at_exit;
+use crate::functions::{Functions, Remote};
+use crate::lent_memory::LentMemory;
 use crate::loader::Loader;
 use crate::loader::pin::pin_this_module;
 
@@ -35,7 +37,7 @@ impl Library {
 
         pin_this_module(); // its threads, and what it knows of libraries, outlive the environment that asked for one
         let library = LIBRARIES.load(path, |image, path| {
-            let description = Functions::resolve_symbols(image, path)?;
+            let description = Symbols::resolve(image, path)?;
             Ok(Self::new(description, path))
         })?;
         finish_calls_at_exit(&library.dispatcher);
@@ -44,26 +46,55 @@ impl Library {
 
     fn new(description: Description, path: &Path) -> Self {
         let Description {
-            functions,
+            symbols,
             name,
             version,
             serial,
         } = description;
         let file_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Self {
-            dispatcher: Dispatcher::new(functions, serial),
+            dispatcher: Dispatcher::new(Functions::Here(symbols), serial),
             name: name.unwrap_or_else(|| file_name().into_owned()),
             abi_version: version,
             path: path.to_owned(),
         }
     }
 
-    /// What a synchronous call of an open library needs.
-    pub fn entry_point(&'static self) -> EntryPoint {
-        EntryPoint {
-            exchange: self.dispatcher.functions().exchange,
+    /// A library in another process, for the life of this one. `serial`: it takes one call at a time.
+    pub fn elsewhere(
+        path: &Path,
+        name: String,
+        abi_version: u32,
+        serial: bool,
+        remote: Box<dyn Remote>,
+    ) -> &'static Self {
+        pin_this_module();
+        let library = Box::leak(Box::new(Self {
+            dispatcher: Dispatcher::new(Functions::Elsewhere(remote), serial),
+            name,
+            abi_version,
+            path: path.to_owned(),
+        }));
+        finish_calls_at_exit(&library.dispatcher);
+        library
+    }
+
+    /// What a synchronous call of an open library needs, if it is in this process.
+    pub fn entry_point(&'static self) -> Option<EntryPoint> {
+        Some(EntryPoint {
+            exchange: self.dispatcher.functions().direct()?,
             gate: self.dispatcher.gate(),
             library: self,
+        })
+    }
+
+    /// As [`EntryPoint::exchange`], wherever the library is.
+    pub fn exchange_now(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
+        match self.dispatcher.gate() {
+            None => self.exchange(memory),
+            Some(gate) => gate
+                .try_exclusive(|| self.exchange(memory))
+                .unwrap_or_else(|| Err(self.busy())),
         }
     }
 
@@ -71,9 +102,12 @@ impl Library {
         &self.dispatcher
     }
 
-    /// Its functions, for who sees to the order of the calls himself.
-    pub fn functions(&self) -> &Functions {
-        self.dispatcher.functions()
+    /// Its functions, for who sees to the order of the calls himself. `None` if it is in another process.
+    pub fn symbols(&self) -> Option<&Symbols> {
+        match self.dispatcher.functions() {
+            Functions::Here(symbols) => Some(symbols),
+            Functions::Elsewhere(_) => None,
+        }
     }
 
     /// Whether it takes one call at a time.
@@ -83,7 +117,7 @@ impl Library {
 
     /// Calls `exchange_open`. The caller holds the gate, if there is one.
     pub(crate) fn open(&self) -> Result<(), Box<Error>> {
-        let opened = self.dispatcher.functions().open();
+        let opened = self.dispatcher.functions().open()?;
         opened.map_err(|status| self.failure(ReturnValue::Failed(status)))
     }
 
@@ -94,7 +128,7 @@ impl Library {
 
     /// Calls `exchange_inplace`: the number of bytes that the message takes. The caller holds the gate, if there is one.
     pub(crate) fn exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
-        self.outcome(self.dispatcher.functions().exchange.call(memory))
+        self.outcome(self.dispatcher.functions().exchange(memory)?)
     }
 
     #[inline]

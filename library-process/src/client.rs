@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use inplace_exchange_host::LentMemory;
 
 use crate::process::{End, Failed, Process, Request};
-use crate::protocol::{Answer, Description, Lane, VERSION, operation};
+use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
 
 /// Restarts are counted over this time.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -102,11 +102,11 @@ pub struct Client {
     library: PathBuf,
     options: Options,
     /// Held while the process is started, so that it is started once, and not during calls.
-    state: Mutex<State>,
+    state: Mutex<Current>,
 }
 
 #[derive(Default)]
-struct State {
+struct Current {
     current: Option<(Arc<Process>, Description)>,
     /// When it was started again within the last minute, oldest first.
     restarts: VecDeque<Instant>,
@@ -121,7 +121,7 @@ impl Client {
             program,
             library,
             options,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(Current::default()),
         }
     }
 
@@ -140,7 +140,7 @@ impl Client {
     /// Opens the library: the status, if that is negative.
     pub fn open(&self) -> Result<Result<(), i64>, Error> {
         let (process, _) = self.running()?;
-        let status = self.call(&process, operation::OPEN, 0, |_, status| status)?;
+        let status = self.call(&process, Operation::OPEN, 0, |_, status| status)?;
         if status < 0 {
             return Ok(Err(status));
         }
@@ -155,7 +155,7 @@ impl Client {
         let current = state.current.clone();
         drop(state);
         match current {
-            Some((process, _)) => self.call(&process, operation::CLOSE, 0, |_, _| ()),
+            Some((process, _)) => self.call(&process, Operation::CLOSE, 0, |_, _| ()),
             None => Ok(()),
         }
     }
@@ -173,7 +173,7 @@ impl Client {
         let (process, _) = self.running()?;
         let status = u64::from_ne_bytes(status.to_ne_bytes());
         let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
-        self.call(&process, operation::MESSAGE, status, read)
+        self.call(&process, Operation::MESSAGE, status, read)
     }
 
     /// Has the library fill the memory, by way of a copy: what `exchange_inplace` returned, unchecked. The memory is as it
@@ -188,7 +188,7 @@ impl Client {
                 // SAFETY: `shared` is `len` bytes of the arena, which nobody else in this process uses now.
                 unsafe { memory.copy_to(shared) };
                 let request = Request {
-                    operation: operation::EXCHANGE,
+                    operation: Operation::EXCHANGE,
                     offset,
                     len,
                 };
@@ -235,7 +235,7 @@ impl Client {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Current> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -266,7 +266,7 @@ impl Client {
             }
         };
         for _ in 0..state.opens {
-            let status = self.call(&process, operation::OPEN, 0, |_, status| status)?;
+            let status = self.call(&process, Operation::OPEN, 0, |_, status| status)?;
             if status < 0 {
                 process.kill();
                 return Err(Error::Reopening { status });
@@ -276,7 +276,7 @@ impl Client {
         Ok((process, description))
     }
 
-    fn count_restart(&self, state: &mut State) -> Result<(), Error> {
+    fn count_restart(&self, state: &mut Current) -> Result<(), Error> {
         let now = Instant::now();
         let restarts = &mut state.restarts;
         while restarts

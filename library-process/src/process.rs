@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::arena::Arena;
 use crate::futex;
-use crate::protocol::{Answer, BUFFERS_AT, Lane, MAX_LANES, state};
+use crate::protocol::{Answer, BUFFERS_AT, Lane, MAX_LANES, State};
 use crate::ranges::Ranges;
 use crate::socket;
 
@@ -119,7 +119,7 @@ impl Process {
         *end = Some(child.wait().map_or(End::Unknown, End::of));
         drop(end);
         for lane in &self.arena.control().lanes {
-            lane.state.store(state::DEAD, Ordering::Release);
+            lane.state.store(State::DEAD, Ordering::Release);
             futex::wake(&lane.state);
         }
         self.ended.notify_all();
@@ -185,7 +185,7 @@ impl Process {
         lane.input_len.store(request.len, Ordering::Relaxed);
         let handed_over =
             lane.state
-                .compare_exchange(state::IDLE, state::REQUESTED, Ordering::Release, Ordering::Relaxed);
+                .compare_exchange(State::IDLE, State::REQUESTED, Ordering::Release, Ordering::Relaxed);
         if handed_over.is_err() {
             return Some(Err(Failed::Ended(self.kill_and_wait())));
         }
@@ -194,7 +194,7 @@ impl Process {
         // Unless it is DEAD by now: then it stays so.
         let _ = lane
             .state
-            .compare_exchange(state::ANSWERED, state::IDLE, Ordering::Relaxed, Ordering::Relaxed);
+            .compare_exchange(State::ANSWERED, State::IDLE, Ordering::Relaxed, Ordering::Relaxed);
         Some(outcome)
     }
 
@@ -203,12 +203,12 @@ impl Process {
         let mut spins = 0;
         loop {
             match lane.state.load(Ordering::Acquire) {
-                state::ANSWERED => return Ok(lane.result.load(Ordering::Relaxed)),
-                state::REQUESTED | state::RUNNING if spins < SPINS => {
+                State::ANSWERED => return Ok(lane.result.load(Ordering::Relaxed)),
+                State::REQUESTED | State::RUNNING if spins < SPINS => {
                     spins += 1;
                     std::hint::spin_loop();
                 }
-                now @ (state::REQUESTED | state::RUNNING) => {
+                now @ (State::REQUESTED | State::RUNNING) => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         self.kill_and_wait();
                         return Err(Failed::TimedOut);

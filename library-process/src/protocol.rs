@@ -41,8 +41,10 @@ pub const MAX_ANSWER: usize = 64 << 10;
 /// Where buffers begin in the arena.
 pub const BUFFERS_AT: u64 = 64 << 10;
 
-/// States of a lane.
-pub mod state {
+/// The states of a lane.
+pub enum State {}
+
+impl State {
     /// Of the app: nothing is asked.
     pub const IDLE: u32 = 0;
     /// Of the program: a request is there.
@@ -56,7 +58,9 @@ pub mod state {
 }
 
 /// What a request asks for.
-pub mod operation {
+pub enum Operation {}
+
+impl Operation {
     /// `exchange_inplace` on the bytes at `offset`.
     pub const EXCHANGE: u32 = 1;
     /// `exchange_open`; the result is its status.
@@ -74,9 +78,9 @@ pub const REFUSED: i64 = i64::MIN;
 /// One thread's way to call.
 #[repr(C, align(64))]
 pub struct Lane {
-    /// Of [`state`]; a futex.
+    /// Of [`State`]; a futex.
     pub state: AtomicU32,
-    /// Of [`operation`].
+    /// Of [`Operation`].
     pub operation: AtomicU32,
     /// Where the bytes begin, from the start of the arena.
     pub offset: AtomicU64,

@@ -5,16 +5,16 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use inplace_exchange_host::{Functions, LentMemory, Library};
+use inplace_exchange_host::{LentMemory, Library, Symbols};
 
 use crate::arena::Arena;
 use crate::descriptors::{end_now, take_socket};
 use crate::futex;
-use crate::protocol::{Answer, Description, Lane, MAX_LANES, REFUSED, VERSION, operation, state};
+use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, State, VERSION};
 use crate::socket;
 
 /// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
@@ -22,13 +22,13 @@ const STACK_SIZE: usize = 8 << 20;
 
 /// Serves until the app's side of the socket hangs up, and then ends the process, whatever the library does.
 pub fn serve(library: OsString) -> io::Result<()> {
-    let socket = take_socket()?;
+    let socket = Arc::new(take_socket()?);
     let arena = Arc::new(socket::receive_arena(&socket)?);
     let loading = Arc::clone(&arena);
-    let answering = socket.try_clone()?;
+    let answering = Arc::clone(&socket);
     // In a thread of its own, so that this one notices the end of the app also while an initialiser runs.
     spawn("library", move || load(&PathBuf::from(library), &loading, &answering))?;
-    let mut requests = &socket;
+    let mut requests = &*socket;
     let mut lane = [0];
     while requests.read_exact(&mut lane).is_ok() {
         let arena = Arc::clone(&arena);
@@ -40,15 +40,15 @@ pub fn serve(library: OsString) -> io::Result<()> {
 }
 
 /// Set once, before the app is told that it may ask for lanes.
-static LIBRARY: std::sync::OnceLock<&'static Library> = std::sync::OnceLock::new();
+static SYMBOLS: OnceLock<&'static Symbols> = OnceLock::new();
 
 fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
-    let answer = match Library::load(path) {
-        Ok(library) => {
-            let library = LIBRARY.get_or_init(|| library);
-            let can_cancel = library.functions().can_cancel();
+    let loaded = Library::load(path).map(|library| (library, library.symbols()));
+    let answer = match loaded {
+        Ok((library, Some(symbols))) => {
+            let symbols = SYMBOLS.get_or_init(|| symbols);
             let arena = Arc::clone(arena);
-            if can_cancel && spawn("cancel", move || cancel_when_asked(&arena, library.functions())).is_err() {
+            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&arena, symbols)).is_err() {
                 end_now();
             }
             Answer::Loaded(Description {
@@ -57,9 +57,10 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
                 name: library.name().to_owned(),
                 abi_version: library.abi_version(),
                 serial: library.is_serial(),
-                can_cancel,
+                can_cancel: symbols.can_cancel(),
             })
         }
+        Ok((_, None)) => end_now(), // a library that is loaded is in this process
         Err(error) => Answer::Refused {
             code: error.code().to_owned(),
             message: error.to_string(),
@@ -71,7 +72,7 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
 }
 
 /// `exchange_cancel` returns at once, by the contract; one that does not holds up no call.
-fn cancel_when_asked(arena: &Arena, functions: &Functions) {
+fn cancel_when_asked(arena: &Arena, symbols: &Symbols) {
     let cancels = &arena.control().cancels;
     let mut seen = 0;
     loop {
@@ -79,7 +80,7 @@ fn cancel_when_asked(arena: &Arena, functions: &Functions) {
         let now = cancels.load(Ordering::Acquire);
         if now != seen {
             seen = now;
-            functions.cancel();
+            symbols.cancel();
         }
     }
 }
@@ -89,39 +90,37 @@ fn serve_lane(arena: &Arena, number: usize) {
     let lane = &arena.control().lanes[number];
     loop {
         let now = lane.state.load(Ordering::Acquire);
-        if now != state::REQUESTED {
+        if now != State::REQUESTED {
             futex::wait(&lane.state, now, None);
             continue;
         }
-        lane.state.store(state::RUNNING, Ordering::Relaxed);
-        let result = LIBRARY
-            .get()
-            .map_or(REFUSED, |library| answer(arena, lane, library.functions()));
+        lane.state.store(State::RUNNING, Ordering::Relaxed);
+        let result = SYMBOLS.get().map_or(REFUSED, |symbols| answer(arena, lane, symbols));
         lane.result.store(result, Ordering::Relaxed);
-        lane.state.store(state::ANSWERED, Ordering::Release);
+        lane.state.store(State::ANSWERED, Ordering::Release);
         futex::wake(&lane.state);
     }
 }
 
 /// Does what a lane asks for.
-fn answer(arena: &Arena, lane: &Lane, functions: &Functions) -> i64 {
+fn answer(arena: &Arena, lane: &Lane, symbols: &Symbols) -> i64 {
     let offset = lane.offset.load(Ordering::Relaxed);
     match lane.operation.load(Ordering::Relaxed) {
-        operation::EXCHANGE => {
+        Operation::EXCHANGE => {
             let len = lane.len.load(Ordering::Relaxed);
             let (Some(data), Ok(len)) = (arena.bytes(offset, len), usize::try_from(len)) else {
                 return REFUSED;
             };
             // SAFETY: the range is within the arena, which stays mapped for the life of the process. No Rust reference
             // covers it, and no code here relies on what it holds: the app may write to it at any time.
-            functions.exchange.call_raw(unsafe { LentMemory::new(data, len) })
+            symbols.exchange.call_raw(unsafe { LentMemory::new(data, len) })
         }
-        operation::OPEN => functions.open().err().unwrap_or(0),
-        operation::CLOSE => {
-            functions.close();
+        Operation::OPEN => symbols.open().err().unwrap_or(0),
+        Operation::CLOSE => {
+            symbols.close();
             0
         }
-        operation::MESSAGE => match functions.error_message(offset.cast_signed()) {
+        Operation::MESSAGE => match symbols.error_message(offset.cast_signed()) {
             Some(text) => {
                 lane.set_message(&text);
                 1

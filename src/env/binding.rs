@@ -112,11 +112,11 @@ impl Binding {
         let session = self.session()?;
         let library = session.library();
         session.open()?;
-        let outcome = library.entry_point().exchange(memory);
+        let outcome = library.exchange_now(memory);
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + CLOSE_TIMEOUT));
         } else {
-            self.entry.set(Some(library.entry_point()));
+            self.entry.set(library.entry_point());
         }
         Ok(outcome?)
     }

@@ -138,7 +138,7 @@ fn session_of(library: &'static Library) -> Arc<Session> {
 /// A synchronous call, as an environment makes it.
 fn exchange_now(session: &Session, memory: &mut [u8]) -> Result<u32, Box<Error>> {
     session.open()?;
-    session.library().entry_point().exchange(lend(memory))
+    session.library().entry_point().unwrap().exchange(lend(memory))
 }
 
 const SOON: Duration = Duration::from_millis(20);

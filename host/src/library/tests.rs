@@ -37,9 +37,9 @@ pub(crate) fn library(exports: Exports) -> &'static Library {
     static KEPT: Mutex<Vec<&'static Library>> = Mutex::new(Vec::new());
 
     // SAFETY: the functions are part of this program, and keep the contract.
-    let functions = unsafe { Functions::new(exports.exchange, exports.open, exports.close, exports.cancel) };
+    let symbols = unsafe { Symbols::new(exports.exchange, exports.open, exports.close, exports.cancel) };
     let description = Description {
-        functions,
+        symbols,
         name: None,
         version: crate::abi::VERSION,
         serial: exports.serial,
@@ -89,7 +89,7 @@ proptest! {
             ANSWER.set(number);
             let view = &mut memory[before..before + len];
             let start = view.as_ptr().addr();
-            let outcome = library.entry_point().exchange(lend(view));
+            let outcome = library.entry_point().unwrap().exchange(lend(view));
             prop_assert_eq!(SEEN.get(), (start, len));
             prop_assert!(Session::new(library).open().is_ok(), "others may enter again");
             match outcome.map_err(|error| *error) {
@@ -154,7 +154,7 @@ fn fixture(name: &str) -> &'static Library {
 /// Lends a real library just `len` bytes of the heap, where a byte too many is noticed.
 fn exchange_on_the_heap(library: &'static Library, len: usize) -> (Result<u32, Box<Error>>, Box<[u8]>) {
     let mut memory = vec![0; len].into_boxed_slice();
-    let outcome = library.entry_point().exchange(lend(&mut memory));
+    let outcome = library.entry_point().unwrap().exchange(lend(&mut memory));
     (outcome, memory)
 }
 

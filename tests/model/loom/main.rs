@@ -14,6 +14,8 @@ mod command;
 mod environment;
 #[path = "../shared/exit.rs"]
 mod exit;
+#[path = "../shared/lent_memory.rs"]
+mod lent_memory;
 #[path = "../shared/loader.rs"]
 mod loader;
 #[path = "../shared/record.rs"]
@@ -32,11 +34,12 @@ mod host {
     pub(crate) mod call;
     pub(crate) mod dispatch;
     pub(crate) mod error;
+    pub(crate) mod functions;
     pub(crate) mod library;
     pub(crate) mod session;
 }
 
-use host::{call, dispatch, error, library, session};
+use host::{call, dispatch, error, functions, library, session};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,23 +1,10 @@
 //! `host/src/abi.rs` for models: a library whose functions write down in a [`Record`] that they were called.
 
-use std::marker::PhantomData;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::lent_memory::LentMemory;
 use crate::record::Record;
-
-/// Stands for the memory of the call of this number.
-pub struct LentMemory<'a> {
-    call: u64,
-    lent: PhantomData<&'a mut [u8]>,
-}
-
-impl LentMemory<'_> {
-    pub(crate) fn of(call: u64) -> Self {
-        let lent = PhantomData;
-        Self { call, lent }
-    }
-}
 
 #[derive(Debug, PartialEq, Eq)]
 #[expect(dead_code, reason = "the library handles more than a model returns")]
@@ -28,23 +15,29 @@ pub(crate) enum ReturnValue {
     Failed(i64),
 }
 
+impl ReturnValue {
+    pub(crate) fn of(_number: i64, _len: usize) -> Self {
+        unreachable!("a model's libraries are in this process")
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct ExchangeFunction(&'static Record);
 
 impl ExchangeFunction {
     pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
-        self.0.exchange(memory.call);
+        self.0.exchange(memory.call());
         ReturnValue::Message(0)
     }
 }
 
-pub(crate) struct Functions {
+pub(crate) struct Symbols {
     pub(crate) exchange: ExchangeFunction,
     pub(crate) record: &'static Record,
 }
 
 pub(crate) struct Description {
-    pub(crate) functions: Functions,
+    pub(crate) symbols: Symbols,
     pub(crate) name: Option<String>,
     pub(crate) version: u32,
     pub(crate) serial: bool,
@@ -56,13 +49,13 @@ pub(crate) const SERIAL: &str = "/serial";
 /// The path of a library that takes several calls at a time.
 pub(crate) const CONCURRENT: &str = "/concurrent";
 
-impl Functions {
+impl Symbols {
     #[expect(clippy::unnecessary_wraps, reason = "as in the host")]
-    pub(crate) fn resolve_symbols(image: &'static Record, path: &Path) -> Result<Description, Box<Error>> {
+    pub(crate) fn resolve(image: &'static Record, path: &Path) -> Result<Description, Box<Error>> {
         let serial = path == Path::new(SERIAL);
         image.set_serial(serial);
         Ok(Description {
-            functions: Self {
+            symbols: Self {
                 exchange: ExchangeFunction(image),
                 record: image,
             },

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
-use crate::abi::{CONCURRENT, LentMemory, SERIAL};
+use crate::abi::{CONCURRENT, SERIAL};
 use crate::call::{CompletionSink, NativeCall};
 use crate::checker::{Condvar, yield_now};
 use crate::dispatch::{Cancelled, Job};
 use crate::error::Error;
+use crate::lent_memory::LentMemory;
 use crate::library::Library;
 use crate::loader;
 use crate::record::{Behaviour, Record};
@@ -37,7 +38,7 @@ impl Model {
 
     fn run(path: &str, scenario: impl FnOnce(&Self)) {
         let library = Library::load(Path::new(path)).unwrap();
-        let record = library.dispatcher().functions().record;
+        let record = library.symbols().unwrap().record;
         let model = Self {
             library,
             record,
@@ -119,7 +120,7 @@ impl Environment {
     pub(crate) fn exchange(&self) -> bool {
         let made = self.session.open().and_then(|()| {
             let id = self.record.add_call(self.number, Behaviour::Returns);
-            self.session.library().entry_point().exchange(LentMemory::of(id))
+            self.session.library().exchange_now(LentMemory::of(id))
         });
         match made {
             Ok(_) => true,

@@ -1,0 +1,89 @@
+//! The functions of a library, in this process or in another one.
+
+use crate::abi::{ExchangeFunction, ReturnValue, Symbols};
+use crate::error::Error;
+use crate::lent_memory::LentMemory;
+
+/// The functions of a library, wherever it runs.
+pub(crate) enum Functions {
+    /// In this process.
+    Here(Symbols),
+    /// In another one.
+    Elsewhere(Box<dyn Remote>),
+}
+
+impl Functions {
+    /// What calls the library in one step, if it is in this process.
+    pub(crate) fn direct(&self) -> Option<ExchangeFunction> {
+        match self {
+            Self::Here(symbols) => Some(symbols.exchange),
+            Self::Elsewhere(_) => None,
+        }
+    }
+
+    /// Calls `exchange_inplace`.
+    pub(crate) fn exchange(&self, memory: LentMemory<'_>) -> Result<ReturnValue, Box<Error>> {
+        match self {
+            Self::Here(symbols) => Ok(symbols.exchange.call(memory)),
+            Self::Elsewhere(remote) => Ok(ReturnValue::of(remote.exchange(&memory)?, memory.len())),
+        }
+    }
+
+    /// Opens the library for an environment. The status, if it refuses.
+    pub(crate) fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
+        match self {
+            Self::Here(symbols) => Ok(symbols.open()),
+            Self::Elsewhere(remote) => remote.open(),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Here(symbols) => symbols.close(),
+            Self::Elsewhere(remote) => remote.close(),
+        }
+    }
+
+    pub(crate) fn can_cancel(&self) -> bool {
+        match self {
+            Self::Here(symbols) => symbols.can_cancel(),
+            Self::Elsewhere(remote) => remote.can_cancel(),
+        }
+    }
+
+    pub(crate) fn cancel(&self) {
+        match self {
+            Self::Here(symbols) => symbols.cancel(),
+            Self::Elsewhere(remote) => remote.cancel(),
+        }
+    }
+
+    /// What the library says of a negative status.
+    pub(crate) fn error_message(&self, status: i64) -> Option<String> {
+        match self {
+            Self::Here(symbols) => symbols.error_message(status),
+            Self::Elsewhere(remote) => remote.error_message(status),
+        }
+    }
+}
+
+/// What calls a library in another process. Which functions may be called when is as in the C ABI; an error is that of the process.
+pub trait Remote: Send + Sync {
+    /// Calls `exchange_inplace`: the number that it returned. The memory is as it was if this fails.
+    fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>>;
+
+    /// Calls `exchange_open`. The status, if it refuses.
+    fn open(&self) -> Result<Result<(), i64>, Box<Error>>;
+
+    /// Calls `exchange_close`, if the process still runs.
+    fn close(&self);
+
+    /// Whether the library has `exchange_cancel`.
+    fn can_cancel(&self) -> bool;
+
+    /// Has `exchange_cancel` called. Does not wait.
+    fn cancel(&self);
+
+    /// Calls `exchange_error_message`.
+    fn error_message(&self, status: i64) -> Option<String>;
+}
