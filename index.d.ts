@@ -3,6 +3,34 @@
 
 export type { ErrorCode, ExchangeError } from './lib/types/errors.js';
 
+/** In which process a library runs. */
+export interface LibraryOptions {
+  /**
+   * `'here'`, which is the default: in this process. A call costs nanoseconds, and a crash of the library ends this process.
+   * `'own'`: in a process of its own, on Linux alone so far. A crash is an error, and the next call starts a new process.
+   */
+  process?: 'here' | 'own' | undefined;
+  /** For `'own'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. */
+  timeout?: number | undefined;
+  /** For `'own'`: how often in a minute the process is started again after it has ended. 3 if left out. */
+  restarts?: number | undefined;
+}
+
+/** The process of a library that was opened with `process: 'own'`. */
+export interface LibraryProcess {
+  /** Its number. `undefined` while none runs: the next call starts one. */
+  readonly pid: number | undefined;
+  /** How the memory gets there and back. */
+  readonly transport: 'copied';
+  /** How often it was started again within the last minute. */
+  readonly restarts: number;
+}
+
+export interface ExchangeLibrary {
+  /** Its process, if that is its own. */
+  readonly process?: LibraryProcess;
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -104,7 +132,18 @@ export declare function externalBuffersAllowed(): boolean
  * loaded. Threads that load another library may have to wait: the system's loader (such as glibc's) may run one
  * initialiser at a time.
  *
+ * With `process: 'own'` in the options, the library runs in a process of its own, which is shared by all windows and
+ * workers of this process that open the same file with the same options. It starts when the library is opened or
+ * called, and ends when nobody uses the library any more. The memory is copied there and back. Its exchanges have these
+ * errors besides, after which the memory is as it was before:
+ * - `ERR_LIBRARY_CRASHED` (Error): the process has ended, by a `signal` or with an `exitCode`; it was started again
+ *   `restarts` times within a minute, and the next call does so
+ * - `ERR_LIBRARY_TIMEOUT` (Error): the call took longer than `timeout`
+ * - `ERR_LIBRARY_STOPPED` (Error): the process has ended too often, and rests
+ * - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started, or too much memory is in calls
+ *
  * Throws an error with a `code` and the `path`:
+ * - `ERR_INVALID_ARG_TYPE` (TypeError): an option has the wrong type
  * - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or contains a NUL
  * - `ERR_LIBRARY_NOT_FOUND` (Error): the file does not exist
  * - `ERR_LIBRARY_LOAD` (Error): the system cannot load the file (the message has its reason); or the file is
@@ -115,4 +154,4 @@ export declare function externalBuffersAllowed(): boolean
  * - `ERR_LIBRARY_SYMBOL` (Error): the library does not export `symbol`
  * - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
  */
-export declare function openLibrary(path: string): ExchangeLibrary
+export declare function openLibrary(path: string, options?: LibraryOptions): ExchangeLibrary

@@ -2,12 +2,16 @@
 
 const { refuseImmutable } = require('./immutable.js');
 const { loadError } = require('./load-error.js');
+const { ownProcess } = require('./own-process.js');
 const { isPackaged } = require('./packaged.js');
 
+/** @typedef {import('../index.js').ExchangeLibrary & { exchangeOwnedAsync: Function, own?: number }} NativeLibrary */
 /** @import { ExposedLibrary } from './types/preload.js' */
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
- *   openLibrary(path: string): import('../index.js').ExchangeLibrary & { exchangeOwnedAsync: Function },
+ *   openLibrary(path: string): NativeLibrary,
+ *   openOwnLibrary(path: string, timeout: number, restarts: number): NativeLibrary,
+ *   ownProcess(number: number): [pid: number | undefined, restarts: number],
  *   exchangeOwnedAsync: Function,
  *   countSharedMemory(memory: SharedArrayBuffer): void,
  *   environmentEnded: Int32Array,
@@ -38,10 +42,21 @@ function load() {
 }
 
 /** @type {typeof import('../index.js').openLibrary} */
-function openLibrary(path) {
-  const { exchangeOwnedAsync, ...library } = native.openLibrary(path);
+function openLibrary(path, options) {
+  const process = ownProcess(options);
+  const { exchangeOwnedAsync, own, ...library } = process
+    ? native.openOwnLibrary(path, process.timeout, process.restarts)
+    : native.openLibrary(path);
   ownedVariants.set(library.exchangeDataAsync, exchangeOwnedAsync);
-  return { ...library, exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace) };
+  const handle = { ...library, exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace) };
+  if (own === undefined) return handle;
+  return Object.defineProperty(handle, 'process', { enumerable: true, get: () => describeProcess(own) });
+}
+
+/** @param {number} own */
+function describeProcess(own) {
+  const [pid, restarts] = native.ownProcess(own);
+  return { pid: pid ?? undefined, transport: 'copied', restarts };
 }
 
 /**

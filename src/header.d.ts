@@ -2,3 +2,31 @@
 /* eslint-disable */
 
 export type { ErrorCode, ExchangeError } from './lib/types/errors.js';
+
+/** In which process a library runs. */
+export interface LibraryOptions {
+  /**
+   * `'here'`, which is the default: in this process. A call costs nanoseconds, and a crash of the library ends this process.
+   * `'own'`: in a process of its own, on Linux alone so far. A crash is an error, and the next call starts a new process.
+   */
+  process?: 'here' | 'own' | undefined;
+  /** For `'own'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. */
+  timeout?: number | undefined;
+  /** For `'own'`: how often in a minute the process is started again after it has ended. 3 if left out. */
+  restarts?: number | undefined;
+}
+
+/** The process of a library that was opened with `process: 'own'`. */
+export interface LibraryProcess {
+  /** Its number. `undefined` while none runs: the next call starts one. */
+  readonly pid: number | undefined;
+  /** How the memory gets there and back. */
+  readonly transport: 'copied';
+  /** How often it was started again within the last minute. */
+  readonly restarts: number;
+}
+
+export interface ExchangeLibrary {
+  /** Its process, if that is its own. */
+  readonly process?: LibraryProcess;
+}

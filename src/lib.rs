@@ -16,7 +16,7 @@ use napi::sys;
 use napi_derive::napi;
 
 use crate::env::binding::Source;
-use crate::env::{instance, process};
+use crate::env::{instance, own_library, process};
 use crate::js::byte_view::ByteView;
 use crate::js::scope::Scope;
 use crate::js::throw::invalid_buffer;
@@ -108,6 +108,10 @@ pub struct ExchangeLibrary<'env> {
     #[doc(hidden)]
     #[napi(skip_typescript)]
     pub exchange_owned_async: Unknown<'env>,
+    /// Internal (lib/addon.js): the number of a library in a process of its own.
+    #[doc(hidden)]
+    #[napi(skip_typescript)]
+    pub own: Option<u32>,
 }
 
 /// Loads a dynamic library that implements the contract in `include/exchange.h`. Any number of libraries can be open.
@@ -120,7 +124,18 @@ pub struct ExchangeLibrary<'env> {
 /// loaded. Threads that load another library may have to wait: the system's loader (such as glibc's) may run one
 /// initialiser at a time.
 ///
+/// With `process: 'own'` in the options, the library runs in a process of its own, which is shared by all windows and
+/// workers of this process that open the same file with the same options. It starts when the library is opened or
+/// called, and ends when nobody uses the library any more. The memory is copied there and back. Its exchanges have these
+/// errors besides, after which the memory is as it was before:
+/// - `ERR_LIBRARY_CRASHED` (Error): the process has ended, by a `signal` or with an `exitCode`; it was started again
+///   `restarts` times within a minute, and the next call does so
+/// - `ERR_LIBRARY_TIMEOUT` (Error): the call took longer than `timeout`
+/// - `ERR_LIBRARY_STOPPED` (Error): the process has ended too often, and rests
+/// - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started, or too much memory is in calls
+///
 /// Throws an error with a `code` and the `path`:
+/// - `ERR_INVALID_ARG_TYPE` (TypeError): an option has the wrong type
 /// - `ERR_LIBRARY_PATH` (TypeError): not a string, empty, relative, or contains a NUL
 /// - `ERR_LIBRARY_NOT_FOUND` (Error): the file does not exist
 /// - `ERR_LIBRARY_LOAD` (Error): the system cannot load the file (the message has its reason); or the file is
@@ -130,11 +145,42 @@ pub struct ExchangeLibrary<'env> {
 ///   cannot be serialised; the message names that copy's file
 /// - `ERR_LIBRARY_SYMBOL` (Error): the library does not export `symbol`
 /// - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
-#[napi(ts_args_type = "path: string")]
+#[napi(ts_args_type = "path: string, options?: LibraryOptions")]
 pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<ExchangeLibrary<'env>> {
     let library = path_of(path)
         .and_then(|path| Ok(Library::load(&path)?))
         .map_err(|error| error.throw_into_napi(Scope::of(env)))?;
+    exchange_library(env, library, None)
+}
+
+/// Internal (lib/addon.js): as `openLibrary`, in a process of its own. `timeout` is in milliseconds; 0 stands for none.
+#[napi(skip_typescript)]
+pub fn open_own_library<'env>(
+    env: &'env Env,
+    path: Unknown<'env>,
+    timeout: u32,
+    restarts: u32,
+) -> Result<ExchangeLibrary<'env>> {
+    let program = process::library_program(env)?;
+    let (library, number) = path_of(path)
+        .and_then(|path| own_library::open(&program, &path, timeout, restarts))
+        .map_err(|error| error.throw_into_napi(Scope::of(env)))?;
+    exchange_library(env, library, Some(number))
+}
+
+/// Internal (lib/addon.js): of a library in a process of its own, the number of the process, or `undefined` if none runs,
+/// and how often it was started again within the last minute.
+#[napi(skip_typescript)]
+pub fn own_process(number: u32) -> (Option<i32>, u32) {
+    let (pid, restarts) = own_library::process_of(number);
+    (pid, u32::try_from(restarts).unwrap_or(u32::MAX))
+}
+
+fn exchange_library<'env>(
+    env: &'env Env,
+    library: &'static Library,
+    own: Option<u32>,
+) -> Result<ExchangeLibrary<'env>> {
     let functions = api::functions(env, Source::Loaded(library))?;
     Ok(ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
@@ -143,6 +189,7 @@ pub fn open_library<'env>(env: &'env Env, path: Unknown<'env>) -> Result<Exchang
         exchange_data_in_place: functions.in_place,
         exchange_data_async: functions.asynchronous,
         exchange_owned_async: functions.owned_asynchronous,
+        own,
     })
 }
 

@@ -3,6 +3,7 @@
 mod message;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// An exchange that did not happen, or a library that was not opened. Each variant has a stable [`code`](Self::code).
 #[derive(Debug)]
@@ -115,6 +116,82 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The library's own process cannot be started, or has no room for the call.
+    ProcessUnavailable {
+        /// The library's file.
+        path: PathBuf,
+        /// The file of the program that is started.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The library cannot be loaded into its own process: what that says.
+    LibraryRefused {
+        /// The library's file.
+        path: PathBuf,
+        /// The code of the error there.
+        code: &'static str,
+        /// Its message.
+        message: String,
+    },
+    /// The library's own process has ended during the call, or before it and since the last one.
+    LibraryCrashed {
+        /// The library's file.
+        path: PathBuf,
+        /// How it has ended.
+        end: ProcessEnd,
+        /// How often it was started again within the last minute.
+        restarts: usize,
+    },
+    /// The call took longer than its limit, and the library's own process was ended.
+    LibraryTimeout {
+        /// The library's file.
+        path: PathBuf,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The library's own process has ended too often, and is not started again for a while.
+    LibraryStopped {
+        /// The library's file.
+        path: PathBuf,
+        /// How long.
+        rest: Duration,
+    },
+}
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessEnd {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// Something else in this process has waited for it, and knows.
+    Unknown,
+}
+
+impl ProcessEnd {
+    /// The name of the signal, as on Linux; `None` if it was none, or one that ends few processes.
+    pub fn signal_name(self) -> Option<&'static str> {
+        let Self::Killed(signal) = self else { return None };
+        Some(match signal {
+            1 => "SIGHUP",
+            2 => "SIGINT",
+            3 => "SIGQUIT",
+            4 => "SIGILL",
+            5 => "SIGTRAP",
+            6 => "SIGABRT",
+            7 => "SIGBUS",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            13 => "SIGPIPE",
+            15 => "SIGTERM",
+            24 => "SIGXCPU",
+            31 => "SIGSYS",
+            _ => return None,
+        })
+    }
 }
 
 impl Error {
@@ -137,6 +214,11 @@ impl Error {
             Self::LibraryFailed { .. } => "ERR_LIBRARY_FAILED",
             Self::LibraryBusy { .. } => "ERR_LIBRARY_BUSY",
             Self::LibraryThread { .. } => "ERR_LIBRARY_THREAD",
+            Self::ProcessUnavailable { .. } => "ERR_PROCESS_UNAVAILABLE",
+            Self::LibraryRefused { code, .. } => code,
+            Self::LibraryCrashed { .. } => "ERR_LIBRARY_CRASHED",
+            Self::LibraryTimeout { .. } => "ERR_LIBRARY_TIMEOUT",
+            Self::LibraryStopped { .. } => "ERR_LIBRARY_STOPPED",
         }
     }
 
@@ -158,7 +240,12 @@ impl Error {
             | Self::LibraryCount { path, .. }
             | Self::LibraryFailed { path, .. }
             | Self::LibraryBusy { path }
-            | Self::LibraryThread { path, .. } => Some(path),
+            | Self::LibraryThread { path, .. }
+            | Self::ProcessUnavailable { path, .. }
+            | Self::LibraryRefused { path, .. }
+            | Self::LibraryCrashed { path, .. }
+            | Self::LibraryTimeout { path, .. }
+            | Self::LibraryStopped { path, .. } => Some(path),
         }
     }
 }
@@ -168,7 +255,7 @@ impl std::error::Error for Error {
         match self {
             Self::LibraryNotFound { source, .. } => Some(source),
             Self::LibraryLoad { source, .. } => Some(source),
-            Self::LibraryThread { source, .. } => Some(source),
+            Self::LibraryThread { source, .. } | Self::ProcessUnavailable { source, .. } => Some(source),
             _ => None,
         }
     }

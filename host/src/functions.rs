@@ -9,7 +9,7 @@ pub(crate) enum Functions {
     /// In this process.
     Here(Symbols),
     /// In another one.
-    Elsewhere(Box<dyn Remote>),
+    Elsewhere(&'static dyn Remote),
 }
 
 impl Functions {

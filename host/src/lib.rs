@@ -18,12 +18,13 @@ mod sync;
 pub use abi::{ExchangeFunction, Symbols};
 pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
-pub use error::Error;
+pub use error::{Error, ProcessEnd};
 pub use exit::finish_calls_first;
 pub use functions::Remote;
 pub use lent_memory::LentMemory;
 pub use library::{EntryPoint, Library};
 pub use loader::pin::pin_this_module;
+pub use loader::real_path;
 pub use session::Session;
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.

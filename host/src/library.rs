@@ -66,7 +66,7 @@ impl Library {
         name: String,
         abi_version: u32,
         serial: bool,
-        remote: Box<dyn Remote>,
+        remote: &'static dyn Remote,
     ) -> &'static Self {
         pin_this_module();
         let library = Box::leak(Box::new(Self {

@@ -7,13 +7,18 @@ mod file_identity;
 mod loaded_files;
 pub(crate) mod pin;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::claim::Claim;
 use self::file_identity::FileIdentity;
 use crate::elf::{self, Damage};
 use crate::error::Error;
+
+/// The real path of a library's file, and that it is one, without loading it.
+pub fn real_path(path: &Path) -> Result<PathBuf, Box<Error>> {
+    FileIdentity::at(path).map(|file| file.path)
+}
 
 /// The files that are loaded, each with its value: a `T`, made by a caller's function.
 ///

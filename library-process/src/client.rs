@@ -1,113 +1,45 @@
 //! A library in a process of its own, as the app sees it: started when first needed, and again after its end.
 
 use std::collections::VecDeque;
-use std::error;
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::LentMemory;
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
 
-use crate::process::{End, Failed, Process, Request};
+use crate::process::{Failed, Process, Request};
 use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
 
 /// Restarts are counted over this time.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How a library's process is run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How long a call may take before its process is ended.
     pub timeout: Option<Duration>,
-    /// How often in a minute the process is started again.
+    /// How often in a minute the process is started again after it has ended by itself.
     pub restarts: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            timeout: None,
-            restarts: 3,
-        }
-    }
-}
-
-/// A call that was not made, or that has no result.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Error {
-    /// The program cannot be started, or is not this program.
-    Unavailable {
-        /// Its file.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The library cannot be loaded: the error in the program.
-    Refused {
-        /// Its code.
-        code: String,
-        /// Its message.
-        message: String,
-    },
-    /// The library refuses to be opened again, after its process was started again.
-    Reopening {
-        /// What `exchange_open` returned.
-        status: i64,
-    },
-    /// The process has ended during the call, or before it and since the last one.
-    Crashed(End),
-    /// The call took too long, and its process was ended.
-    TimedOut(Duration),
-    /// The process has ended too often; it can be started again after this time.
-    Stopped(Duration),
-    /// There is no room for the memory, or too many threads are in calls.
-    Exhausted,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable { program, .. } => write!(f, "{} cannot be started", program.display()),
-            Self::Refused { message, .. } => f.write_str(message),
-            Self::Reopening { status } => write!(f, "the library refuses to be opened again: status {status}"),
-            Self::Crashed(End::Exited(code)) => write!(f, "the library's process has exited with {code}"),
-            Self::Crashed(End::Killed(signal)) => write!(f, "the library's process was ended by signal {signal}"),
-            Self::Crashed(End::Unknown) => f.write_str("the library's process has ended"),
-            Self::TimedOut(limit) => write!(f, "the call took longer than {limit:?}"),
-            Self::Stopped(left) => write!(f, "the library's process has ended too often, and rests for {left:?}"),
-            Self::Exhausted => f.write_str("too much memory is lent, or too many threads are in calls"),
-        }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::Unavailable { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }
 
 /// A library in a process of its own.
 ///
-/// Its process is started by the first call, and again by the first call after it has ended; then it is opened as often
-/// as it was open. All functions can be called on any thread; a thread's calls are made on one and the same thread of
-/// the process. Which calls may run at a time is the caller's to see to, as with a library in this process.
+/// Its process is started by the first call, and again by the first call after it has ended; then the library is opened
+/// as often as it was open. The last close ends the process. All functions can be called on any thread; a thread's calls
+/// are made on one and the same thread of the process. Which calls may run at a time is the caller's to see to, as with
+/// a library in this process.
 pub struct Client {
     program: PathBuf,
     library: PathBuf,
     options: Options,
     /// Held while the process is started, so that it is started once, and not during calls.
-    state: Mutex<Current>,
+    current: Mutex<Current>,
 }
 
 #[derive(Default)]
 struct Current {
-    current: Option<(Arc<Process>, Description)>,
+    process: Option<(Arc<Process>, Description)>,
     /// When it was started again within the last minute, oldest first.
     restarts: VecDeque<Instant>,
     /// How often the library is open.
@@ -115,74 +47,180 @@ struct Current {
 }
 
 impl Client {
-    /// No process is started yet.
+    /// No process is started yet. `library` is a real path.
     pub fn new(program: PathBuf, library: PathBuf, options: Options) -> Self {
         Self {
             program,
             library,
             options,
-            state: Mutex::new(Current::default()),
+            current: Mutex::new(Current::default()),
         }
     }
 
     /// Starts the process, unless it runs: what the library says of itself.
-    pub fn description(&self) -> Result<Description, Error> {
+    pub fn start(&self) -> Result<Description, Box<Error>> {
         self.running().map(|(_, description)| description)
     }
 
     /// The number of the process that runs.
     pub fn pid(&self) -> Option<i32> {
-        let state = self.lock();
-        let (process, _) = state.current.as_ref()?;
+        let current = self.lock();
+        let (process, _) = current.process.as_ref()?;
         process.end().is_none().then(|| process.pid())
     }
 
-    /// Opens the library: the status, if that is negative.
-    pub fn open(&self) -> Result<Result<(), i64>, Error> {
-        let (process, _) = self.running()?;
-        let status = self.call(&process, Operation::OPEN, 0, |_, status| status)?;
-        if status < 0 {
-            return Ok(Err(status));
-        }
-        self.lock().opens += 1;
-        Ok(Ok(()))
+    /// How often the process was started again within the last minute.
+    pub fn restarts(&self) -> usize {
+        let mut current = self.lock();
+        current.forget_old_restarts(Instant::now());
+        current.restarts.len()
     }
 
-    /// Closes it. An error tells that there is nothing to close any more.
-    pub fn close(&self) -> Result<(), Error> {
-        let mut state = self.lock();
-        state.opens = state.opens.saturating_sub(1);
-        let current = state.current.clone();
-        drop(state);
-        match current {
-            Some((process, _)) => self.call(&process, Operation::CLOSE, 0, |_, _| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// Asks the calls that run to return early.
-    pub fn cancel(&self) {
-        let current = self.lock().current.clone();
-        if let Some((process, _)) = current {
-            process.cancel();
+    fn request<T>(
+        &self,
+        process: &Process,
+        request: &Request,
+        read: impl FnOnce(&Lane, i64) -> T,
+    ) -> Result<T, Box<Error>> {
+        let deadline = self
+            .options
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        let path = self.library.clone();
+        match process.call(request, deadline, read) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(Failed::Ended(end))) => Err(self.crashed(end)),
+            Some(Err(Failed::TimedOut)) => Err(Box::new(Error::LibraryTimeout {
+                path,
+                limit: self.options.timeout.unwrap_or_default(),
+            })),
+            None => Err(self.unavailable(io::Error::other("too many threads are in calls"))),
         }
     }
 
-    /// What the library says of a negative status.
-    pub fn error_message(&self, status: i64) -> Result<Option<String>, Error> {
-        let (process, _) = self.running()?;
-        let status = u64::from_ne_bytes(status.to_ne_bytes());
-        let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
-        self.call(&process, Operation::MESSAGE, status, read)
+    fn crashed(&self, end: ProcessEnd) -> Box<Error> {
+        Box::new(Error::LibraryCrashed {
+            path: self.library.clone(),
+            end,
+            restarts: self.restarts(),
+        })
     }
 
-    /// Has the library fill the memory, by way of a copy: what `exchange_inplace` returned, unchecked. The memory is as it
-    /// was if this fails.
-    pub fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Error> {
+    fn unavailable(&self, source: io::Error) -> Box<Error> {
+        Box::new(Error::ProcessUnavailable {
+            path: self.library.clone(),
+            program: self.program.clone(),
+            source,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process, which is started if it does not run.
+    fn running(&self) -> Result<(Arc<Process>, Description), Box<Error>> {
+        let mut current = self.lock();
+        if let Some((process, description)) = &current.process {
+            if process.end().is_none() {
+                return Ok((Arc::clone(process), description.clone()));
+            }
+            self.count_restart(&mut current)?;
+            current.process = None;
+        }
+        let opens = current.opens;
+        let (process, answer) =
+            Process::start(&self.program, &self.library).map_err(|source| self.unavailable(source))?;
+        let started = self.check(answer).and_then(|description| {
+            for _ in 0..opens {
+                self.open_again(&process)?;
+            }
+            Ok(description)
+        });
+        match started {
+            Ok(description) => {
+                current.process = Some((Arc::clone(&process), description.clone()));
+                Ok((process, description))
+            }
+            Err(error) => {
+                process.kill();
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self, answer: Answer) -> Result<Description, Box<Error>> {
+        let path = self.library.clone();
+        match answer {
+            Answer::Loaded(description) if description.protocol == VERSION => Ok(description),
+            Answer::Loaded(_) => Err(self.unavailable(io::Error::other("it is of another version"))),
+            Answer::Refused { code, message } => {
+                const CODES: [&str; 4] = [
+                    "ERR_LIBRARY_SYMBOL",
+                    "ERR_LIBRARY_ABI",
+                    "ERR_LIBRARY_NOT_FOUND",
+                    "ERR_LIBRARY_PATH",
+                ];
+                let code = CODES
+                    .into_iter()
+                    .find(|known| *known == code)
+                    .unwrap_or("ERR_LIBRARY_LOAD");
+                Err(Box::new(Error::LibraryRefused { path, code, message }))
+            }
+        }
+    }
+
+    /// Opens the library in a new process. The lock is held, so a process that ends now is no restart.
+    fn open_again(&self, process: &Process) -> Result<(), Box<Error>> {
+        let end = match process.call(&Request::of(Operation::OPEN, 0), None, |_, status| status) {
+            Some(Ok(0..)) => return Ok(()),
+            Some(Ok(status)) => {
+                let (path, message) = (self.library.clone(), None);
+                return Err(Box::new(Error::LibraryFailed { path, status, message }));
+            }
+            Some(Err(Failed::Ended(end))) => end,
+            Some(Err(Failed::TimedOut)) | None => ProcessEnd::Unknown,
+        };
+        let (path, restarts) = (self.library.clone(), 0);
+        Err(Box::new(Error::LibraryCrashed { path, end, restarts }))
+    }
+
+    fn count_restart(&self, current: &mut Current) -> Result<(), Box<Error>> {
+        let now = Instant::now();
+        current.forget_old_restarts(now);
+        let restarts = &mut current.restarts;
+        if restarts.len() >= self.options.restarts {
+            let rest = restarts
+                .front()
+                .map_or(MINUTE, |first| MINUTE.saturating_sub(now.duration_since(*first)));
+            let path = self.library.clone();
+            return Err(Box::new(Error::LibraryStopped { path, rest }));
+        }
+        restarts.push_back(now);
+        Ok(())
+    }
+}
+
+impl Current {
+    fn forget_old_restarts(&mut self, now: Instant) {
+        while self
+            .restarts
+            .front()
+            .is_some_and(|first| now.duration_since(*first) >= MINUTE)
+        {
+            self.restarts.pop_front();
+        }
+    }
+}
+
+impl Remote for Client {
+    /// By way of a copy.
+    fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>> {
         let (process, _) = self.running()?;
         let (arena, ranges) = process.arena();
         let len = memory.len() as u64;
-        let offset = ranges.take(len).ok_or(Error::Exhausted)?;
+        let full = || self.unavailable(io::Error::other("too much memory is in calls"));
+        let offset = ranges.take(len).ok_or_else(full)?;
         let outcome = match arena.bytes(offset, len) {
             Some(shared) => {
                 // SAFETY: `shared` is `len` bytes of the arena, which nobody else in this process uses now.
@@ -192,113 +230,75 @@ impl Client {
                     offset,
                     len,
                 };
-                let result = self.outcome(process.call(&request, self.deadline(), |_, result| result));
+                let result = self.request(&process, &request, |_, result| result);
                 if result.is_ok() {
                     // SAFETY: as above.
                     unsafe { memory.copy_from(shared) };
                 }
                 result
             }
-            None => Err(Error::Exhausted),
+            None => Err(full()),
         };
         ranges.give_back(offset, len);
         outcome
     }
 
-    fn call<T>(
-        &self,
-        process: &Process,
-        operation: u32,
-        offset: u64,
-        read: impl FnOnce(&Lane, i64) -> T,
-    ) -> Result<T, Error> {
-        let request = Request {
-            operation,
-            offset,
-            len: 0,
+    fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
+        let (process, _) = self.running()?;
+        let status = self.request(&process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
+        if status < 0 {
+            return Ok(Err(status));
+        }
+        self.lock().opens += 1;
+        Ok(Ok(()))
+    }
+
+    fn close(&self) {
+        let mut current = self.lock();
+        current.opens = current.opens.saturating_sub(1);
+        let is_last = current.opens == 0;
+        let process = match &current.process {
+            Some((process, _)) if process.end().is_none() => Arc::clone(process),
+            _ => return,
         };
-        self.outcome(process.call(&request, self.deadline(), read))
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.options
-            .timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout))
-    }
-
-    fn outcome<T>(&self, outcome: Option<Result<T, Failed>>) -> Result<T, Error> {
-        match outcome {
-            None => Err(Error::Exhausted),
-            Some(Ok(value)) => Ok(value),
-            Some(Err(Failed::Ended(end))) => Err(Error::Crashed(end)),
-            Some(Err(Failed::TimedOut)) => Err(Error::TimedOut(self.options.timeout.unwrap_or_default())),
+        if is_last {
+            current.process = None;
+        }
+        drop(current);
+        let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
+        if is_last {
+            process.kill();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn can_cancel(&self) -> bool {
+        let current = self.lock();
+        current
+            .process
+            .as_ref()
+            .is_some_and(|(_, description)| description.can_cancel)
     }
 
-    /// The process, which is started if it does not run.
-    fn running(&self) -> Result<(Arc<Process>, Description), Error> {
-        let mut state = self.lock();
-        if let Some((process, description)) = &state.current {
-            if process.end().is_none() {
-                return Ok((Arc::clone(process), description.clone()));
-            }
-            self.count_restart(&mut state)?;
-            state.current = None;
-        }
-        let unavailable = |source| Error::Unavailable {
-            program: self.program.clone(),
-            source,
-        };
-        let (process, answer) = Process::start(&self.program, &self.library).map_err(unavailable)?;
-        let description = match answer {
-            Answer::Loaded(description) if description.protocol == VERSION => description,
-            Answer::Loaded(_) => {
-                process.kill();
-                return Err(unavailable(io::Error::other("it is of another version")));
-            }
-            Answer::Refused { code, message } => {
-                process.kill();
-                return Err(Error::Refused { code, message });
-            }
-        };
-        for _ in 0..state.opens {
-            let status = self.call(&process, Operation::OPEN, 0, |_, status| status)?;
-            if status < 0 {
-                process.kill();
-                return Err(Error::Reopening { status });
-            }
-        }
-        state.current = Some((Arc::clone(&process), description.clone()));
-        Ok((process, description))
-    }
-
-    fn count_restart(&self, state: &mut Current) -> Result<(), Error> {
-        let now = Instant::now();
-        let restarts = &mut state.restarts;
-        while restarts
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= MINUTE)
+    /// Not while the process is started: then no call runs. The caller asks again.
+    fn cancel(&self) {
+        if let Ok(current) = self.current.try_lock()
+            && let Some((process, _)) = &current.process
         {
-            restarts.pop_front();
+            process.cancel();
         }
-        if restarts.len() >= self.options.restarts {
-            let rest = restarts
-                .front()
-                .map_or(MINUTE, |first| MINUTE - now.duration_since(*first));
-            return Err(Error::Stopped(rest));
-        }
-        restarts.push_back(now);
-        Ok(())
+    }
+
+    fn error_message(&self, status: i64) -> Option<String> {
+        let (process, _) = self.lock().process.clone()?;
+        let request = Request::of(Operation::MESSAGE, u64::from_ne_bytes(status.to_ne_bytes()));
+        let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
+        self.request(&process, &request, read).ok()?
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some((process, _)) = self.lock().current.take() {
+        if let Some((process, _)) = self.lock().process.take() {
             process.kill();
         }
     }

@@ -10,9 +10,10 @@ mod futex;
 mod process;
 pub mod protocol;
 mod ranges;
+mod registry;
 mod serve;
 mod socket;
 
-pub use client::{Client, Error, Options};
-pub use process::End;
+pub use client::{Client, Options};
+pub use registry::{OwnLibrary, client, open};
 pub use serve::serve;

@@ -4,13 +4,13 @@
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     let Some(library) = std::env::args_os().nth(1) else {
-        eprintln!("library-process is started by inplace-exchange.");
+        eprintln!("inplace-exchange-library is started by inplace-exchange.");
         return std::process::ExitCode::from(2);
     };
     match library_process::serve(library) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("library-process: {error}");
+            eprintln!("inplace-exchange-library: {error}");
             std::process::ExitCode::from(3)
         }
     }
@@ -18,6 +18,6 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> std::process::ExitCode {
-    eprintln!("library-process runs on Linux only.");
+    eprintln!("inplace-exchange-library runs on Linux only.");
     std::process::ExitCode::from(2)
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
+use inplace_exchange_host::ProcessEnd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::arena::Arena;
@@ -25,22 +26,11 @@ const ARENA_LEN: u64 = 64 << 30;
 /// How often a thread looks for an answer before it sleeps.
 const SPINS: u32 = 200;
 
-/// How a program has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By itself.
-    Exited(i32),
-    /// By a signal.
-    Killed(i32),
-    /// Something else in the app has waited for it, and knows.
-    Unknown,
-}
-
 /// Why a call has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
     /// The program has ended, or has been ended since it broke the protocol.
-    Ended(End),
+    Ended(ProcessEnd),
     /// The deadline has passed, and the program was ended.
     TimedOut,
 }
@@ -55,7 +45,7 @@ pub(crate) struct Process {
     socket: UnixStream,
     pid: Pid,
     /// Set before the process is reaped, so that nobody sends a signal to another one of the same number.
-    end: Mutex<Option<End>>,
+    end: Mutex<Option<ProcessEnd>>,
     ended: Condvar,
     lanes: Mutex<[Slot; MAX_LANES]>,
 }
@@ -116,7 +106,7 @@ impl Process {
         let exited = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(self.pid), exited), Err(rustix::io::Errno::INTR)) {}
         let mut end = self.lock_end();
-        *end = Some(child.wait().map_or(End::Unknown, End::of));
+        *end = Some(child.wait().map_or(ProcessEnd::Unknown, end_of));
         drop(end);
         for lane in &self.arena.control().lanes {
             lane.state.store(State::DEAD, Ordering::Release);
@@ -125,12 +115,12 @@ impl Process {
         self.ended.notify_all();
     }
 
-    fn lock_end(&self) -> MutexGuard<'_, Option<End>> {
+    fn lock_end(&self) -> MutexGuard<'_, Option<ProcessEnd>> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How it has ended; `None` while it runs.
-    pub(crate) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<ProcessEnd> {
         *self.lock_end()
     }
 
@@ -147,7 +137,7 @@ impl Process {
         }
     }
 
-    fn kill_and_wait(&self) -> End {
+    fn kill_and_wait(&self) -> ProcessEnd {
         self.kill();
         let mut end = self.lock_end();
         loop {
@@ -258,12 +248,21 @@ impl Drop for LaneGuard<'_> {
     }
 }
 
-impl End {
-    fn of(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Self::Exited(code),
-            (None, Some(signal)) => Self::Killed(signal),
-            (None, None) => Self::Unknown,
+impl Request {
+    /// One without bytes.
+    pub(crate) fn of(operation: u32, offset: u64) -> Self {
+        Self {
+            operation,
+            offset,
+            len: 0,
         }
+    }
+}
+
+fn end_of(status: ExitStatus) -> ProcessEnd {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => ProcessEnd::Exited(code),
+        (None, Some(signal)) => ProcessEnd::Killed(signal),
+        (None, None) => ProcessEnd::Unknown,
     }
 }

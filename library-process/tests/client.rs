@@ -9,24 +9,29 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::LentMemory;
-use library_process::{Client, End, Error, Options};
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
+use library_process::{Client, Options};
 
 fn fixture(name: &str) -> PathBuf {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
     fixtures.join(format!("{name}.so")).canonicalize().unwrap()
 }
 
+const OPTIONS: Options = Options {
+    timeout: None,
+    restarts: 3,
+};
+
 fn client(library: &str) -> Client {
-    with_options(library, Options::default())
+    with_options(library, OPTIONS)
 }
 
 fn with_options(library: &str, options: Options) -> Client {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_library-process"));
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     Client::new(program, fixture(library), options)
 }
 
-fn exchange(client: &Client, bytes: &mut [u8]) -> Result<i64, Error> {
+fn exchange(client: &Client, bytes: &mut [u8]) -> Result<i64, Box<Error>> {
     let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
     // SAFETY: the bytes are this function's for the time of the call.
     client.exchange(&unsafe { LentMemory::new(data, bytes.len()) })
@@ -64,12 +69,12 @@ fn until(condition: impl Fn() -> bool) {
 #[test]
 fn the_library_says_what_it_is() {
     let named = client("named");
-    let description = named.description().unwrap();
+    let description = named.start().unwrap();
     assert_eq!(description.name, "A name of its own");
     assert_eq!(description.abi_version, 1);
     assert_eq!(description.path, fixture("named").as_os_str().as_encoded_bytes());
     assert!(description.serial && !description.can_cancel);
-    let camera = client("camera-concurrent").description().unwrap();
+    let camera = client("camera-concurrent").start().unwrap();
     assert!(!camera.serial && camera.can_cancel);
 }
 
@@ -103,7 +108,11 @@ fn return_values_and_messages_arrive_as_they_are() {
     ] {
         assert_eq!(exchange(&client(library), &mut [0; 64]).unwrap(), value);
     }
-    let message = |library, status| client(library).error_message(status).unwrap();
+    let message = |library, status| {
+        let client = client(library);
+        client.start().unwrap();
+        client.error_message(status)
+    };
     assert_eq!(message("negative-message", -9).as_deref(), Some("the lens cap is on"));
     assert_eq!(
         message("negative-message-not-utf8", -9).as_deref(),
@@ -137,30 +146,30 @@ fn the_program_has_no_descriptors_but_its_own() {
 #[test]
 fn a_library_that_cannot_be_loaded_is_refused_with_its_code() {
     for (library, expected) in [("nothing", "ERR_LIBRARY_SYMBOL"), ("abi-99", "ERR_LIBRARY_ABI")] {
-        match client(library).description() {
-            Err(Error::Refused { code, .. }) => assert_eq!(code, expected),
-            other => panic!("{other:?}"),
+        match client(library).start() {
+            Err(error) => assert_eq!(error.code(), expected),
+            Ok(description) => panic!("{description:?}"),
         }
     }
-    let nowhere = Client::new(PathBuf::from("/nowhere"), fixture("zero"), Options::default());
-    assert!(matches!(nowhere.description(), Err(Error::Unavailable { .. })));
-    let other_program = Client::new(PathBuf::from("/bin/true"), fixture("zero"), Options::default());
-    assert!(matches!(other_program.description(), Err(Error::Unavailable { .. })));
+    let nowhere = Client::new(PathBuf::from("/nowhere"), fixture("zero"), OPTIONS);
+    assert_eq!(nowhere.start().unwrap_err().code(), "ERR_PROCESS_UNAVAILABLE");
+    let other_program = Client::new(PathBuf::from("/bin/true"), fixture("zero"), OPTIONS);
+    assert_eq!(other_program.start().unwrap_err().code(), "ERR_PROCESS_UNAVAILABLE");
 }
 
 #[test]
 fn a_crash_is_an_error_with_the_memory_intact_and_the_next_call_is_right() {
     for (library, end) in [
-        ("crash-second", End::Killed(libc::SIGSEGV)),
-        ("end-second", End::Exited(0)),
+        ("crash-second", ProcessEnd::Killed(libc::SIGSEGV)),
+        ("end-second", ProcessEnd::Exited(0)),
     ] {
         let client = client(library);
         let mut bytes = vec![0; 64];
         exchange(&client, &mut bytes).unwrap();
         let before = bytes.clone();
         let pid = client.pid().unwrap();
-        match exchange(&client, &mut bytes) {
-            Err(Error::Crashed(found)) => assert_eq!(found, end, "{library}"),
+        match *exchange(&client, &mut bytes).unwrap_err() {
+            Error::LibraryCrashed { end: found, .. } => assert_eq!(found, end, "{library}"),
             other => panic!("{library}: {other:?}"),
         }
         assert_eq!(bytes, before);
@@ -184,10 +193,15 @@ fn a_process_that_crashes_too_often_is_stopped() {
     let client = limited(2);
     for _ in 0..3 {
         exchange(&client, &mut [0; 64]).unwrap();
-        assert!(matches!(exchange(&client, &mut [0; 64]), Err(Error::Crashed(_))));
+        assert_eq!(
+            exchange(&client, &mut [0; 64]).unwrap_err().code(),
+            "ERR_LIBRARY_CRASHED"
+        );
     }
-    match exchange(&client, &mut [0; 64]) {
-        Err(Error::Stopped(rest)) => assert!(rest <= Duration::from_secs(60) && rest > Duration::from_secs(50)),
+    match *exchange(&client, &mut [0; 64]).unwrap_err() {
+        Error::LibraryStopped { rest, .. } => {
+            assert!(rest <= Duration::from_secs(60) && rest > Duration::from_secs(50))
+        }
         other => panic!("{other:?}"),
     }
     assert!(client.pid().is_none());
@@ -205,7 +219,8 @@ fn a_call_that_takes_too_long_ends_its_process() {
     );
     exchange(&client, &mut [0; 64]).unwrap();
     let started = Instant::now();
-    assert!(matches!(exchange(&client, &mut [0; 64]), Err(Error::TimedOut(limit)) if limit == timeout));
+    let error = exchange(&client, &mut [0; 64]).unwrap_err();
+    assert!(matches!(*error, Error::LibraryTimeout { limit, .. } if limit == timeout));
     let took = started.elapsed();
     assert!(
         took >= timeout && took < timeout + Duration::from_millis(100),
@@ -217,7 +232,7 @@ fn a_call_that_takes_too_long_ends_its_process() {
 #[test]
 fn a_cancel_reaches_a_call_that_runs() {
     let camera = Arc::new(client("camera"));
-    camera.description().unwrap();
+    camera.start().unwrap();
     let calling = Arc::clone(&camera);
     let call = thread::spawn(move || {
         let mut request = [0xFF; 64]; // for ever
@@ -245,8 +260,12 @@ fn a_library_is_opened_again_in_its_next_process() {
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
     until(|| life.pid().is_none());
     assert_eq!(counts(&life), [1, 0], "opened once in the new process");
-    life.close().unwrap();
-    assert_eq!(counts(&life), [1, 1]);
+    assert_eq!(life.open().unwrap(), Ok(()));
+    life.close();
+    assert_eq!(counts(&life), [2, 1]);
+    let pid = life.pid().unwrap();
+    life.close();
+    until(|| has_ended(pid)); // with the last close
     let refuses = client("life-refused");
     assert_eq!(refuses.open().unwrap(), Err(-7));
 }

@@ -17,6 +17,7 @@ const SOURCES = [
   'package-lock.json',
   'src',
   'host',
+  'library-process',
   'native-lib',
   'live-lib',
 ];
@@ -56,7 +57,9 @@ export async function build() {
   const { triple } = await rust();
   const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
   const files = [
-    ...LIBRARIES.map((name) => path.join(root, 'target', triple, 'release', libraryName(name))),
+    ...[...LIBRARIES.map((name) => libraryName(name)), programName()].map((name) =>
+      path.join(root, 'target', triple, 'release', name),
+    ),
     ...addon.map((name) => path.join(output, name)),
   ];
   files.forEach(place);
@@ -96,6 +99,9 @@ export function libraryName(name, os = process.platform) {
   if (os === 'win32') return `${name}.dll`;
   return os === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
 }
+
+/** The program that runs a library in a process of its own. @param {string} [os] as `process.platform` calls it */
+export const programName = (os = process.platform) => `inplace-exchange-library${os === 'win32' ? '.exe' : ''}`;
 
 /** The Rust toolchain: its version and the target triple of this machine. */
 export async function rust() {

@@ -3,6 +3,7 @@
 pub(crate) mod binding;
 mod completions;
 pub(crate) mod instance;
+pub(crate) mod own_library;
 pub(crate) mod own_loop;
 pub(crate) mod pending;
 pub(crate) mod process;

@@ -17,6 +17,12 @@ pub(crate) fn default_library(env: &Env) -> Result<Source> {
     )))
 }
 
+/// The program that runs a library in a process of its own: the file beside the addon, and no other.
+pub(crate) fn library_program(env: &Env) -> Result<PathBuf> {
+    let name = format!("inplace-exchange-library{}", std::env::consts::EXE_SUFFIX);
+    Ok(locate::unpacked(&addon_folder(env)?.join(name)))
+}
+
 /// The folder that the addon's file is in.
 fn addon_folder(env: &Env) -> Result<PathBuf> {
     let name = Scope::of(env).module_file_name()?;

@@ -74,6 +74,18 @@ fn define_fields(error: Value<'_>, host: &host::Error) {
             error.define(c"libraryVersion", scope.number(i64::from(*library)));
             error.define(c"hostVersion", scope.number(i64::from(*host)));
         }
+        host::Error::LibraryCrashed { end, restarts, .. } => {
+            match end {
+                host::ProcessEnd::Exited(code) => error.define(c"exitCode", scope.number(i64::from(*code))),
+                host::ProcessEnd::Killed(signal) => {
+                    let number = || format!("signal {signal}");
+                    let name = end.signal_name().map_or_else(number, str::to_owned);
+                    error.define(c"signal", scope.string(&name));
+                }
+                host::ProcessEnd::Unknown => {}
+            }
+            error.define(c"restarts", scope.number(i64::try_from(*restarts).unwrap_or(i64::MAX)));
+        }
         _ => {}
     }
 }

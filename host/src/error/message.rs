@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Error;
+use super::{Error, ProcessEnd};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,6 +125,38 @@ impl fmt::Display for Error {
                 "No thread could be started for the asynchronous calls of {}: {source}. Call again when the process has \
                  fewer threads or more memory.",
                 path.display(),
+            ),
+            Self::ProcessUnavailable { path, program, source } => write!(
+                f,
+                "{} runs in a process of its own, and {} cannot be started for it: {source}.",
+                path.display(),
+                program.display(),
+            ),
+            Self::LibraryRefused { message, .. } => f.write_str(message),
+            Self::LibraryCrashed { path, end, .. } => {
+                write!(f, "The process of {} ", path.display())?;
+                match end {
+                    ProcessEnd::Exited(code) => write!(f, "has exited with {code}")?,
+                    ProcessEnd::Killed(signal) => match end.signal_name() {
+                        Some(name) => write!(f, "was ended by {name}")?,
+                        None => write!(f, "was ended by signal {signal}")?,
+                    },
+                    ProcessEnd::Unknown => f.write_str("has ended")?,
+                }
+                f.write_str(". The memory is as it was before the call; the next call starts a new process.")
+            }
+            Self::LibraryTimeout { path, limit } => write!(
+                f,
+                "A call of {} took longer than its limit of {} ms, and its process was ended. The memory is as it was \
+                 before the call; the next call starts a new process.",
+                path.display(),
+                limit.as_millis(),
+            ),
+            Self::LibraryStopped { path, rest } => write!(
+                f,
+                "The process of {} has ended too often, and is started again by a call in {} s at the earliest.",
+                path.display(),
+                rest.as_secs().saturating_add(1),
             ),
         }
     }

@@ -1,0 +1,35 @@
+// The options of a library that runs in a process of its own.
+
+const { codedError } = require('./errors.js');
+
+/** How often in a minute the process of a library is started again, unless an app says otherwise. */
+const RESTARTS = 3;
+const MAX = 2 ** 31 - 1;
+
+/**
+ * Checks the options of `openLibrary`, or of a library in those of `expose`.
+ * @param {any} options
+ * @returns {{ timeout: number, restarts: number } | undefined} `undefined` for a library in this process; a timeout of 0
+ *   stands for none
+ */
+function ownProcess(options) {
+  if (options === undefined) return undefined;
+  if (options === null || typeof options !== 'object') throw invalid('The options of a library are an object', options);
+  const { process, timeout, restarts = RESTARTS } = options;
+  if (process === undefined || process === 'here') return undefined;
+  if (process !== 'own') throw invalid("The process of a library is 'own' or 'here'", process);
+  if (timeout !== undefined && !isWhole(timeout, 1)) throw invalid('timeout is in milliseconds, 1 or more', timeout);
+  if (!isWhole(restarts, 0)) throw invalid('restarts is a number of restarts in a minute, 0 or more', restarts);
+  return { timeout: timeout ?? 0, restarts };
+}
+
+/** @param {unknown} value @param {number} least */
+const isWhole = (value, least) => Number.isInteger(value) && Number(value) >= least && Number(value) <= MAX;
+
+/** @param {string} what @param {unknown} given */
+function invalid(what, given) {
+  const shown = typeof given === 'string' || typeof given === 'number' ? JSON.stringify(given) : typeof given;
+  return codedError(TypeError, 'ERR_INVALID_ARG_TYPE', `${what}; ${given === null ? 'null' : shown} was given.`);
+}
+
+module.exports = { ownProcess };
