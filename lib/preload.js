@@ -12,7 +12,7 @@ const { BRIDGE, CONNECT, REFUSAL, SHARE } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon, preloadAddon, whileAlive } = require('./while-alive.js');
 
-/** @import { ExposedLibrary, ExposeOptions } from './types/preload.js' */
+/** @import { ExposedLibrary, ExposeOptions, LibraryFile } from './types/preload.js' */
 /** @import { SerializedError } from './errors.js' */
 
 /** @type {typeof import('./types/preload.js').expose} */
@@ -146,10 +146,16 @@ function libraryResolver(libraries) {
     if (!libraries) named.set('default', addon);
     const library = named.get(/** @type {string} */ (key));
     if (library === undefined) throw unknownLibrary(key, [...named.keys()]);
-    const exchange = typeof library === 'object' ? library : addon.openLibrary(library);
+    const exchange = openedLibrary(library, addon);
     opened.set(key, exchange);
     return exchange;
   };
+}
+
+/** @param {string | LibraryFile | ExposedLibrary} library @param {ReturnType<typeof loadAddon>} addon */
+function openedLibrary(library, addon) {
+  if (typeof library === 'string') return addon.openLibrary(library);
+  return 'exchangeDataInPlace' in library ? library : addon.openLibrary(library.path, library);
 }
 
 /** @param {unknown} key @param {string[]} known */

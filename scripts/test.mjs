@@ -119,8 +119,9 @@ const ADDON_TESTS = [
   'async',
   'async-order',
   'security-addon',
+  'own-process',
 ].map((name) => `tests/addon/${name}.test.js`);
-const PAGE_TESTS = ['connect', 'unexposed', 'exchange', 'memory', 'frames', 'port', 'isolation'].map(
+const PAGE_TESTS = ['connect', 'unexposed', 'exchange', 'memory', 'frames', 'port', 'isolation', 'own-process'].map(
   (name) => `tests/page/${name}.test.mjs`,
 );
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
@@ -128,6 +129,8 @@ const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `te
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 /** With the addon that ships, by a variable of the loader. */
 const asPacked = () => ({ NAPI_RS_NATIVE_LIBRARY_PATH: packedAddon() });
+/** The same tests once more. It is what Node.js loads first, in every thread. */
+const IN_OWN_PROCESSES = { NODE_OPTIONS: `--require ${path.join(root, 'tests', 'support', 'own-process.cjs')}` };
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /**
@@ -187,6 +190,11 @@ const STEPS = [
     needs: [...needs, 'packages'],
     run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js'], asPacked),
   },
+  {
+    name: 'addon, libraries in processes of their own',
+    needs: [...needs, 'packages'],
+    run: mocha(['--expose-gc', 'tests/addon/async-order.test.js'], () => ({ ...asPacked(), ...IN_OWN_PROCESSES })),
+  },
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'page API', needs: [...needs, 'packages'], run: mocha(PAGE_TESTS, asPacked) },
@@ -216,7 +224,7 @@ const STEPS = [
 ];
 
 function rustTests() {
-  const packages = ['inplace-exchange-host', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
+  const packages = ['inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::lent_memory::LentMemory;
 
 /// The version of the C ABI that this host speaks.
-pub(crate) const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
 
 /// Bit 0 of `exchange_flags`: calls may run on several threads at once.
 const CONCURRENT: u32 = 1;

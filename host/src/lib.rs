@@ -15,7 +15,7 @@ pub mod locate;
 mod session;
 mod sync;
 
-pub use abi::{ExchangeFunction, Symbols};
+pub use abi::{ExchangeFunction, Symbols, VERSION as ABI_VERSION};
 pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::{Error, ProcessEnd};
@@ -24,7 +24,7 @@ pub use functions::Remote;
 pub use lent_memory::LentMemory;
 pub use library::{EntryPoint, Library};
 pub use loader::pin::pin_this_module;
-pub use loader::real_path;
+pub use loader::{is_same_file, real_path};
 pub use session::Session;
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.

@@ -20,6 +20,11 @@ pub fn real_path(path: &Path) -> Result<PathBuf, Box<Error>> {
     FileIdentity::at(path).map(|file| file.path)
 }
 
+/// Whether two paths lead to one file. False if one of them leads to none.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((FileIdentity::at(one), FileIdentity::at(other)), (Ok(one), Ok(other)) if one.is_same_file(&other))
+}
+
 /// The files that are loaded, each with its value: a `T`, made by a caller's function.
 ///
 /// - A file is loaded once, by one thread, whatever names it has. It has one `T` for the life of the process.

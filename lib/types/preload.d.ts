@@ -1,5 +1,7 @@
 // The API of `inplace-exchange/preload`, for the preload script.
 
+import type { LibraryOptions } from '../../index.js';
+
 export type { ErrorCode, ExchangeError } from './errors.js';
 
 /** A library as the page API calls it: what `openLibrary` returns, the addon itself, or functions of your own. */
@@ -8,13 +10,19 @@ export interface ExposedLibrary {
   exchangeDataAsync(bytes: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
 }
 
+/** A library's file, and in which process it runs. Opened at the page's first use. */
+export interface LibraryFile extends LibraryOptions {
+  /** Absolute. */
+  path: string;
+}
+
 export interface ExposeOptions {
   /**
    * The libraries that the page may use, by the key under which the page names them: an absolute path (opened at the
-   * page's first use), what `openLibrary` returned, or the addon itself for the library that ships with it. If omitted,
-   * that library alone, as `default`.
+   * page's first use), the same with options, what `openLibrary` returned, or the addon itself for the library that
+   * ships with it. If omitted, that library alone, as `default`.
    */
-  libraries?: Record<string, string | ExposedLibrary> | undefined;
+  libraries?: Record<string, string | LibraryFile | ExposedLibrary> | undefined;
   /**
    * The origins of the documents that may use them, as `globalThis.origin` reports it: `'app://my-app'`,
    * `'http://localhost:5173'`, `'file://'` for all files. A window runs its preload for every document that it is

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
+use inplace_exchange_host::{ABI_VERSION, Error, LentMemory, ProcessEnd, Remote};
 
 use crate::process::{Failed, Process, Request};
 use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
@@ -154,13 +154,17 @@ impl Client {
         match answer {
             Answer::Loaded(description) if description.protocol == VERSION => Ok(description),
             Answer::Loaded(_) => Err(self.unavailable(io::Error::other("it is of another version"))),
+            Answer::NoSymbol => Err(Box::new(Error::LibrarySymbol {
+                path,
+                symbol: "exchange_inplace",
+            })),
+            Answer::OtherAbi(library) => Err(Box::new(Error::LibraryAbi {
+                path,
+                library,
+                host: ABI_VERSION,
+            })),
             Answer::Refused { code, message } => {
-                const CODES: [&str; 4] = [
-                    "ERR_LIBRARY_SYMBOL",
-                    "ERR_LIBRARY_ABI",
-                    "ERR_LIBRARY_NOT_FOUND",
-                    "ERR_LIBRARY_PATH",
-                ];
+                const CODES: [&str; 2] = ["ERR_LIBRARY_NOT_FOUND", "ERR_LIBRARY_PATH"];
                 let code = CODES
                     .into_iter()
                     .find(|known| *known == code)

@@ -141,7 +141,11 @@ impl Lane {
 pub enum Answer {
     /// The library is loaded.
     Loaded(Description),
-    /// It is not.
+    /// It does not export what it has to.
+    NoSymbol,
+    /// It was built for this version of the C ABI.
+    OtherAbi(u32),
+    /// It is not, for another reason.
     Refused {
         /// The `code` of the error.
         code: String,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use inplace_exchange_host::{Error, Library, real_path};
+use inplace_exchange_host::{Error, Library, is_same_file, real_path};
 
 use crate::client::{Client, Options};
 
@@ -33,7 +33,8 @@ struct Entry {
 /// be loaded is refused now.
 pub fn open(program: &Path, path: &Path, options: &Options) -> Result<OwnLibrary, Box<Error>> {
     let path = real_path(path)?;
-    let is_same = |entry: &&Entry| entry.path == path && entry.program == program && entry.options == *options;
+    let is_same =
+        |entry: &&Entry| entry.program == program && entry.options == *options && is_same_file(&entry.path, &path);
     let own = lock().iter().find(is_same).map(|entry| entry.own);
     if let Some(own) = own {
         own.client.start()?;

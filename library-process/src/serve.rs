@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use inplace_exchange_host::{LentMemory, Library, Symbols};
+use inplace_exchange_host::{Error, LentMemory, Library, Symbols};
 
 use crate::arena::Arena;
 use crate::descriptors::{end_now, take_socket};
@@ -61,9 +61,13 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
             })
         }
         Ok((_, None)) => end_now(), // a library that is loaded is in this process
-        Err(error) => Answer::Refused {
-            code: error.code().to_owned(),
-            message: error.to_string(),
+        Err(error) => match *error {
+            Error::LibrarySymbol { .. } => Answer::NoSymbol,
+            Error::LibraryAbi { library, .. } => Answer::OtherAbi(library),
+            error => Answer::Refused {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            },
         },
     };
     if socket::send_answer(app, &answer).is_err() {

@@ -9,7 +9,8 @@ import path from 'node:path';
 /** By folder of lib.rs. A module may use what is right of it. A name stands for its submodules too, which use each other. */
 export const ORDERS = {
   src: 'lib > api > env > js > error',
-  'host/src': 'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate sync > lent_memory > error',
+  'host/src':
+    'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate sync > lent_memory > error',
   'library-process/src': 'lib > registry > client serve > process > socket descriptors ranges > arena > futex protocol',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',

@@ -10,7 +10,7 @@ import { Failure, run } from './console.mjs';
 const root = path.join(import.meta.dirname, '..', '..');
 
 /** What is linked into the files that ship. */
-const BUILT = ['inplace-exchange', 'native-lib'];
+const BUILT = ['inplace-exchange', 'native-lib', 'library-process'];
 const NOTICE_FILE = /^(?:licen[cs]e|unlicense|copying|copyright|notice)/i;
 const OWN = { mit: 'LICENSE-MIT', apache: 'LICENSE-APACHE' };
 

@@ -96,10 +96,17 @@ function stageMain(builds, platforms, staged) {
 
 /** @param {NativeBuild} build @param {string} staged */
 /** @param {NativeBuild} build @param {string} staged */
-async function stagePlatform({ triple, platform, system: { os, cpu, libc }, addon, library, localOnly }, staged) {
+async function stagePlatform(
+  { triple, platform, system: { os, cpu, libc }, addon, library, program, localOnly },
+  staged,
+) {
   const name = platformPackage(platform);
   const main = `inplace-exchange.${platform}.node`;
-  const native = { [main]: addon, [path.basename(library)]: library };
+  const native = {
+    [main]: addon,
+    [path.basename(library)]: library,
+    ...(program && { [path.basename(program)]: program }),
+  };
   const description = `The addon and the default library of inplace-exchange for ${platform}`;
   const folder = stage(
     staged,

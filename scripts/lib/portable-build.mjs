@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseTriple } from '@napi-rs/cli';
 import { Failure, log, run } from './console.mjs';
 import { isNewer, neededGlibc } from './elf.mjs';
-import { libraryName, rust } from './native-build.mjs';
+import { libraryName, programName, rust } from './native-build.mjs';
 import { fetchZig, LINKED_GLIBC, zigToolchain } from './toolchain.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -23,6 +23,7 @@ const MAX_GLIBC = '2.25';
  * @property {{ os: string, cpu: string, libc?: string }} system in the words of npm
  * @property {string} addon the file
  * @property {string} library the default library's file
+ * @property {string} [program] that runs a library in a process of its own; where there is none, that is refused
  * @property {string} [localOnly] why it must not be published
  */
 
@@ -40,6 +41,7 @@ export async function buildPortable(target) {
   const ordinary = {
     addon: path.join(root, `inplace-exchange.${platform}.node`),
     library: path.join(root, libraryName('native_lib')),
+    ...(os === 'linux' && { program: path.join(root, programName(os)) }),
   };
   if (triple === here && libc !== 'glibc') return { triple, platform, system, ...ordinary };
   if (os === 'win32' && abi === 'msvc')
@@ -57,7 +59,7 @@ export async function buildPortable(target) {
       localOnly: "it is linked with MinGW's runtime, and not with Microsoft's",
     };
   if (libc !== 'glibc') return { triple, platform, system, ...files };
-  const needed = [files.addon, files.library].map(neededGlibc);
+  const needed = Object.values(files).map(neededGlibc);
   const tooNew = needed.filter((version) => isNewer(version, MAX_GLIBC));
   if (tooNew.length === 0) return { triple, platform, system, ...files };
   const localOnly = `it needs glibc ${tooNew.join(' and ')}, and Electron ${MAX_GLIBC}`;
@@ -71,7 +73,9 @@ async function build(triple) {
   const glibc = triple.endsWith('linux-gnu') ? `, glibc ${LINKED_GLIBC}` : '';
   log(`building what ships (release, ${triple}${glibc}).`);
   const { os, built, cargo } = await zigToolchain(triple);
-  await cargo(['inplace-exchange', 'native-lib'].flatMap((name) => ['-p', name]));
+  const hasProgram = os === 'linux';
+  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram ? ['library-process'] : [])];
+  await cargo(packages.flatMap((name) => ['-p', name]));
   const [addon, library] = ['inplace_exchange', 'native_lib'].map((name) => path.join(built, libraryName(name, os)));
-  return { addon, library };
+  return { addon, library, ...(hasProgram && { program: path.join(built, programName(os)) }) };
 }
