@@ -50,7 +50,9 @@ const STEPS_OF_OLDER = [
 ];
 
 /** What is linted for a system: what ships, and its tests. */
-const LINTED = ['inplace-exchange', 'inplace-exchange-host', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
+const LINTED = ['inplace-exchange', 'inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap(
+  (name) => ['-p', name],
+);
 
 /**
  * @typedef {object} System

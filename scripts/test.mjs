@@ -224,7 +224,10 @@ const STEPS = [
 ];
 
 function rustTests() {
-  const packages = ['inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap((name) => ['-p', name]);
+  const packages = ['inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap((name) => [
+    '-p',
+    name,
+  ]);
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 
