@@ -17,6 +17,16 @@ export interface ErrorFields {
   ERR_LIBRARY_FAILED: { readonly path: string; readonly status: number | bigint };
   ERR_LIBRARY_BUSY: { readonly path: string };
   ERR_LIBRARY_THREAD: { readonly path: string };
+  /** The `signal` is a name such as `'SIGSEGV'`. It has either that or the `exitCode`, or neither if it is not known. */
+  ERR_LIBRARY_CRASHED: {
+    readonly path: string;
+    readonly signal?: string;
+    readonly exitCode?: number;
+    readonly restarts: number;
+  };
+  ERR_LIBRARY_TIMEOUT: { readonly path: string };
+  ERR_LIBRARY_STOPPED: { readonly path: string };
+  ERR_PROCESS_UNAVAILABLE: { readonly path: string };
   ERR_INVALID_ARG_TYPE: unknown;
   ABORT_ERR: { readonly cause?: unknown };
   ERR_EVENT_LOOP: unknown;
