@@ -62,7 +62,7 @@ onLinux('a library in a process of its own, from a page', () => {
   it('is called over shared memory', async () => {
     const text = await page.evaluate(async () => {
       const { bytes, exchange } = link.shared(64, { library: 'own' });
-      new TextEncoder().encodeInto('shared by two threads', bytes);
+      bytes.set(new TextEncoder().encode('shared by two threads'));
       exchange();
       return new TextDecoder().decode(bytes.slice(0, 21));
     });
