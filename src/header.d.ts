@@ -10,7 +10,10 @@ export interface LibraryOptions {
    * `'own'`: in a process of its own, on Linux alone so far. A crash is an error, and the next call starts a new process.
    */
   process?: 'here' | 'own' | undefined;
-  /** For `'own'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. */
+  /**
+   * For `'own'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. The
+   * process has as long to load the library, but 10 seconds at least; then the error is `ERR_PROCESS_UNAVAILABLE`.
+   */
   timeout?: number | undefined;
   /** For `'own'`: how often in a minute the process is started again after it has ended. 3 if left out. */
   restarts?: number | undefined;

@@ -6,6 +6,7 @@ use std::ptr::{self, NonNull};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::process::{Resource, getrlimit};
 
 use crate::protocol::{BUFFERS_AT, Control};
 
@@ -27,6 +28,12 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// A new one, all zeros. `len` is in bytes, and a multiple of the page size.
     pub fn new(len: u64) -> io::Result<Self> {
+        // The signal that the system sends for a file beyond the limit ends the process.
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < len) {
+            return Err(io::Error::other(
+                "the limit of the size of files is too low for shared memory (ulimit -f)",
+            ));
+        }
         let memory = memfd_create(c"inplace-exchange", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         ftruncate(&memory, len)?;
         fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
@@ -54,7 +61,15 @@ impl Arena {
                 &memory,
                 0,
             )
-        }?;
+        }
+        .map_err(|error| {
+            let error = io::Error::from(error);
+            let what = format!(
+                "no {} GiB of addresses for shared memory (ulimit -v): {error}",
+                len >> 30
+            );
+            io::Error::new(error.kind(), what)
+        })?;
         let start = NonNull::new(start.cast()).ok_or_else(|| invalid("the shared memory is mapped at 0"))?;
         Ok(Self { memory, start, len })
     }

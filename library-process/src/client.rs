@@ -1,23 +1,24 @@
 //! A library in a process of its own, as the app sees it: started when first needed, and again after its end.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{ABI_VERSION, Error, LentMemory, ProcessEnd, Remote};
+use inplace_exchange_host::{ABI_VERSION, Error, LentMemory, Remote};
 
+use crate::current::Current;
 use crate::process::{Failed, Process, Request};
 use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
 
-/// Restarts are counted over this time.
-const MINUTE: Duration = Duration::from_secs(60);
+/// The least time for a process to load its library, if calls are limited: that may take longer than a call.
+const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// How a library's process is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// How long a call may take before its process is ended.
+    /// How long a call may take before its process is ended. If there is a limit, the process has as long to load the
+    /// library, but 10 s at least.
     pub timeout: Option<Duration>,
     /// How often in a minute the process is started again after it has ended by itself.
     pub restarts: usize,
@@ -33,17 +34,9 @@ pub struct Client {
     program: PathBuf,
     library: PathBuf,
     options: Options,
-    /// Held while the process is started, so that it is started once, and not during calls.
+    /// Held while the process is started, so that it is started once. Taken before the other lock.
+    starting: Mutex<()>,
     current: Mutex<Current>,
-}
-
-#[derive(Default)]
-struct Current {
-    process: Option<(Arc<Process>, Description)>,
-    /// When it was started again within the last minute, oldest first.
-    restarts: VecDeque<Instant>,
-    /// How often the library is open.
-    opens: usize,
 }
 
 impl Client {
@@ -53,6 +46,7 @@ impl Client {
             program,
             library,
             options,
+            starting: Mutex::new(()),
             current: Mutex::new(Current::default()),
         }
     }
@@ -64,16 +58,12 @@ impl Client {
 
     /// The number of the process that runs.
     pub fn pid(&self) -> Option<i32> {
-        let current = self.lock();
-        let (process, _) = current.process.as_ref()?;
-        process.end().is_none().then(|| process.pid())
+        self.lock().process().map(|(process, _)| process.pid())
     }
 
     /// How often the process was started again within the last minute.
     pub fn restarts(&self) -> usize {
-        let mut current = self.lock();
-        current.forget_old_restarts(Instant::now());
-        current.restarts.len()
+        self.lock().restarts()
     }
 
     fn request<T>(
@@ -82,28 +72,22 @@ impl Client {
         request: &Request,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
-        let deadline = self
-            .options
-            .timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout));
         let path = self.library.clone();
-        match process.call(request, deadline, read) {
+        match process.call(request, deadline(self.options.timeout), read) {
             Some(Ok(value)) => Ok(value),
-            Some(Err(Failed::Ended(end))) => Err(self.crashed(end)),
-            Some(Err(Failed::TimedOut)) => Err(Box::new(Error::LibraryTimeout {
-                path,
-                limit: self.options.timeout.unwrap_or_default(),
-            })),
+            Some(Err(Failed::Ended(end))) => {
+                let mut current = self.lock();
+                let _ = current.process(); // frees the memory of one that has ended
+                let restarts = current.restarts();
+                Err(Box::new(Error::LibraryCrashed { path, end, restarts }))
+            }
+            Some(Err(Failed::TimedOut)) => {
+                let _ = self.lock().process(); // as above
+                let limit = self.options.timeout.unwrap_or_default();
+                Err(Box::new(Error::LibraryTimeout { path, limit }))
+            }
             None => Err(self.unavailable(io::Error::other("too many threads are in calls"))),
         }
-    }
-
-    fn crashed(&self, end: ProcessEnd) -> Box<Error> {
-        Box::new(Error::LibraryCrashed {
-            path: self.library.clone(),
-            end,
-            restarts: self.restarts(),
-        })
     }
 
     fn unavailable(&self, source: io::Error) -> Box<Error> {
@@ -120,31 +104,50 @@ impl Client {
 
     /// The process, which is started if it does not run.
     fn running(&self) -> Result<(Arc<Process>, Description), Box<Error>> {
-        let mut current = self.lock();
-        if let Some((process, description)) = &current.process {
-            if process.end().is_none() {
-                return Ok((Arc::clone(process), description.clone()));
-            }
-            self.count_restart(&mut current)?;
-            current.process = None;
+        if let Some(running) = self.lock().process() {
+            return Ok(running.clone());
         }
-        let opens = current.opens;
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.lock();
+        if let Some(running) = current.process() {
+            return Ok(running.clone()); // another thread has started it
+        }
+        current.count_start(self.options.restarts).map_err(|rest| {
+            let path = self.library.clone();
+            Error::LibraryStopped { path, rest }
+        })?;
+        drop(current);
+        let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
         let (process, answer) =
-            Process::start(&self.program, &self.library).map_err(|source| self.unavailable(source))?;
-        let started = self.check(answer).and_then(|description| {
-            for _ in 0..opens {
-                self.open_again(&process)?;
+            Process::start(&self.program, &self.library, deadline(limit)).map_err(|source| self.unavailable(source))?;
+        let description = self
+            .check(answer)
+            .and_then(|description| self.publish(&process, description))
+            .inspect_err(|_| process.kill())?;
+        Ok((process, description))
+    }
+
+    /// Opens the library in a new process as often as it is open, which may change meanwhile, and lets all use it.
+    fn publish(&self, process: &Arc<Process>, description: Description) -> Result<Description, Box<Error>> {
+        let mut opened = 0;
+        loop {
+            let mut current = self.lock();
+            let opens = current.opens;
+            if opened == opens {
+                current.set(Arc::clone(process), description.clone());
+                return Ok(description);
             }
-            Ok(description)
-        });
-        match started {
-            Ok(description) => {
-                current.process = Some((Arc::clone(&process), description.clone()));
-                Ok((process, description))
-            }
-            Err(error) => {
-                process.kill();
-                Err(error)
+            drop(current);
+            if opened < opens {
+                let status = self.request(process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
+                if status < 0 {
+                    let (path, message) = (self.library.clone(), None);
+                    return Err(Box::new(Error::LibraryFailed { path, status, message }));
+                }
+                opened += 1;
+            } else {
+                self.request(process, &Request::of(Operation::CLOSE, 0), |_, _| ())?;
+                opened -= 1;
             }
         }
     }
@@ -173,48 +176,10 @@ impl Client {
             }
         }
     }
-
-    /// Opens the library in a new process. The lock is held, so a process that ends now is no restart.
-    fn open_again(&self, process: &Process) -> Result<(), Box<Error>> {
-        let end = match process.call(&Request::of(Operation::OPEN, 0), None, |_, status| status) {
-            Some(Ok(0..)) => return Ok(()),
-            Some(Ok(status)) => {
-                let (path, message) = (self.library.clone(), None);
-                return Err(Box::new(Error::LibraryFailed { path, status, message }));
-            }
-            Some(Err(Failed::Ended(end))) => end,
-            Some(Err(Failed::TimedOut)) | None => ProcessEnd::Unknown,
-        };
-        let (path, restarts) = (self.library.clone(), 0);
-        Err(Box::new(Error::LibraryCrashed { path, end, restarts }))
-    }
-
-    fn count_restart(&self, current: &mut Current) -> Result<(), Box<Error>> {
-        let now = Instant::now();
-        current.forget_old_restarts(now);
-        let restarts = &mut current.restarts;
-        if restarts.len() >= self.options.restarts {
-            let rest = restarts
-                .front()
-                .map_or(MINUTE, |first| MINUTE.saturating_sub(now.duration_since(*first)));
-            let path = self.library.clone();
-            return Err(Box::new(Error::LibraryStopped { path, rest }));
-        }
-        restarts.push_back(now);
-        Ok(())
-    }
 }
 
-impl Current {
-    fn forget_old_restarts(&mut self, now: Instant) {
-        while self
-            .restarts
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= MINUTE)
-        {
-            self.restarts.pop_front();
-        }
-    }
+fn deadline(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
 }
 
 impl Remote for Client {
@@ -227,7 +192,9 @@ impl Remote for Client {
         let offset = ranges.take(len).ok_or_else(full)?;
         let outcome = match arena.bytes(offset, len) {
             Some(shared) => {
-                // SAFETY: `shared` is `len` bytes of the arena, which nobody else in this process uses now.
+                // SAFETY: `shared` is `len` bytes of the arena, apart from the lent ones, which stay mapped as long as
+                // `process`. No other thread of this process has the range, and no Rust reference covers it; what the
+                // library's process writes there meanwhile is bytes like any others.
                 unsafe { memory.copy_to(shared) };
                 let request = Request {
                     operation: Operation::EXCHANGE,
@@ -248,25 +215,36 @@ impl Remote for Client {
     }
 
     fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
-        let (process, _) = self.running()?;
-        let status = self.request(&process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
-        if status < 0 {
-            return Ok(Err(status));
-        }
-        self.lock().opens += 1;
-        Ok(Ok(()))
+        self.lock().opening += 1;
+        let opened = loop {
+            let opened = self.running().and_then(|(process, _)| {
+                let status = self.request(&process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
+                Ok((process, status))
+            });
+            let mut current = self.lock();
+            match opened {
+                Ok((process, 0..)) if current.process().is_some() && !current.is(&process) => continue, // restarted meanwhile
+                Ok((_, 0..)) => {
+                    current.opens += 1;
+                    break Ok(Ok(()));
+                }
+                Ok((_, status)) => break Ok(Err(status)),
+                Err(error) => break Err(error),
+            }
+        };
+        self.lock().opening -= 1;
+        opened
     }
 
     fn close(&self) {
         let mut current = self.lock();
         current.opens = current.opens.saturating_sub(1);
-        let is_last = current.opens == 0;
-        let process = match &current.process {
-            Some((process, _)) if process.end().is_none() => Arc::clone(process),
-            _ => return,
+        let is_last = current.opens == 0 && current.opening == 0;
+        let Some((process, _)) = current.process().cloned() else {
+            return;
         };
         if is_last {
-            current.process = None;
+            current.take();
         }
         drop(current);
         let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
@@ -276,24 +254,19 @@ impl Remote for Client {
     }
 
     fn can_cancel(&self) -> bool {
-        let current = self.lock();
-        current
-            .process
-            .as_ref()
+        self.lock()
+            .process()
             .is_some_and(|(_, description)| description.can_cancel)
     }
 
-    /// Not while the process is started: then no call runs. The caller asks again.
     fn cancel(&self) {
-        if let Ok(current) = self.current.try_lock()
-            && let Some((process, _)) = &current.process
-        {
+        if let Some((process, _)) = self.lock().process() {
             process.cancel();
         }
     }
 
     fn error_message(&self, status: i64) -> Option<String> {
-        let (process, _) = self.lock().process.clone()?;
+        let (process, _) = self.lock().process().cloned()?;
         let request = Request::of(Operation::MESSAGE, u64::from_ne_bytes(status.to_ne_bytes()));
         let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
         self.request(&process, &request, read).ok()?
@@ -302,7 +275,7 @@ impl Remote for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some((process, _)) = self.lock().process.take() {
+        if let Some(process) = self.lock().take() {
             process.kill();
         }
     }

@@ -39,7 +39,7 @@ fn close_inherited() -> io::Result<()> {
 }
 
 /// Ends the process, without the functions that it would call at its exit: the library's threads may run.
-pub(crate) fn end_now() -> ! {
+pub(crate) fn end_now(code: i32) -> ! {
     // SAFETY: has no precondition.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(code) }
 }

@@ -5,7 +5,9 @@
 
 mod arena;
 mod client;
+mod current;
 mod descriptors;
+mod end;
 mod futex;
 mod process;
 pub mod protocol;

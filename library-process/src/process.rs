@@ -1,20 +1,22 @@
 //! The app's side of one program, from its start to its end.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use inplace_exchange_host::ProcessEnd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::arena::Arena;
+use crate::end::{end_of, ended_early};
 use crate::futex;
 use crate::protocol::{Answer, BUFFERS_AT, Lane, MAX_LANES, State};
 use crate::ranges::Ranges;
@@ -51,7 +53,7 @@ pub(crate) struct Process {
 }
 
 /// A lane, as the app's threads use it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Slot {
     /// The thread that had it last: it gets the same one again, and so the same thread of the program. Many libraries
     /// belong to a thread.
@@ -66,39 +68,51 @@ struct LaneGuard<'a> {
 }
 
 impl Process {
-    /// Starts the program, and waits until it has loaded the library or refused to.
-    pub(crate) fn start(program: &Path, library: &Path) -> io::Result<(Arc<Self>, Answer)> {
+    /// Starts the program, and waits until it has loaded the library or refused to; at the latest until the deadline.
+    pub(crate) fn start(program: &Path, library: &Path, deadline: Option<Instant>) -> io::Result<(Arc<Self>, Answer)> {
+        let process = Self::spawn(program, library)?;
+        let answer = socket::send_arena(&process.socket, &process.arena)
+            .and_then(|()| socket::receive_answer(&process.socket, deadline));
+        match answer {
+            Ok(answer) => Ok((process, answer)),
+            Err(error) if socket::has_hung_up(&error) => Err(ended_early(process.kill_and_wait())),
+            Err(error) => {
+                process.kill();
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the program, in a new thread that then waits for its end: the system ends the program with the thread that
+    /// has started it, so that one has to live as long.
+    fn spawn(program: &Path, library: &Path) -> io::Result<Arc<Self>> {
         let arena = Arena::new(ARENA_LEN)?;
         let (socket, theirs) = UnixStream::pair()?;
-        let child = Command::new(program)
-            .arg(library)
-            .stdin(OwnedFd::from(theirs))
-            .process_group(0) // the terminal's Ctrl-C is for the app
-            .spawn()?;
-        let process = Arc::new(Self {
-            ranges: Ranges::new(BUFFERS_AT, arena.len()),
-            arena,
-            socket,
-            pid: Pid::from_child(&child),
-            end: Mutex::new(None),
-            ended: Condvar::new(),
-            lanes: Mutex::new(
-                [Slot {
-                    thread: None,
-                    in_use: false,
-                }; MAX_LANES],
-            ),
-        });
-        let watched = Arc::clone(&process);
+        let mut command = Command::new(program);
+        command.arg(library).stdin(OwnedFd::from(theirs));
+        command.process_group(0); // the terminal's Ctrl-C is for the app
+        let (started, start) = mpsc::sync_channel(1);
         let watcher = thread::Builder::new().name("library-watcher".to_owned());
-        if let Err(error) = watcher.spawn(move || watched.watch(child)) {
-            process.kill(); // not reaped: the app has no thread left to do so
-            return Err(error);
-        }
-        let answer = socket::send_arena(&process.socket, &process.arena)
-            .and_then(|()| socket::receive_answer(&process.socket))
-            .inspect_err(|_| process.kill());
-        answer.map(|answer| (process, answer))
+        watcher.spawn(move || {
+            let spawned = command.spawn();
+            drop(command); // with the program's end of the socket, which hangs up only when nobody has it
+            let child = match spawned {
+                Ok(child) => child,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            let process = Arc::new(Self {
+                ranges: Ranges::new(BUFFERS_AT, arena.len()),
+                arena,
+                socket,
+                pid: Pid::from_child(&child),
+                end: Mutex::new(None),
+                ended: Condvar::new(),
+                lanes: Mutex::new([Slot::default(); MAX_LANES]),
+            });
+            let _ = started.send(Ok(Arc::clone(&process))); // the receiver waits for it
+            process.watch(child);
+        })?;
+        start.recv().map_err(io::Error::other)?
     }
 
     /// Waits for the end of the process, and tells all who wait for an answer.
@@ -108,11 +122,20 @@ impl Process {
         let mut end = self.lock_end();
         *end = Some(child.wait().map_or(ProcessEnd::Unknown, end_of));
         drop(end);
-        for lane in &self.arena.control().lanes {
-            lane.state.store(State::DEAD, Ordering::Release);
-            futex::wake(&lane.state);
-        }
         self.ended.notify_all();
+        // Whoever waits for the answer at the start is not to wait for another process that has the socket.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        loop {
+            for lane in &self.arena.control().lanes {
+                lane.state.store(State::DEAD, Ordering::Release);
+                futex::wake(&lane.state);
+            }
+            // Again, until all have noticed: another process that has the memory can overwrite it.
+            if self.lock_lanes().iter().all(|slot| !slot.in_use) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn lock_end(&self) -> MutexGuard<'_, Option<ProcessEnd>> {
@@ -168,6 +191,10 @@ impl Process {
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Option<Result<T, Failed>> {
         let guard = self.claim_lane()?;
+        // Now that the lane is in use, so that the watcher wakes this thread if the process ends later.
+        if let Some(end) = self.end() {
+            return Some(Err(Failed::Ended(end)));
+        }
         let lane = &self.arena.control().lanes[guard.number];
         lane.operation.store(request.operation, Ordering::Relaxed);
         lane.offset.store(request.offset, Ordering::Relaxed);
@@ -199,6 +226,9 @@ impl Process {
                     std::hint::spin_loop();
                 }
                 now @ (State::REQUESTED | State::RUNNING) => {
+                    if let Some(end) = self.end() {
+                        return Err(Failed::Ended(end)); // whatever another process that has the memory writes
+                    }
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         self.kill_and_wait();
                         return Err(Failed::TimedOut);
@@ -211,10 +241,14 @@ impl Process {
         }
     }
 
+    fn lock_lanes(&self) -> MutexGuard<'_, [Slot; MAX_LANES]> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A lane for this thread.
     fn claim_lane(&self) -> Option<LaneGuard<'_>> {
         let thread = Some(thread::current().id());
-        let mut slots = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.lock_lanes();
         let free = |slot: &Slot| !slot.in_use;
         let number = slots
             .iter()
@@ -243,8 +277,7 @@ pub(crate) struct Request {
 
 impl Drop for LaneGuard<'_> {
     fn drop(&mut self) {
-        let mut slots = self.process.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        slots[self.number].in_use = false;
+        self.process.lock_lanes()[self.number].in_use = false;
     }
 }
 
@@ -256,13 +289,5 @@ impl Request {
             offset,
             len: 0,
         }
-    }
-}
-
-fn end_of(status: ExitStatus) -> ProcessEnd {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => ProcessEnd::Exited(code),
-        (None, Some(signal)) => ProcessEnd::Killed(signal),
-        (None, None) => ProcessEnd::Unknown,
     }
 }

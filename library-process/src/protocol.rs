@@ -10,8 +10,8 @@
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
 //! | a cancel | adds one to [`Control::cancels`] | calls `exchange_cancel` |
-//! | the end of the app | the socket hangs up | ends itself at once |
-//! | the end of the program | sets every lane to `DEAD` | |
+//! | the end of the app | the socket hangs up | ends itself at once; is ended by the system, if it cannot |
+//! | the end of the program | sets every lane to `DEAD`, until no thread waits any more | |
 //!
 //! **Ordering.** The fields of a lane belong to whom its state says. They are written and read with `Relaxed`; what
 //! hands them over is the state, stored with `Release` and loaded with `Acquire`. A side that waits does so on the
@@ -19,7 +19,8 @@
 //!
 //! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
 //! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
-//! of a library in the app's own process; an offset is never read back. The program checks the app's requests too, so
+//! of a library in the app's own process; an offset is never read back. Another process may have the arena and the
+//! socket, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
 //! that a mistake there is an error and no crash here.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use inplace_exchange_host::{Error, LentMemory, Library, Symbols};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::arena::Arena;
 use crate::descriptors::{end_now, take_socket};
@@ -22,6 +23,8 @@ const STACK_SIZE: usize = 8 << 20;
 
 /// Serves until the app's side of the socket hangs up, and then ends the process, whatever the library does.
 pub fn serve(library: OsString) -> io::Result<()> {
+    // For an app that has forked: its children have the socket too, and need not end with it.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = Arc::new(take_socket()?);
     let arena = Arc::new(socket::receive_arena(&socket)?);
     let loading = Arc::clone(&arena);
@@ -33,10 +36,14 @@ pub fn serve(library: OsString) -> io::Result<()> {
     while requests.read_exact(&mut lane).is_ok() {
         let arena = Arc::clone(&arena);
         if usize::from(lane[0]) < MAX_LANES {
-            spawn("exchange", move || serve_lane(&arena, usize::from(lane[0])))?;
+            let serving = spawn("exchange", move || serve_lane(&arena, usize::from(lane[0])));
+            if let Err(error) = serving {
+                eprintln!("inplace-exchange-library: no thread for a call: {error}");
+                end_now(3);
+            }
         }
     }
-    end_now()
+    end_now(0)
 }
 
 /// Set once, before the app is told that it may ask for lanes.
@@ -49,7 +56,7 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
             let symbols = SYMBOLS.get_or_init(|| symbols);
             let arena = Arc::clone(arena);
             if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&arena, symbols)).is_err() {
-                end_now();
+                end_now(0);
             }
             Answer::Loaded(Description {
                 protocol: VERSION,
@@ -60,7 +67,7 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
                 can_cancel: symbols.can_cancel(),
             })
         }
-        Ok((_, None)) => end_now(), // a library that is loaded is in this process
+        Ok((_, None)) => end_now(0), // a library that is loaded is in this process
         Err(error) => match *error {
             Error::LibrarySymbol { .. } => Answer::NoSymbol,
             Error::LibraryAbi { library, .. } => Answer::OtherAbi(library),
@@ -71,7 +78,7 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
         },
     };
     if socket::send_answer(app, &answer).is_err() {
-        end_now();
+        end_now(0);
     }
 }
 

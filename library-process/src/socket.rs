@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -59,17 +60,45 @@ pub fn send_answer(socket: &UnixStream, answer: &Answer) -> io::Result<()> {
     send_all(socket, &[&len.to_le_bytes(), &bytes[..]].concat())
 }
 
-/// Receives it, whatever the other side is.
-pub fn receive_answer(mut socket: &UnixStream) -> io::Result<Answer> {
+/// Receives it, whatever the other side is and sends.
+pub fn receive_answer(socket: &UnixStream, deadline: Option<Instant>) -> io::Result<Answer> {
     let mut len = [0; 4];
-    socket.read_exact(&mut len)?;
+    receive(socket, &mut len, deadline)?;
     let len = u32::from_le_bytes(len) as usize;
     if len > MAX_ANSWER {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is too long"));
     }
     let mut bytes = vec![0; len];
-    socket.read_exact(&mut bytes)?;
+    receive(socket, &mut bytes, deadline)?;
     postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Fills all of `bytes`. The deadline is that of them all, not of each part that arrives.
+fn receive(mut socket: &UnixStream, mut bytes: &mut [u8], deadline: Option<Instant>) -> io::Result<()> {
+    const TOO_LATE: &str = "it has not loaded the library in time";
+    while !bytes.is_empty() {
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, TOO_LATE));
+            }
+            socket.set_read_timeout(Some(left))?;
+        }
+        match socket.read(bytes) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => bytes = &mut bytes[read..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // the deadline
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the other side has ended, or has closed its socket: before, during or after what was sent to it.
+pub fn has_hung_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
 /// Without the signal that a plain write sends when the other side has hung up.

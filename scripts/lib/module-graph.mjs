@@ -11,7 +11,8 @@ export const ORDERS = {
   src: 'lib > api > env > js > error',
   'host/src':
     'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate sync > lent_memory > error',
-  'library-process/src': 'lib > registry > client serve > process > socket descriptors ranges > arena > futex protocol',
+  'library-process/src':
+    'lib > registry > client serve > current > process > socket descriptors end ranges > arena > futex protocol',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',
 };

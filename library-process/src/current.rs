@@ -1,0 +1,83 @@
+//! The process that a client has now, and what is to be remembered for the next one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::process::Process;
+use crate::protocol::Description;
+
+/// Restarts are counted over this time.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a client's lock protects. The lock is held for moments only: not while a process is started, nor during calls.
+#[derive(Default)]
+pub(crate) struct Current {
+    process: Option<(Arc<Process>, Description)>,
+    /// Whether the one before has ended by itself, and the next one is a restart.
+    has_ended: bool,
+    /// When it was started again within the last minute, oldest first.
+    restarts: VecDeque<Instant>,
+    /// How often the library is open.
+    pub(crate) opens: usize,
+    /// How many threads are about to open it: a close is not the last one then.
+    pub(crate) opening: usize,
+}
+
+impl Current {
+    /// The process that runs. One that has ended is dropped, and so is its memory.
+    pub(crate) fn process(&mut self) -> Option<&(Arc<Process>, Description)> {
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|(process, _)| process.end().is_some())
+        {
+            self.process = None;
+            self.has_ended = true;
+        }
+        self.process.as_ref()
+    }
+
+    /// Whether this is the process.
+    pub(crate) fn is(&self, process: &Arc<Process>) -> bool {
+        self.process.as_ref().is_some_and(|(now, _)| Arc::ptr_eq(now, process))
+    }
+
+    pub(crate) fn set(&mut self, process: Arc<Process>, description: Description) {
+        self.process = Some((process, description));
+    }
+
+    /// For who ends it.
+    pub(crate) fn take(&mut self) -> Option<Arc<Process>> {
+        self.process.take().map(|(process, _)| process)
+    }
+
+    /// How often it was started again within the last minute.
+    pub(crate) fn restarts(&mut self) -> usize {
+        self.forget_old_restarts(Instant::now());
+        self.restarts.len()
+    }
+
+    /// Counts the start of a process, if it is a restart and one is left. How long it has to wait, if none is.
+    pub(crate) fn count_start(&mut self, limit: usize) -> Result<(), Duration> {
+        if !self.has_ended {
+            return Ok(());
+        }
+        let now = Instant::now();
+        self.forget_old_restarts(now);
+        if self.restarts.len() >= limit {
+            let first = self.restarts.front();
+            return Err(first.map_or(MINUTE, |first| MINUTE.saturating_sub(now.duration_since(*first))));
+        }
+        self.restarts.push_back(now);
+        self.has_ended = false;
+        Ok(())
+    }
+
+    fn forget_old_restarts(&mut self, now: Instant) {
+        let is_old = |first: &Instant| now.duration_since(*first) >= MINUTE;
+        while self.restarts.front().is_some_and(is_old) {
+            self.restarts.pop_front();
+        }
+    }
+}
