@@ -20,6 +20,7 @@ const cString = (/** @type {string} */ text) => `"${text}"`;
  * @property {Record<string, string>} [defines]
  * @property {string[]} [links] fixtures that it needs
  * @property {string} [notOn] a system on which it cannot be built
+ * @property {string} [onlyOn] the only system on which it can
  */
 
 /** By name. @type {Record<string, Fixture>} */
@@ -55,6 +56,7 @@ const NATIVE = {
   'wait-first': misbehaves({ CALL: '1', DOES: 'wait' }),
   'wait-second': misbehaves({ CALL: '2', DOES: 'wait' }),
   blocks: { source: `${LIBRARIES}/blocks.c` },
+  hostile: { source: `${LIBRARIES}/hostile.c`, onlyOn: 'linux' }, // where libraries have processes of their own
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
@@ -99,8 +101,8 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
   const fileOf = (/** @type {string} */ name) => path.join(folder, `${name}${extension}`);
   await cargo(['-p', 'fixture-probe', '--lib', '--examples']);
   fs.copyFileSync(path.join(built, libraryName('fixture_probe', os)), fileOf('probe'));
-  for (const [name, { source, defines = {}, links = [], notOn }] of Object.entries(NATIVE)) {
-    if (notOn === os) continue;
+  for (const [name, { source, defines = {}, links = [], notOn, onlyOn }] of Object.entries(NATIVE)) {
+    if (notOn === os || (onlyOn ?? os) !== os) continue;
     const output = fileOf(name);
     if (source.endsWith('.rs')) {
       const library = libraryName(name.replaceAll('-', '_'), os);
