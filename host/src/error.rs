@@ -154,8 +154,8 @@ pub enum Error {
     LibraryStopped {
         /// The library's file.
         path: PathBuf,
-        /// How long.
-        rest: Duration,
+        /// How long; `None` for as long as this process runs.
+        rest: Option<Duration>,
     },
 }
 

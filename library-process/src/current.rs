@@ -58,8 +58,9 @@ impl Current {
         self.restarts.len()
     }
 
-    /// Counts the start of a process, if it is a restart and one is left. How long it has to wait, if none is.
-    pub(crate) fn count_start(&mut self, limit: usize) -> Result<(), Duration> {
+    /// Counts the start of a process, if it is a restart and one is left. How long it has to wait, if none is; `None` if for
+    /// ever.
+    pub(crate) fn count_start(&mut self, limit: usize) -> Result<(), Option<Duration>> {
         if !self.has_ended {
             return Ok(());
         }
@@ -67,7 +68,7 @@ impl Current {
         self.forget_old_restarts(now);
         if self.restarts.len() >= limit {
             let first = self.restarts.front();
-            return Err(first.map_or(MINUTE, |first| MINUTE.saturating_sub(now.duration_since(*first))));
+            return Err(first.map(|first| MINUTE.saturating_sub(now.duration_since(*first))));
         }
         self.restarts.push_back(now);
         self.has_ended = false;

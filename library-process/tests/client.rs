@@ -199,12 +199,18 @@ fn a_process_that_crashes_too_often_is_stopped() {
         );
     }
     match *exchange(&client, &mut [0; 64]).unwrap_err() {
-        Error::LibraryStopped { rest, .. } => {
+        Error::LibraryStopped { rest: Some(rest), .. } => {
             assert!(rest <= Duration::from_secs(60) && rest > Duration::from_secs(50))
         }
         other => panic!("{other:?}"),
     }
     assert!(client.pid().is_none());
+
+    let once = limited(0);
+    exchange(&once, &mut [0; 64]).unwrap();
+    assert_eq!(exchange(&once, &mut [0; 64]).unwrap_err().code(), "ERR_LIBRARY_CRASHED");
+    let error = exchange(&once, &mut [0; 64]).unwrap_err();
+    assert!(matches!(*error, Error::LibraryStopped { rest: None, .. }) && error.to_string().contains("restarts are 0"));
 }
 
 #[test]

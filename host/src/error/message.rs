@@ -152,11 +152,16 @@ impl fmt::Display for Error {
                 path.display(),
                 limit.as_millis(),
             ),
-            Self::LibraryStopped { path, rest } => write!(
+            Self::LibraryStopped { path, rest: Some(rest) } => write!(
                 f,
                 "The process of {} has ended too often, and is started again by a call in {} s at the earliest.",
                 path.display(),
                 rest.as_secs().saturating_add(1),
+            ),
+            Self::LibraryStopped { path, rest: None } => write!(
+                f,
+                "The process of {} has ended, and is not started again: its restarts are 0.",
+                path.display(),
             ),
         }
     }
