@@ -26,15 +26,11 @@ const NAMESPACES = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '
 export async function unpackDebian(packages) {
   const folder = path.join(FOLDER, packages.join('_').replace(/[^\w.-]/g, '')); // others have another folder
   if (fs.existsSync(folder)) return folder;
-  if (!fs.existsSync('/etc/debian_version'))
-    throw new Failure('packages of Debian are fetched by apt-get, on Debian and its derivatives.');
-  if (!fs.existsSync(KEYS))
-    throw new Failure('the keys of Debian are missing. Type: sudo apt-get install -y debian-archive-keyring');
+  const address = await mirror();
   const partial = `${folder}.partial`;
   fs.rmSync(partial, { recursive: true, force: true });
   for (const name of ['lists', 'archives', 'system/DEBIAN'])
     fs.mkdirSync(path.join(partial, name), { recursive: true });
-  const address = await mirror();
   const sources = SUITES.map((suite) => `deb [signed-by=${KEYS}] ${address} ${suite} main\n`);
   fs.writeFileSync(path.join(partial, 'sources.list'), sources.join(''));
   // All else, such as a proxy, is as this machine has it.
@@ -66,12 +62,14 @@ export async function unpackDebian(packages) {
   return folder;
 }
 
-/** Where this machine takes its packages from, if it is a Debian. */
+/** Where this machine takes its packages from. */
 async function mirror() {
-  const { output } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Label: Debian']);
+  const { status, output } = await run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Label: Debian']);
   const [address] = output.split('\n');
-  if (!address)
-    throw new Failure('apt-get knows no address of Debian. On a derivative of it, use a machine with Debian itself.');
+  if (status !== 0 || !address)
+    throw new Failure(
+      'packages of Debian are fetched by apt-get, on Debian. If this is one, type: sudo apt-get update',
+    );
   return address;
 }
 
