@@ -40,7 +40,8 @@ describe('the sources', () => {
 
   it('use unsafe code at the foreign interfaces only', () => {
     const unsafe = sources().filter(
-      (file) => /^(src|host|library-process)\/.*\.rs$/.test(file) && !TEST.test(file) && /\bunsafe\b/.test(codeOf(read(file))),
+      (file) =>
+        /^(src|host|library-process)\/.*\.rs$/.test(file) && !TEST.test(file) && /\bunsafe\b/.test(codeOf(read(file))),
     );
     const allowed = (/** @type {string} */ file) => UNSAFE.some((place) => file.startsWith(place));
     assert.deepEqual(
