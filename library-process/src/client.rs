@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use inplace_exchange_host::{ABI_VERSION, Error, LentMemory, Remote};
@@ -37,6 +37,8 @@ pub struct Client {
     /// Held while the process is started, so that it is started once. Taken before the other lock.
     starting: Mutex<()>,
     current: Mutex<Current>,
+    /// Whether the library takes one call at a time, as its first process has said. Its caller goes by that.
+    serial: OnceLock<bool>,
 }
 
 impl Client {
@@ -48,6 +50,7 @@ impl Client {
             options,
             starting: Mutex::new(()),
             current: Mutex::new(Current::default()),
+            serial: OnceLock::new(),
         }
     }
 
@@ -155,8 +158,13 @@ impl Client {
     fn check(&self, answer: Answer) -> Result<Description, Box<Error>> {
         let path = self.library.clone();
         match answer {
-            Answer::Loaded(description) if description.protocol == VERSION => Ok(description),
-            Answer::Loaded(_) => Err(self.unavailable(io::Error::other("it is of another version"))),
+            Answer::Loaded(description) if description.protocol != VERSION => {
+                Err(self.unavailable(io::Error::other("it is of another version")))
+            }
+            Answer::Loaded(description) if *self.serial.get_or_init(|| description.serial) != description.serial => {
+                Err(Box::new(Error::LibraryChanged { path }))
+            }
+            Answer::Loaded(description) => Ok(description),
             Answer::NoSymbol => Err(Box::new(Error::LibrarySymbol {
                 path,
                 symbol: "exchange_inplace",

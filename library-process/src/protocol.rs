@@ -72,8 +72,8 @@ impl Operation {
     pub const MESSAGE: u32 = 4;
 }
 
-/// The result of a request that makes no sense, such as one beyond the arena. No library's own: `exchange_inplace`
-/// may return it, and then means the same.
+/// The result of a request that makes no sense, such as one beyond the arena: a negative status, like any that a library
+/// returns.
 pub const REFUSED: i64 = i64::MIN;
 
 /// One thread's way to call.

@@ -320,3 +320,26 @@ fn the_process_ends_with_its_client() {
     drop(zero);
     until(|| has_ended(pid));
 }
+
+#[test]
+fn a_new_build_that_takes_calls_otherwise_is_refused() {
+    let file = std::env::temp_dir().join(format!("library-{}.so", std::process::id()));
+    fs::copy(fixture("camera-concurrent"), &file).unwrap();
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
+    let camera = Client::new(program, file.clone(), OPTIONS);
+    let restart_with = |name| {
+        fs::remove_file(&file).unwrap();
+        fs::copy(fixture(name), &file).unwrap();
+        // SAFETY: has no precondition; the process is this test's.
+        assert_eq!(unsafe { libc::kill(camera.pid().unwrap(), libc::SIGKILL) }, 0);
+        until(|| camera.pid().is_none());
+        camera.start().map(|description| description.can_cancel)
+    };
+    camera.start().unwrap();
+    assert!(
+        !restart_with("camera-concurrent-deaf").unwrap(),
+        "the new build is loaded"
+    );
+    assert_eq!(restart_with("camera").unwrap_err().code(), "ERR_LIBRARY_LOAD");
+    fs::remove_file(&file).unwrap();
+}

@@ -107,7 +107,7 @@ export async function nodeForWindows() {
   const system = await debianWith(['wine64', 'libc-bin']); // with the locale, for names of files that are not ASCII;
   const { file, version } = await fromNpm('win32-x64 24');
   const wine = '/usr/lib/wine/wine64';
-  const settings = { WINEPREFIX: '/root/wine', WINEDEBUG: '-all' };
+  const settings = { WINEPREFIX: '/wine', WINEDEBUG: '-all' }; // a path inside the Debian
   if (!fs.existsSync(path.join(system, settings.WINEPREFIX))) {
     // The package's script puts zlib where Wine looks. Wine's server writes the registry last.
     const script = `

@@ -128,7 +128,7 @@ impl fmt::Display for Error {
             ),
             Self::ProcessUnavailable { path, program, source } => write!(
                 f,
-                "{} runs in a process of its own, and {} cannot be started for it: {source}.",
+                "{} is to be called in a process of its own, by {}, and that is not possible now: {source}.",
                 path.display(),
                 program.display(),
             ),
@@ -143,12 +143,12 @@ impl fmt::Display for Error {
                     },
                     ProcessEnd::Unknown => f.write_str("has ended")?,
                 }
-                f.write_str(". The memory is as it was before the call; the next call starts a new process.")
+                f.write_str(". The memory is as it was before the call. The next call starts a new process, unless that has ended too often.")
             }
             Self::LibraryTimeout { path, limit } => write!(
                 f,
                 "A call of {} took longer than its limit of {} ms, and its process was ended. The memory is as it was \
-                 before the call; the next call starts a new process.",
+                 before the call. The next call starts a new process, unless that has ended too often.",
                 path.display(),
                 limit.as_millis(),
             ),
