@@ -7,6 +7,7 @@
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { ADDON_TESTS } from './lib/addon-tests.mjs';
 import { command, Failure, log, run } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, ensureElectron, useElectron } from './lib/electron.mjs';
@@ -110,17 +111,7 @@ const header = (/** @type {string[]} */ ...args) => [
   'tests/addon/header.c',
 ];
 
-const ADDON_TESTS = [
-  'addon',
-  'memory-cage',
-  'inputs',
-  'libraries',
-  'security-libraries',
-  'async',
-  'async-order',
-  'security-addon',
-  'own-process',
-].map((name) => `tests/addon/${name}.test.js`);
+const ADDON_FILES = ADDON_TESTS.map((name) => `tests/addon/${name}.test.js`);
 const PAGE_TESTS = ['connect', 'unexposed', 'exchange', 'memory', 'frames', 'port', 'isolation', 'own-process'].map(
   (name) => `tests/page/${name}.test.mjs`,
 );
@@ -178,12 +169,12 @@ const STEPS = [
   {
     name: 'addon, main process',
     needs,
-    run: electronMocha('main', [...ADDON_TESTS, 'tests/addon/workers.test.js']),
+    run: electronMocha('main', [...ADDON_FILES, 'tests/addon/workers.test.js']),
   },
   {
     name: 'addon, renderer process',
     needs: [...needs, 'packages'],
-    run: electronMocha('renderer', ADDON_TESTS, asPacked),
+    run: electronMocha('renderer', ADDON_FILES, asPacked),
   },
   {
     name: 'addon, plain Node.js',

@@ -27,6 +27,9 @@ const MAX_GLIBC = '2.25';
  * @property {string} [localOnly] why it must not be published
  */
 
+/** For musl, programs are linked statically, and such a program loads no library. @param {string} triple */
+const hasProgram = (triple) => triple.endsWith('linux-gnu');
+
 /** Builds for a system, this one if none is named. @param {string} [target] @returns {Promise<NativeBuild>} */
 export async function buildPortable(target) {
   const { triple: here } = await rust();
@@ -41,7 +44,7 @@ export async function buildPortable(target) {
   const ordinary = {
     addon: path.join(root, `inplace-exchange.${platform}.node`),
     library: path.join(root, libraryName('native_lib')),
-    ...(os === 'linux' && { program: path.join(root, programName(os)) }),
+    ...(hasProgram(triple) && { program: path.join(root, programName(os)) }),
   };
   if (triple === here && libc !== 'glibc') return { triple, platform, system, ...ordinary };
   if (os === 'win32' && abi === 'msvc')
@@ -73,9 +76,8 @@ async function build(triple) {
   const glibc = triple.endsWith('linux-gnu') ? `, glibc ${LINKED_GLIBC}` : '';
   log(`building what ships (release, ${triple}${glibc}).`);
   const { os, built, cargo } = await zigToolchain(triple);
-  const hasProgram = os === 'linux';
-  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram ? ['library-process'] : [])];
+  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram(triple) ? ['library-process'] : [])];
   await cargo(packages.flatMap((name) => ['-p', name]));
   const [addon, library] = ['inplace_exchange', 'native_lib'].map((name) => path.join(built, libraryName(name, os)));
-  return { addon, library, ...(hasProgram && { program: path.join(built, programName(os)) }) };
+  return { addon, library, ...(hasProgram(triple) && { program: path.join(built, programName(os)) }) };
 }
