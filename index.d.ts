@@ -17,14 +17,27 @@ export interface LibraryOptions {
   timeout?: number | undefined;
   /** For `'own'`: how often in a minute the process is started again after it has ended. 3 if left out. */
   restarts?: number | undefined;
+  /**
+   * For `'own'`: what to do where the process cannot have memory mapped. `'copy'`, which is the default: the process gets
+   * copies. `'here'`: the library runs in this process, and a crash ends it; so it does on macOS and Windows.
+   */
+  fallback?: 'copy' | 'here' | undefined;
+  /**
+   * For `'own'`: all memory is copied, also where it can be mapped. A library that is hostile, and not merely faulty, could
+   * otherwise change mapped memory at any time, also after its answer.
+   */
+  isolate?: boolean | undefined;
 }
 
 /** The process of a library that was opened with `process: 'own'`. */
 export interface LibraryProcess {
   /** Its number. `undefined` while none runs: the next call starts one. */
   readonly pid: number | undefined;
-  /** How the memory gets there and back. */
-  readonly transport: 'copied';
+  /**
+   * How the memory gets there and back. `'mapped'`: an ArrayBuffer of 1 MiB or more without a copy, and so is shared memory
+   * of that size that the page API has made; all else by copies. `'copied'`: always by copies.
+   */
+  readonly transport: 'mapped' | 'copied';
   /** How often it was started again within the last minute. */
   readonly restarts: number;
 }

@@ -10,8 +10,10 @@ const { isPackaged } = require('./packaged.js');
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
  *   openLibrary(path: string): NativeLibrary,
- *   openOwnLibrary(path: string, timeout: number, restarts: number): NativeLibrary,
- *   ownProcess(number: number): [pid: number | undefined, restarts: number],
+ *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean): NativeLibrary,
+ *   ownProcess(number: number): [pid: number | undefined, restarts: number, isMapped: boolean],
+ *   canMapMemory(): boolean,
+ *   mapSharedMemory(number: number, memory: SharedArrayBuffer): void,
  *   exchangeOwnedAsync: Function,
  *   countSharedMemory(memory: SharedArrayBuffer): void,
  *   environmentEnded: Int32Array,
@@ -23,6 +25,9 @@ const native = load();
 
 /** For each `exchangeDataAsync`, the variant that does not detach the memory. @type {WeakMap<Function, Function>} */
 const ownedVariants = new WeakMap([[native.exchangeDataAsync, native.exchangeOwnedAsync]]);
+
+/** By the `exchangeDataAsync` of a library in a process of its own. @type {WeakMap<Function, number>} */
+const ownNumbers = new WeakMap();
 
 function load() {
   // SECURITY: environment variables (NAPI_RS_NATIVE_LIBRARY_PATH, NAPI_RS_FORCE_WASI, ...) make the generated loader
@@ -44,19 +49,31 @@ function load() {
 /** @type {typeof import('../index.js').openLibrary} */
 function openLibrary(path, options) {
   const process = ownProcess(options);
-  const { exchangeOwnedAsync, own, ...library } = process
-    ? native.openOwnLibrary(path, process.timeout, process.restarts)
+  const isOwn = process !== undefined && (process.fallback === 'copy' || native.canMapMemory());
+  const { exchangeOwnedAsync, own, ...library } = isOwn
+    ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate)
     : native.openLibrary(path);
   ownedVariants.set(library.exchangeDataAsync, exchangeOwnedAsync);
   const handle = { ...library, exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace) };
   if (own === undefined) return handle;
+  ownNumbers.set(handle.exchangeDataAsync, own);
   return Object.defineProperty(handle, 'process', { enumerable: true, get: () => describeProcess(own) });
 }
 
 /** @param {number} own */
 function describeProcess(own) {
-  const [pid, restarts] = native.ownProcess(own);
-  return { pid: pid ?? undefined, transport: 'copied', restarts };
+  const [pid, restarts, isMapped] = native.ownProcess(own);
+  return { pid: pid ?? undefined, transport: isMapped ? 'mapped' : 'copied', restarts };
+}
+
+/**
+ * Maps shared memory that nobody else uses yet for the process of a library, so that it is lent without a copy from then on.
+ * Without effect on other libraries, and where memory cannot be mapped.
+ * @param {ExposedLibrary} library @param {SharedArrayBuffer} memory
+ */
+function mapSharedMemory(library, memory) {
+  const own = ownNumbers.get(library.exchangeDataAsync);
+  if (own !== undefined) native.mapSharedMemory(own, memory);
 }
 
 /**
@@ -76,6 +93,7 @@ module.exports = {
   openLibrary,
   owned,
   countSharedMemory: native.countSharedMemory,
+  mapSharedMemory,
   /** One element, which is not 0 once this environment has ended. */
   environmentEnded: native.environmentEnded,
 };

@@ -9,18 +9,21 @@ const MAX = 2 ** 31 - 1;
 /**
  * Checks the options of `openLibrary`, or of a library in those of `expose`.
  * @param {any} options
- * @returns {{ timeout: number, restarts: number } | undefined} `undefined` for a library in this process; a timeout of 0
- *   stands for none
+ * @returns {{ timeout: number, restarts: number, isolate: boolean, fallback: 'copy' | 'here' } | undefined} `undefined`
+ *   for a library in this process; a timeout of 0 stands for none
  */
 function ownProcess(options) {
   if (options === undefined) return undefined;
   if (options === null || typeof options !== 'object') throw invalid('The options of a library are an object', options);
-  const { process, timeout, restarts = RESTARTS } = options;
+  const { process, timeout, restarts = RESTARTS, isolate = false, fallback = 'copy' } = options;
   if (process === undefined || process === 'here') return undefined;
   if (process !== 'own') throw invalid("The process of a library is 'own' or 'here'", process);
   if (timeout !== undefined && !isWhole(timeout, 1)) throw invalid('timeout is in milliseconds, 1 or more', timeout);
   if (!isWhole(restarts, 0)) throw invalid('restarts is a number of restarts in a minute, 0 or more', restarts);
-  return { timeout: timeout ?? 0, restarts };
+  if (typeof isolate !== 'boolean') throw invalid('isolate is a boolean', isolate);
+  if (fallback !== 'copy' && fallback !== 'here') throw invalid("The fallback is 'copy' or 'here'", fallback);
+  if (isolate && fallback === 'here') throw invalid("With isolate the fallback is 'copy'", fallback);
+  return { timeout: timeout ?? 0, restarts, isolate, fallback };
 }
 
 /** @param {unknown} value @param {number} least */

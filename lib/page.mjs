@@ -177,10 +177,24 @@ function openConnection() {
   };
 
   /** @type {Exchange['allocate']} */
-  const allocate = (byteLength) => {
+  const allocate = (byteLength, options = {}) => {
     assertLoaded();
+    const { library } = checkedOptions(options);
     checkSize(byteLength);
-    return new Uint8Array(allocateMemory(byteLength));
+    const memory = allocateMemory(byteLength);
+    // Now, while nobody else has it: later it could not be mapped without losing what is written meanwhile.
+    if (isShared(memory)) offer(memory, bridge.map, library);
+    return new Uint8Array(memory);
+  };
+
+  /**
+   * Hands shared memory to the preload, for the function of the bridge.
+   * @param {ArrayBufferLike} memory @param {(key: string) => any} use @param {string} library
+   */
+  const offer = (memory, use, library) => {
+    callBridge(bridge.listen);
+    globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
+    return callBridge(use, library);
   };
 
   /** @type {Exchange['shared']} */
@@ -189,9 +203,7 @@ function openConnection() {
     checkSize(byteLength);
     assertLoaded();
     const memory = allocateShared(byteLength);
-    callBridge(bridge.listen);
-    globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
-    const call = callBridge(bridge.shared, library);
+    const call = offer(memory, bridge.shared, library);
     if (!call) throw deserializeError(callBridge(bridge.lastError));
     return {
       bytes: new Uint8Array(memory),

@@ -57,7 +57,7 @@ function expose(options) {
       globalThis.addEventListener('message', onConnect, true); // again: document.open() removes all listeners
       return true;
     }),
-    ...synchronousExchanges(resolveLibrary, guarded),
+    ...synchronousExchanges(resolveLibrary, guarded, (key) => hasOwnProcess(libraries, key)),
   });
 }
 
@@ -83,10 +83,12 @@ function notIsolated() {
 }
 
 /**
- * The bridge functions behind the page's `shared`: `listen`, then the event with the memory, then `shared`.
+ * The bridge functions behind the page's `shared` and `allocate`: `listen`, then the event with the memory, then `shared` or
+ * `map`.
  * @param {(key: unknown) => ExposedLibrary} resolveLibrary @param {typeof whileAlive} guarded
+ * @param {(key: unknown) => boolean} hasOwnProcess
  */
-function synchronousExchanges(resolveLibrary, guarded) {
+function synchronousExchanges(resolveLibrary, guarded, hasOwnProcess) {
   /** @type {unknown} */
   let offered;
   /** @type {SerializedError} */
@@ -109,8 +111,10 @@ function synchronousExchanges(resolveLibrary, guarded) {
       const memory = offered;
       offered = undefined;
       try {
-        const { exchangeDataInPlace } = resolveLibrary(key);
+        const library = resolveLibrary(key);
         if (!isShared(memory)) throw invalidRequest('No shared memory was offered.');
+        loadAddon().mapSharedMemory(library, memory);
+        const { exchangeDataInPlace } = library;
         const bytes = new Uint8Array(trackExternalMemory(memory));
         return guarded(() => {
           try {
@@ -123,6 +127,16 @@ function synchronousExchanges(resolveLibrary, guarded) {
       } catch (error) {
         lastError = serializeError(error);
         return undefined;
+      }
+    }),
+    /** Maps the memory that was offered last for a library in a process of its own, which is to be lent it later. */
+    map: guarded((/** @type {unknown} */ key) => {
+      const memory = offered;
+      offered = undefined;
+      try {
+        if (isShared(memory) && hasOwnProcess(key)) loadAddon().mapSharedMemory(resolveLibrary(key), memory);
+      } catch {
+        // The exchange reports it.
       }
     }),
     /** The last error of `shared` or of a function that it returned. Thrown, it would lose its class and code. */
@@ -156,6 +170,16 @@ function libraryResolver(libraries) {
 function openedLibrary(library, addon) {
   if (typeof library === 'string') return addon.openLibrary(library);
   return 'exchangeDataInPlace' in library ? library : addon.openLibrary(library.path, library);
+}
+
+/**
+ * Whether a library is to run, or runs, in a process of its own.
+ * @param {ExposeOptions['libraries']} libraries @param {unknown} key
+ */
+function hasOwnProcess(libraries, key) {
+  const library = Object.entries(libraries ?? {}).find(([name]) => name === key)?.[1];
+  const process = typeof library === 'object' && 'process' in library ? library.process : undefined;
+  return process !== undefined && process !== 'here';
 }
 
 /** @param {unknown} key @param {string[]} known */

@@ -7,19 +7,17 @@ mod api;
 mod env;
 mod error;
 mod js;
+pub mod memory;
 
 use std::path::PathBuf;
 
 use inplace_exchange_host::Library;
 use napi::bindgen_prelude::*;
-use napi::sys;
 use napi_derive::napi;
 
 use crate::env::binding::Source;
-use crate::env::{instance, own_library, process};
-use crate::js::byte_view::ByteView;
+use crate::env::{instance, mapping, own_library, process};
 use crate::js::scope::Scope;
-use crate::js::throw::invalid_buffer;
 use crate::js::value::Value;
 
 /// Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
@@ -126,8 +124,9 @@ pub struct ExchangeLibrary<'env> {
 ///
 /// With `process: 'own'` in the options, the library runs in a process of its own, which is shared by all windows and
 /// workers of this process that open the same file with the same options. It starts when the library is opened or
-/// called, and ends when nobody uses the library any more. The memory is copied there and back. Its exchanges have these
-/// errors besides, after which the memory is as it was before:
+/// called, and ends when nobody uses the library any more. In a renderer of Electron an ArrayBuffer of 1 MiB or more is mapped
+/// in that process, which writes to it without a copy; all else is copied there and back. Its exchanges have these errors
+/// besides. What was copied is then as it was before; what is mapped may hold a part of what the library has written:
 /// - `ERR_LIBRARY_CRASHED` (Error): the process has ended, by a `signal` or with an `exitCode`; it was started again
 ///   `restarts` times within a minute, and the next call does so
 /// - `ERR_LIBRARY_TIMEOUT` (Error): the call took longer than `timeout`
@@ -160,20 +159,31 @@ pub fn open_own_library<'env>(
     path: Unknown<'env>,
     timeout: u32,
     restarts: u32,
+    isolate: bool,
 ) -> Result<ExchangeLibrary<'env>> {
+    let scope = Scope::of(env);
     let program = process::library_program(env)?;
+    let options = own_library::Options {
+        timeout,
+        restarts,
+        isolate,
+    };
+    mapping::can_map(scope, &*instance::of(scope)?); // before any memory is lent
     let (library, number) = path_of(path)
-        .and_then(|path| own_library::open(&program, &path, timeout, restarts))
-        .map_err(|error| error.throw_into_napi(Scope::of(env)))?;
+        .and_then(|path| own_library::open(&program, &path, &options))
+        .map_err(|error| error.throw_into_napi(scope))?;
     exchange_library(env, library, Some(number))
 }
 
-/// Internal (lib/addon.js): of a library in a process of its own, the number of the process, or `undefined` if none runs,
-/// and how often it was started again within the last minute.
+/// Internal (lib/addon.js): of a library in a process of its own, the number of the process, or `undefined` if none runs;
+/// how often it was started again within the last minute; and whether memory is mapped for it.
 #[napi(skip_typescript)]
-pub fn own_process(number: u32) -> (Option<i32>, u32) {
-    let (pid, restarts) = own_library::process_of(number);
-    (pid, u32::try_from(restarts).unwrap_or(u32::MAX))
+pub fn own_process(env: &Env, number: u32) -> Result<(Option<i32>, u32, bool)> {
+    let Some(process) = own_library::process_of(number) else {
+        return Ok((None, 0, false));
+    };
+    let restarts = u32::try_from(process.restarts).unwrap_or(u32::MAX);
+    Ok((process.pid, restarts, !process.isolate && memory::can_map_memory(env)?))
 }
 
 fn exchange_library<'env>(
@@ -200,64 +210,6 @@ fn path_of(value: Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
     };
     path.map(PathBuf::from)
         .map_err(|_| Box::new(error::Error::LibraryPathKind))
-}
-
-/// Whether this runtime lets native code wrap its own memory in a Buffer, found out by trying: `false` inside V8's
-/// memory cage (Electron 20 and later), `true` in Node.js.
-#[napi]
-pub fn external_buffers_allowed(env: Env) -> Result<bool> {
-    Scope::of(&env).external_buffers_allowed()
-}
-
-/// The address of a buffer's bytes in native code: to prove that nothing was copied, or to compare with a debugger. It
-/// does not change during the life of the memory, whichever buffer, page or worker holds it. Addresses help an
-/// attacker, so do not give them to a page that you do not trust.
-///
-/// Throws `ERR_INVALID_BUFFER` (TypeError) if the argument is not a Uint8Array, Buffer or Uint8ClampedArray, and
-/// `ERR_BUFFER_DETACHED` (TypeError).
-#[napi(ts_args_type = "buf: Uint8Array | Uint8ClampedArray")]
-pub fn address_of(env: &Env, buf: Unknown) -> Result<BigInt> {
-    let scope = Scope::of(env);
-    let view =
-        argument(scope, &buf).and_then(|value| ByteView::of(value).map_err(|error| error.throw_into_napi(scope)))?;
-    Ok(BigInt::from(view.data.addr() as u64))
-}
-
-fn argument<'env>(scope: Scope<'env>, argument: &Unknown<'env>) -> Result<Value<'env>> {
-    Value::of(scope, argument).ok_or_else(ended)
-}
-
-fn ended() -> Error {
-    Error::from_reason("this environment has ended")
-}
-
-/// Reports the size of a SharedArrayBuffer to V8 until the object is collected, so that V8 starts garbage collections
-/// in time: V8 does not count the memory of a second handle on shared memory. Internal to the page API. Counts an
-/// object only once, and takes the length from the memory itself.
-#[napi(skip_typescript)]
-pub fn count_shared_memory(env: &Env, memory: Unknown) -> Result<()> {
-    /// Marks objects that were counted.
-    const COUNTED: sys::napi_type_tag = sys::napi_type_tag {
-        lower: 0x9d1c_52a6_70e4_4b3f,
-        upper: 0x8f2b_6e0d_31c7_a954,
-    };
-
-    let scope = Scope::of(env);
-    let value = argument(scope, &memory)?;
-    let environment = instance::current(scope).ok_or_else(ended)?;
-    let Some(len) = environment.intrinsics.shared_len(value) else {
-        return Err(invalid_buffer(value).throw_into_napi(scope));
-    };
-    if !value.mark_once(&COUNTED) {
-        return Ok(());
-    }
-    let len = i64::try_from(len).unwrap_or(0);
-    let mut memory = Object::from_raw(env.raw(), memory.raw());
-    memory.add_finalizer((), len, |ended| {
-        // A finalizer has no caller that could handle a failure.
-        let _ = ended.env.adjust_external_memory(-ended.hint);
-    })?;
-    env.adjust_external_memory(len).map(drop)
 }
 
 #[napi(module_exports)]

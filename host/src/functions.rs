@@ -69,7 +69,7 @@ impl Functions {
 
 /// What calls a library in another process. Which functions may be called when is as in the C ABI; an error is that of the process.
 pub trait Remote: Send + Sync {
-    /// Calls `exchange_inplace`: the number that it returned. The memory is as it was if this fails.
+    /// Calls `exchange_inplace`: the number that it returned. If this fails, the library may have written some of the memory.
     fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>>;
 
     /// Calls `exchange_open`. The status, if it refuses.

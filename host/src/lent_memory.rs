@@ -7,7 +7,19 @@ use std::ptr::NonNull;
 pub struct LentMemory<'a> {
     data: NonNull<u8>,
     len: usize,
+    pages: Pages,
     lent: PhantomData<&'a mut [u8]>,
+}
+
+/// Whether other pages can be put in the place of those that hold lent bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// No.
+    Fixed,
+    /// Yes, if they hold the same bytes: nobody else reads or writes them during the call.
+    Replaceable,
+    /// Not now, as other threads may write to them. It may have been done before they got them.
+    Shared,
 }
 
 // SAFETY: whoever lends the memory allows writing to it through this pointer, from whichever thread has it.
@@ -25,13 +37,30 @@ impl LentMemory<'_> {
         Self {
             data,
             len,
+            pages: Pages::Fixed,
+            lent: PhantomData,
+        }
+    }
+
+    /// As [`new`](Self::new), and says what may be done with the pages that the bytes are in.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new). If the pages are [`Pages::Replaceable`], besides:
+    /// - The bytes begin a page, and to the end of the page that the last of them is in there is nothing else.
+    /// - Nobody but who has this reads or writes them as long as they are lent.
+    /// - Whoever frees them later is content with a shared mapping of a file in their place, and does away with it.
+    pub unsafe fn in_pages(data: NonNull<u8>, len: usize, pages: Pages) -> Self {
+        Self {
+            data,
+            len,
+            pages,
             lent: PhantomData,
         }
     }
 
     /// Where the bytes are. Never null.
     #[inline]
-    pub(crate) fn data(&self) -> NonNull<u8> {
+    pub fn data(&self) -> NonNull<u8> {
         self.data
     }
 
@@ -44,6 +73,11 @@ impl LentMemory<'_> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What may be done with the pages that the bytes are in.
+    pub fn pages(&self) -> Pages {
+        self.pages
     }
 
     /// Copies the bytes to other memory.

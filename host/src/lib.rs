@@ -21,7 +21,7 @@ pub use dispatch::Cancelled;
 pub use error::{Error, ProcessEnd};
 pub use exit::finish_calls_first;
 pub use functions::Remote;
-pub use lent_memory::LentMemory;
+pub use lent_memory::{LentMemory, Pages};
 pub use library::{EntryPoint, Library};
 pub use loader::pin::pin_this_module;
 pub use loader::{is_same_file, real_path};

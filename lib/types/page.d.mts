@@ -97,7 +97,8 @@ export interface Exchange {
   /**
    * Allocates zeroed memory that is cheap to lend at any size. From 64 MiB on it is a SharedArrayBuffer, which is
    * posted to the preload at the first exchange, and kept there until the page's reference to it is collected.
-   * `byteLength` is 0 to 2^31-1.
+   * `byteLength` is 0 to 2^31-1. For a library in a process of its own, name it: shared memory is then lent to it without
+   * a copy, which works if it is known before anybody else has the memory.
    *
    * `TextDecoder`, `ImageData`, `Blob` and `crypto.getRandomValues` refuse a view of shared memory.
    *
@@ -107,7 +108,7 @@ export interface Exchange {
    *   GiB, but not 2)
    * - `ERR_NOT_ISOLATED` (Error): the page may not share memory; the message says what to set
    */
-  readonly allocate: (byteLength: number) => Uint8Array;
+  readonly allocate: (byteLength: number, options?: { library?: string | undefined }) => Uint8Array;
   /**
    * Memory that the page and a library share, for synchronous exchanges of messages so small that the round trip
    * matters. It is shared once; each exchange is then one call across the bridge (0.6 us). `byteLength` is 0 to 2^31-1.

@@ -22,6 +22,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How often in a minute the process is started again after it has ended by itself.
     pub restarts: usize,
+    /// Whether all memory is copied, also where it can be mapped.
+    pub isolate: bool,
 }
 
 /// A library in a process of its own.
@@ -62,6 +64,19 @@ impl Client {
     /// The number of the process that runs.
     pub fn pid(&self) -> Option<i32> {
         self.lock().process().map(|(process, _)| process.pid())
+    }
+
+    /// Maps memory that other threads get afterwards, so that it is lent without a copy from then on. Where it cannot be
+    /// mapped, it is copied.
+    pub fn map(&self, memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
+        let (process, _) = self.running()?;
+        process.buffers().map_now(memory);
+        Ok(())
+    }
+
+    /// Whether all memory is copied, also where it can be mapped.
+    pub fn isolates(&self) -> bool {
+        self.options.isolate
     }
 
     /// How often the process was started again within the last minute.
@@ -119,10 +134,13 @@ impl Client {
             let path = self.library.clone();
             Error::LibraryStopped { path, rest }
         })?;
+        let buffers = current
+            .buffers(!self.options.isolate)
+            .map_err(|source| self.unavailable(source))?;
         drop(current);
         let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
-        let (process, answer) =
-            Process::start(&self.program, &self.library, deadline(limit)).map_err(|source| self.unavailable(source))?;
+        let (process, answer) = Process::start(&self.program, &self.library, &buffers, deadline(limit))
+            .map_err(|source| self.unavailable(source))?;
         let description = self
             .check(answer)
             .and_then(|description| self.publish(&process, description))
@@ -191,35 +209,18 @@ fn deadline(limit: Option<Duration>) -> Option<Instant> {
 }
 
 impl Remote for Client {
-    /// By way of a copy.
     fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>> {
         let (process, _) = self.running()?;
-        let (arena, ranges) = process.arena();
-        let len = memory.len() as u64;
-        let full = || self.unavailable(io::Error::other("too much memory is in calls"));
-        let offset = ranges.take(len).ok_or_else(full)?;
-        let outcome = match arena.bytes(offset, len) {
-            Some(shared) => {
-                // SAFETY: `shared` is `len` bytes of the arena, apart from the lent ones, which stay mapped as long as
-                // `process`. No other thread of this process has the range, and no Rust reference covers it; what the
-                // library's process writes there meanwhile is bytes like any others.
-                unsafe { memory.copy_to(shared) };
-                let request = Request {
-                    operation: Operation::EXCHANGE,
-                    offset,
-                    len,
-                };
-                let result = self.request(&process, &request, |_, result| result);
-                if result.is_ok() {
-                    // SAFETY: as above.
-                    unsafe { memory.copy_from(shared) };
-                }
-                result
-            }
-            None => Err(full()),
+        let loan = process.buffers().lend(memory);
+        let loan = loan.ok_or_else(|| self.unavailable(io::Error::other("too much memory is in calls")))?;
+        let request = Request {
+            operation: Operation::EXCHANGE,
+            offset: loan.offset,
+            len: memory.len() as u64,
         };
-        ranges.give_back(offset, len);
-        outcome
+        let result = self.request(&process, &request, |_, result| result)?;
+        loan.take_back();
+        Ok(result)
     }
 
     fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
@@ -248,16 +249,17 @@ impl Remote for Client {
         let mut current = self.lock();
         current.opens = current.opens.saturating_sub(1);
         let is_last = current.opens == 0 && current.opening == 0;
-        let Some((process, _)) = current.process().cloned() else {
-            return;
-        };
-        if is_last {
-            current.take();
-        }
+        let process = current.process().map(|(process, _)| Arc::clone(process));
+        let buffers = if is_last { current.take().1 } else { None };
         drop(current);
-        let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
-        if is_last {
-            process.kill();
+        if let Some(process) = process {
+            let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
+            if is_last {
+                process.kill();
+            }
+        }
+        if let Some(buffers) = buffers {
+            buffers.retire();
         }
     }
 
@@ -283,8 +285,12 @@ impl Remote for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(process) = self.lock().take() {
+        let (process, buffers) = self.lock().take();
+        if let Some(process) = process {
             process.kill();
+        }
+        if let Some(buffers) = buffers {
+            buffers.retire();
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The process that a client has now, and what is to be remembered for the next one.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::buffers::Buffers;
 use crate::process::Process;
 use crate::protocol::Description;
 
@@ -14,6 +16,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Current {
     process: Option<(Arc<Process>, Description)>,
+    /// What buffers are in, for all processes until the last close.
+    buffers: Option<Arc<Buffers>>,
     /// Whether the one before has ended by itself, and the next one is a restart.
     has_ended: bool,
     /// When it was started again within the last minute, oldest first.
@@ -47,9 +51,19 @@ impl Current {
         self.process = Some((process, description));
     }
 
-    /// For who ends it.
-    pub(crate) fn take(&mut self) -> Option<Arc<Process>> {
-        self.process.take().map(|(process, _)| process)
+    /// The memory for its process. If not `maps`, all is copied.
+    pub(crate) fn buffers(&mut self, maps: bool) -> io::Result<Arc<Buffers>> {
+        let buffers = match self.buffers.take() {
+            Some(buffers) => buffers,
+            None => Buffers::new(maps)?,
+        };
+        Ok(Arc::clone(self.buffers.insert(buffers)))
+    }
+
+    /// For who ends it: the process, if it runs, and the memory.
+    pub(crate) fn take(&mut self) -> (Option<Arc<Process>>, Option<Arc<Buffers>>) {
+        let process = self.process.take().map(|(process, _)| process);
+        (process, self.buffers.take())
     }
 
     /// How often it was started again within the last minute.

@@ -3,19 +3,24 @@
 //! Linux only, so far. [`protocol`] says how the two processes work together.
 #![cfg(target_os = "linux")]
 
-mod arena;
+mod buffers;
 mod client;
 mod current;
 mod descriptors;
 mod end;
 mod futex;
+mod mapped;
+mod pages;
 mod process;
 pub mod protocol;
 mod ranges;
 mod registry;
 mod serve;
+mod shared_memory;
 mod socket;
+mod trial;
 
 pub use client::{Client, Options};
 pub use registry::{OwnLibrary, client, open};
 pub use serve::serve;
+pub use trial::Trial;

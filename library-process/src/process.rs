@@ -15,15 +15,12 @@ use std::time::{Duration, Instant};
 use inplace_exchange_host::ProcessEnd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::arena::Arena;
+use crate::buffers::Buffers;
 use crate::end::{end_of, ended_early};
 use crate::futex;
-use crate::protocol::{Answer, BUFFERS_AT, Lane, MAX_LANES, State};
-use crate::ranges::Ranges;
+use crate::protocol::{Answer, CONTROL_LEN, Lane, MAX_LANES, State};
+use crate::shared_memory::SharedMemory;
 use crate::socket;
-
-/// The length of the arena, in bytes: more than all buffers of a process can have in V8's cage. It is sparse.
-const ARENA_LEN: u64 = 64 << 30;
 
 /// How often a thread looks for an answer before it sleeps.
 const SPINS: u32 = 200;
@@ -42,8 +39,9 @@ pub(crate) enum Failed {
 /// A thread waits for its end, so that it leaves no zombie. The end is noticed by the death of the process itself, not
 /// by its socket: a library can close that, or give it to another process.
 pub(crate) struct Process {
-    arena: Arena,
-    ranges: Ranges,
+    control: SharedMemory,
+    /// Which the program has been given.
+    buffers: Arc<Buffers>,
     socket: UnixStream,
     pid: Pid,
     /// Set before the process is reaped, so that nobody sends a signal to another one of the same number.
@@ -69,9 +67,14 @@ struct LaneGuard<'a> {
 
 impl Process {
     /// Starts the program, and waits until it has loaded the library or refused to; at the latest until the deadline.
-    pub(crate) fn start(program: &Path, library: &Path, deadline: Option<Instant>) -> io::Result<(Arc<Self>, Answer)> {
-        let process = Self::spawn(program, library)?;
-        let answer = socket::send_arena(&process.socket, &process.arena)
+    pub(crate) fn start(
+        program: &Path,
+        library: &Path,
+        buffers: &Arc<Buffers>,
+        deadline: Option<Instant>,
+    ) -> io::Result<(Arc<Self>, Answer)> {
+        let process = Self::spawn(program, library, Arc::clone(buffers))?;
+        let answer = socket::send_memories(&process.socket, &process.control, buffers.memory())
             .and_then(|()| socket::receive_answer(&process.socket, deadline));
         match answer {
             Ok(answer) => Ok((process, answer)),
@@ -85,8 +88,8 @@ impl Process {
 
     /// Starts the program, in a new thread that then waits for its end: the system ends the program with the thread that
     /// has started it, so that one has to live as long.
-    fn spawn(program: &Path, library: &Path) -> io::Result<Arc<Self>> {
-        let arena = Arena::new(ARENA_LEN)?;
+    fn spawn(program: &Path, library: &Path, buffers: Arc<Buffers>) -> io::Result<Arc<Self>> {
+        let control = SharedMemory::new(c"inplace-exchange-control", CONTROL_LEN)?;
         let (socket, theirs) = UnixStream::pair()?;
         let mut command = Command::new(program);
         command.arg(library).stdin(OwnedFd::from(theirs));
@@ -101,8 +104,8 @@ impl Process {
                 Err(error) => return drop(started.send(Err(error))),
             };
             let process = Arc::new(Self {
-                ranges: Ranges::new(BUFFERS_AT, arena.len()),
-                arena,
+                control,
+                buffers,
                 socket,
                 pid: Pid::from_child(&child),
                 end: Mutex::new(None),
@@ -126,7 +129,7 @@ impl Process {
         // Whoever waits for the answer at the start is not to wait for another process that has the socket.
         let _ = self.socket.shutdown(Shutdown::Both);
         loop {
-            for lane in &self.arena.control().lanes {
+            for lane in &self.control.mapping().control().lanes {
                 lane.state.store(State::DEAD, Ordering::Release);
                 futex::wake(&lane.state);
             }
@@ -171,14 +174,14 @@ impl Process {
         }
     }
 
-    /// The arena, and which parts of it are free.
-    pub(crate) fn arena(&self) -> (&Arena, &Ranges) {
-        (&self.arena, &self.ranges)
+    /// The memory that its calls use.
+    pub(crate) fn buffers(&self) -> &Arc<Buffers> {
+        &self.buffers
     }
 
     /// Asks the calls that run to return.
     pub(crate) fn cancel(&self) {
-        let cancels = &self.arena.control().cancels;
+        let cancels = &self.control.mapping().control().cancels;
         cancels.fetch_add(1, Ordering::Release);
         futex::wake(cancels);
     }
@@ -195,7 +198,7 @@ impl Process {
         if let Some(end) = self.end() {
             return Some(Err(Failed::Ended(end)));
         }
-        let lane = &self.arena.control().lanes[guard.number];
+        let lane = &self.control.mapping().control().lanes[guard.number];
         lane.operation.store(request.operation, Ordering::Relaxed);
         lane.offset.store(request.offset, Ordering::Relaxed);
         lane.len.store(request.len, Ordering::Relaxed);

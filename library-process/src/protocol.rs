@@ -1,11 +1,12 @@
 //! What the two processes say to each other, and who may write what.
 //!
-//! The app's process makes an arena: memory that both map, and that neither can shrink. It begins with the [`Control`]
-//! page; after that come the bytes of buffers. The two are connected by a pair of sockets as well.
+//! The app's process makes two memories that both map, and that neither can shrink: one that begins with a [`Control`],
+//! for one process of the library; and one for the bytes of buffers, which the next process gets, too, if this one ends by
+//! itself. The two processes are connected by a pair of sockets as well.
 //!
 //! | step | app | program |
 //! | --- | --- | --- |
-//! | start | starts the program with the socket as its standard input, sends the arena's descriptor | maps the arena, loads the library, answers with an [`Answer`] |
+//! | start | starts the program with the socket as its standard input, sends the descriptors of both memories | maps them, loads the library, answers with an [`Answer`] |
 //! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
@@ -19,8 +20,8 @@
 //!
 //! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
 //! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
-//! of a library in the app's own process; an offset is never read back. Another process may have the arena and the
-//! socket, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
+//! of a library in the app's own process; an offset is never read back. Another process may have the memories and
+//! the socket, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
 //! that a mistake there is an error and no crash here.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -28,7 +29,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The version of all this. Both sides come from one build; a program of another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How many threads of the app can be in a call at a time.
 pub const MAX_LANES: usize = 64;
@@ -39,8 +40,8 @@ pub const MAX_MESSAGE: usize = 512;
 /// The longest [`Answer`], in bytes.
 pub const MAX_ANSWER: usize = 64 << 10;
 
-/// Where buffers begin in the arena.
-pub const BUFFERS_AT: u64 = 64 << 10;
+/// Bytes of the memory that begins with a [`Control`].
+pub const CONTROL_LEN: u64 = 64 << 10;
 
 /// The states of a lane.
 pub enum State {}
@@ -72,7 +73,7 @@ impl Operation {
     pub const MESSAGE: u32 = 4;
 }
 
-/// The result of a request that makes no sense, such as one beyond the arena: a negative status, like any that a library
+/// The result of a request that makes no sense, such as one beyond the memory of buffers: a negative status, like any that a library
 /// returns.
 pub const REFUSED: i64 = i64::MIN;
 
@@ -83,7 +84,7 @@ pub struct Lane {
     pub state: AtomicU32,
     /// Of [`Operation`].
     pub operation: AtomicU32,
-    /// Where the bytes begin, from the start of the arena.
+    /// Where the bytes begin in the memory of buffers.
     pub offset: AtomicU64,
     /// How many bytes there are.
     pub len: AtomicU64,
@@ -101,7 +102,7 @@ pub struct Lane {
     pub message: [AtomicU8; MAX_MESSAGE],
 }
 
-/// The start of the arena. All zeros is its first state.
+/// What the two tell each other during calls. All zeros is its first state.
 #[repr(C)]
 pub struct Control {
     /// How often the app has asked the calls that run to return; a futex.
@@ -110,7 +111,7 @@ pub struct Control {
     pub lanes: [Lane; MAX_LANES],
 }
 
-const _: () = assert!(size_of::<Control>() as u64 <= BUFFERS_AT);
+const _: () = assert!(size_of::<Control>() as u64 <= CONTROL_LEN);
 
 impl Lane {
     /// Writes the message; the program does.

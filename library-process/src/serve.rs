@@ -12,10 +12,10 @@ use std::thread;
 use inplace_exchange_host::{Error, LentMemory, Library, Symbols};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use crate::arena::Arena;
 use crate::descriptors::{end_now, take_socket};
 use crate::futex;
 use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, State, VERSION};
+use crate::shared_memory::Mapping;
 use crate::socket;
 
 /// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
@@ -26,17 +26,17 @@ pub fn serve(library: OsString) -> io::Result<()> {
     // For an app that has forked: its children have the socket too, and need not end with it.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = Arc::new(take_socket()?);
-    let arena = Arc::new(socket::receive_arena(&socket)?);
-    let loading = Arc::clone(&arena);
+    let [control, buffers] = socket::receive_memories(&socket)?.map(Arc::new);
+    let loading = Arc::clone(&control);
     let answering = Arc::clone(&socket);
     // In a thread of its own, so that this one notices the end of the app also while an initialiser runs.
     spawn("library", move || load(&PathBuf::from(library), &loading, &answering))?;
     let mut requests = &*socket;
     let mut lane = [0];
     while requests.read_exact(&mut lane).is_ok() {
-        let arena = Arc::clone(&arena);
+        let (control, buffers) = (Arc::clone(&control), Arc::clone(&buffers));
         if usize::from(lane[0]) < MAX_LANES {
-            let serving = spawn("exchange", move || serve_lane(&arena, usize::from(lane[0])));
+            let serving = spawn("exchange", move || serve_lane(&control, &buffers, usize::from(lane[0])));
             if let Err(error) = serving {
                 eprintln!("inplace-exchange-library: no thread for a call: {error}");
                 end_now(3);
@@ -49,13 +49,13 @@ pub fn serve(library: OsString) -> io::Result<()> {
 /// Set once, before the app is told that it may ask for lanes.
 static SYMBOLS: OnceLock<&'static Symbols> = OnceLock::new();
 
-fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
+fn load(path: &Path, control: &Arc<Mapping>, app: &UnixStream) {
     let loaded = Library::load(path).map(|library| (library, library.symbols()));
     let answer = match loaded {
         Ok((library, Some(symbols))) => {
             let symbols = SYMBOLS.get_or_init(|| symbols);
-            let arena = Arc::clone(arena);
-            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&arena, symbols)).is_err() {
+            let control = Arc::clone(control);
+            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&control, symbols)).is_err() {
                 end_now(0);
             }
             Answer::Loaded(Description {
@@ -83,8 +83,8 @@ fn load(path: &Path, arena: &Arc<Arena>, app: &UnixStream) {
 }
 
 /// `exchange_cancel` returns at once, by the contract; one that does not holds up no call.
-fn cancel_when_asked(arena: &Arena, symbols: &Symbols) {
-    let cancels = &arena.control().cancels;
+fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
+    let cancels = &control.control().cancels;
     let mut seen = 0;
     loop {
         futex::wait(cancels, seen, None);
@@ -97,8 +97,8 @@ fn cancel_when_asked(arena: &Arena, symbols: &Symbols) {
 }
 
 /// Makes one thread's calls, one after another.
-fn serve_lane(arena: &Arena, number: usize) {
-    let lane = &arena.control().lanes[number];
+fn serve_lane(control: &Mapping, buffers: &Mapping, number: usize) {
+    let lane = &control.control().lanes[number];
     loop {
         let now = lane.state.load(Ordering::Acquire);
         if now != State::REQUESTED {
@@ -106,7 +106,7 @@ fn serve_lane(arena: &Arena, number: usize) {
             continue;
         }
         lane.state.store(State::RUNNING, Ordering::Relaxed);
-        let result = SYMBOLS.get().map_or(REFUSED, |symbols| answer(arena, lane, symbols));
+        let result = SYMBOLS.get().map_or(REFUSED, |symbols| answer(buffers, lane, symbols));
         lane.result.store(result, Ordering::Relaxed);
         lane.state.store(State::ANSWERED, Ordering::Release);
         futex::wake(&lane.state);
@@ -114,15 +114,15 @@ fn serve_lane(arena: &Arena, number: usize) {
 }
 
 /// Does what a lane asks for.
-fn answer(arena: &Arena, lane: &Lane, symbols: &Symbols) -> i64 {
+fn answer(buffers: &Mapping, lane: &Lane, symbols: &Symbols) -> i64 {
     let offset = lane.offset.load(Ordering::Relaxed);
     match lane.operation.load(Ordering::Relaxed) {
         Operation::EXCHANGE => {
             let len = lane.len.load(Ordering::Relaxed);
-            let (Some(data), Ok(len)) = (arena.bytes(offset, len), usize::try_from(len)) else {
+            let (Some(data), Ok(len)) = (buffers.bytes(offset, len), usize::try_from(len)) else {
                 return REFUSED;
             };
-            // SAFETY: the range is within the arena, which stays mapped for the life of the process. No Rust reference
+            // SAFETY: the range is within the memory, which stays mapped for the life of the process. No Rust reference
             // covers it, and no code here relies on what it holds: the app may write to it at any time.
             symbols.exchange.call_raw(unsafe { LentMemory::new(data, len) })
         }

@@ -1,8 +1,8 @@
-//! The pair of sockets: hands over the arena, brings the program's one answer, and hangs up with either process.
+//! The pair of sockets: hands over the memories, brings the program's one answer, and hangs up with either process.
 
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -11,25 +11,30 @@ use rustix::net::{
     recvmsg, send, sendmsg,
 };
 
-use crate::arena::Arena;
 use crate::protocol::{Answer, MAX_ANSWER};
+use crate::shared_memory::{Mapping, SharedMemory};
 
-/// Precedes the arena's descriptor, which cannot travel alone.
-const ARENA: u8 = 0xA0;
+/// Precedes the descriptors, which cannot travel alone.
+const MEMORIES: u8 = 0xA0;
 
-/// Sends the descriptor of the arena.
-pub fn send_arena(socket: &UnixStream, arena: &Arena) -> io::Result<()> {
-    let descriptors = [arena.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Sends the descriptors of the memory for control and of that for buffers.
+pub fn send_memories(socket: &UnixStream, control: &SharedMemory, buffers: &SharedMemory) -> io::Result<()> {
+    let descriptors = [control.as_fd(), buffers.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    sendmsg(socket, &[IoSlice::new(&[ARENA])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    sendmsg(
+        socket,
+        &[IoSlice::new(&[MEMORIES])],
+        &mut ancillary,
+        SendFlags::NOSIGNAL,
+    )?;
     Ok(())
 }
 
-/// Receives it.
-pub fn receive_arena(socket: &UnixStream) -> io::Result<Arena> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Receives them, in this order, and maps them.
+pub fn receive_memories(socket: &UnixStream) -> io::Result<[Mapping; 2]> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     recvmsg(
@@ -38,13 +43,15 @@ pub fn receive_arena(socket: &UnixStream) -> io::Result<Arena> {
         &mut ancillary,
         RecvFlags::CMSG_CLOEXEC,
     )?;
-    let descriptor: Option<OwnedFd> = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+    let descriptors = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => Some([descriptors.next()?, descriptors.next()?]),
         _ => None,
     });
-    match descriptor {
-        Some(descriptor) if byte[0] == ARENA => Arena::map(descriptor),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the arena was not sent")),
+    match descriptors {
+        Some([control, buffers]) if byte[0] == MEMORIES => {
+            Ok([Mapping::of(control.as_fd())?, Mapping::of(buffers.as_fd())?])
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the memory was not sent")),
     }
 }
 

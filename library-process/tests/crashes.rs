@@ -23,6 +23,7 @@ fn hostile(timeout: Option<Duration>) -> Client {
     let options = Options {
         timeout,
         restarts: usize::MAX,
+        isolate: false,
     };
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     Client::new(program, library.canonicalize().unwrap(), options)

@@ -8,11 +8,11 @@ import path from 'node:path';
 
 /** By folder of lib.rs. A module may use what is right of it. A name stands for its submodules too, which use each other. */
 export const ORDERS = {
-  src: 'lib > api > env > js > error',
+  src: 'lib > api memory > env > js > error',
   'host/src':
     'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate sync > lent_memory > error',
   'library-process/src':
-    'lib > registry > client serve > current > process > socket descriptors end ranges > arena > futex protocol',
+    'lib > registry > client serve > current > process trial > buffers > mapped socket descriptors end > pages ranges shared_memory > futex protocol',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',
 };

@@ -3,10 +3,12 @@
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use inplace_exchange_host::LentMemory;
+use inplace_exchange_host::{LentMemory, Pages};
 use napi::sys;
 
 use crate::env::binding::Binding;
+use crate::env::instance;
+use crate::env::mapping::{self, MAPPED_FROM};
 use crate::error::Error;
 use crate::js::byte_view::{ByteView, is_bytes};
 use crate::js::lent_buffer::empty_ptr;
@@ -62,13 +64,34 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     let memory = unsafe { LentMemory::new(data, len) };
     match binding.entry() {
         Some(entry) => return_or_throw(scope, entry.exchange(memory)),
-        None => open_and_exchange(scope, binding, memory),
+        // SAFETY: the argument is a value of this call, and a view of these bytes.
+        None => unsafe { open_and_exchange(scope, binding, argument, memory) },
     }
 }
 
-/// Out of line, to keep the hot path's values in registers.
+/// For a library that is not open, or has a process of its own. Out of line, to keep the hot path's values in registers.
+///
+/// # Safety
+/// `view` is a value of the scope's environment, a view of the memory.
 #[cold]
-fn open_and_exchange(scope: Scope<'_>, binding: &Binding, memory: LentMemory<'_>) -> sys::napi_value {
+unsafe fn open_and_exchange(
+    scope: Scope<'_>,
+    binding: &Binding,
+    view: sys::napi_value,
+    memory: LentMemory<'_>,
+) -> sys::napi_value {
+    if memory.len() < MAPPED_FROM {
+        return return_or_throw(scope, binding.open_and_exchange(memory));
+    }
+    // SAFETY: the view is a value of the scope's environment (this function's contract).
+    let view = unsafe { Value::from_raw(scope, view) }.and_then(|view| ByteView::of(view).ok());
+    let pages = match (instance::current(scope), view) {
+        (Some(environment), Some(view)) => mapping::pages_of(&environment, &view),
+        _ => Pages::Fixed,
+    };
+    // SAFETY: the memory of above, which no JavaScript uses before this call returns; where other threads have it, its pages
+    // are shared. The rest is as `pages_of` has found it, and `can_map` has tried.
+    let memory = unsafe { LentMemory::in_pages(memory.data(), memory.len(), pages) };
     return_or_throw(scope, binding.open_and_exchange(memory))
 }
 

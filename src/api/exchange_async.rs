@@ -12,6 +12,7 @@ use napi::sys;
 
 use crate::env::binding::Binding;
 use crate::env::instance::{self, Environment};
+use crate::env::mapping;
 use crate::env::own_loop::Ownership;
 use crate::env::pending::{PendingCalls, Submission};
 use crate::error::Error;
@@ -99,7 +100,11 @@ fn prepare<'e, 's>(
             return Err(Error::aborted());
         }
         let session = binding.session()?; // before the memory is taken: the library may not load
+        let pages = mapping::pages_of(environment, &view); // before it is taken, and detached
         let buffer = LentBuffer::take(&environment.intrinsics, &view, custody)?;
+        // SAFETY: no JavaScript uses the memory that was taken, which is that of the view; where that is shared, so are its
+        // pages. The rest is as `pages_of` has found it, and `can_map` has tried.
+        let buffer = unsafe { buffer.in_pages(pages) };
         Ok((Arc::clone(session), buffer))
     });
     match taken {

@@ -24,8 +24,7 @@ pub(crate) struct Functions<'env> {
 /// The functions of this environment over a library. They may outlive the environment, and must not be called then.
 pub(crate) fn functions(env: &Env, source: Source) -> Result<Functions<'_>> {
     let scope = Scope::of(env);
-    let ended = || napi::Error::from_reason("this environment has ended");
-    let environment = instance::current(scope).ok_or_else(ended)?;
+    let environment = instance::of(scope)?;
     let binding = Rc::as_ptr(&environment.libraries.binding(source));
     let create = |name, callback: RawCallback| {
         // SAFETY: the callbacks ask for a Binding of this environment, which keeps it until it ends.

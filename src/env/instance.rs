@@ -1,5 +1,6 @@
 //! What one environment holds, from its start to its end.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::env::binding::Libraries;
@@ -17,6 +18,10 @@ pub(crate) struct Environment {
     pub(crate) ended: EndedFlag,
     pub(crate) own_loop: OwnLoop,
     pub(crate) abort_listeners: Rc<AbortListeners>,
+    /// Whether it is of a page or a worker of Electron's.
+    pub(crate) in_renderer: bool,
+    /// Whether the memory of its buffers can be mapped, once that was tried.
+    pub(crate) can_map: OnceCell<bool>,
     /// `None` where nothing could come back from another thread.
     pub(crate) pending: Option<PendingCalls>,
 }
@@ -25,4 +30,13 @@ pub(crate) struct Environment {
 pub(crate) fn current(scope: Scope<'_>) -> Option<Rc<Environment>> {
     let data = scope.env().get_instance_data::<Rc<Environment>>();
     data.ok().flatten().map(|environment| Rc::clone(environment))
+}
+
+/// As [`current`], for a function that throws if there is none.
+pub(crate) fn of(scope: Scope<'_>) -> napi::Result<Rc<Environment>> {
+    current(scope).ok_or_else(ended)
+}
+
+pub(crate) fn ended() -> napi::Error {
+    napi::Error::from_reason("this environment has ended")
 }

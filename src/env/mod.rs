@@ -3,12 +3,14 @@
 pub(crate) mod binding;
 mod completions;
 pub(crate) mod instance;
+pub(crate) mod mapping;
 pub(crate) mod own_library;
 pub(crate) mod own_loop;
 pub(crate) mod pending;
 pub(crate) mod process;
 pub(crate) mod teardown;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use napi::bindgen_prelude::{Env, Result};
@@ -39,6 +41,8 @@ pub(crate) fn start(env: &Env) -> Result<()> {
         libraries: Libraries::default(),
         ended: EndedFlag::new(scope).ok_or_else(|| missing("ArrayBuffer"))?,
         own_loop: OwnLoop::new::<OnTimer>(scope, in_page, event_loop.is_some()),
+        in_renderer,
+        can_map: OnceCell::new(),
         abort_listeners: Rc::new(AbortListeners::capture::<OnAbort>(scope).ok_or_else(|| missing("WeakMap"))?),
         pending: event_loop.map(|event_loop| PendingCalls::new(event_loop, Rc::clone(&intrinsics))),
         intrinsics,

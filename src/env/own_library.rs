@@ -2,21 +2,35 @@
 
 use std::path::Path;
 
-use inplace_exchange_host::Library;
+use inplace_exchange_host::{LentMemory, Library};
 
 use crate::error::Error;
 
-/// The library, and the number by which [`process_of`] knows it. `timeout` is in milliseconds; 0 stands for none.
+/// How a library's process is run.
+pub(crate) struct Options {
+    /// In milliseconds; 0 stands for none.
+    pub(crate) timeout: u32,
+    /// In a minute.
+    pub(crate) restarts: u32,
+    /// All memory is copied.
+    pub(crate) isolate: bool,
+}
+
+/// What there is to say of a library's process.
+pub(crate) struct OwnProcess {
+    pub(crate) pid: Option<i32>,
+    /// Within the last minute.
+    pub(crate) restarts: usize,
+    pub(crate) isolate: bool,
+}
+
+/// The library, and the number by which the other functions know it.
 #[cfg(target_os = "linux")]
-pub(crate) fn open(
-    program: &Path,
-    path: &Path,
-    timeout: u32,
-    restarts: u32,
-) -> Result<(&'static Library, u32), Box<Error>> {
+pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'static Library, u32), Box<Error>> {
     let options = library_process::Options {
-        timeout: (timeout > 0).then(|| std::time::Duration::from_millis(timeout.into())),
-        restarts: restarts as usize,
+        timeout: (options.timeout > 0).then(|| std::time::Duration::from_millis(options.timeout.into())),
+        restarts: options.restarts as usize,
+        isolate: options.isolate,
     };
     let own = library_process::open(program, path, &options)?;
     Ok((own.library, own.number))
@@ -24,12 +38,7 @@ pub(crate) fn open(
 
 /// Refused.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn open(
-    program: &Path,
-    path: &Path,
-    _timeout: u32,
-    _restarts: u32,
-) -> Result<(&'static Library, u32), Box<Error>> {
+pub(crate) fn open(program: &Path, path: &Path, _options: &Options) -> Result<(&'static Library, u32), Box<Error>> {
     use inplace_exchange_host as host;
     Err(Box::<host::Error>::new(host::Error::ProcessUnavailable {
         path: path.into(),
@@ -39,14 +48,34 @@ pub(crate) fn open(
     .into())
 }
 
-/// The number of a library's process, if one runs, and how often it was started again within the last minute.
+/// The process of the library of this number.
 #[cfg(target_os = "linux")]
-pub(crate) fn process_of(number: u32) -> (Option<i32>, usize) {
-    library_process::client(number).map_or((None, 0), |client| (client.pid(), client.restarts()))
+pub(crate) fn process_of(number: u32) -> Option<OwnProcess> {
+    let client = library_process::client(number)?;
+    Some(OwnProcess {
+        pid: client.pid(),
+        restarts: client.restarts(),
+        isolate: client.isolates(),
+    })
 }
 
 /// There are none.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn process_of(_number: u32) -> (Option<i32>, usize) {
-    (None, 0)
+pub(crate) fn process_of(_number: u32) -> Option<OwnProcess> {
+    None
+}
+
+/// Maps memory, so that it is lent without a copy from then on, if it can be mapped.
+#[cfg(target_os = "linux")]
+pub(crate) fn map(number: u32, memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
+    if let Some(client) = library_process::client(number) {
+        client.map(memory)?;
+    }
+    Ok(())
+}
+
+/// It cannot be mapped.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn map(_number: u32, _memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
+    Ok(())
 }

@@ -66,9 +66,13 @@ impl Intrinsics {
         getter.is_some_and(|getter| getter.call_function(buffer, []).is_ok_and(Value::is_true))
     }
 
-    /// How many bytes a SharedArrayBuffer has, which Node-API has no function for: a view of all of it is asked. `None`
-    /// for anything else.
+    /// How many bytes a SharedArrayBuffer has, which Node-API has no function for. `None` for anything else.
     pub(crate) fn shared_len(&self, buffer: Value<'_>) -> Option<usize> {
+        Some(self.shared_view(buffer)?.len)
+    }
+
+    /// A view of all of a SharedArrayBuffer. `None` for anything else.
+    pub(crate) fn shared_view<'s>(&self, buffer: Value<'s>) -> Option<ByteView<'s>> {
         // The constructor is given objects alone, as it would allocate for a number.
         if !buffer.is_object() || buffer.is_array_buffer() {
             return None;
@@ -79,7 +83,7 @@ impl Intrinsics {
             return None;
         };
         let view = ByteView::of(view).ok()?;
-        view.buffer.strict_equals(buffer).then_some(view.len)
+        view.buffer.strict_equals(buffer).then_some(view)
     }
 
     /// A view of a SharedArrayBuffer, which Node-API has no function for. `None`, with an exception pending, if it

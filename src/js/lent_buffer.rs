@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use inplace_exchange_host::{LentMemory, NativeCall};
+use inplace_exchange_host::{LentMemory, NativeCall, Pages};
 
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
@@ -35,6 +35,7 @@ pub(crate) struct LentBuffer {
     offset: usize,
     data: NonNull<u8>,
     len: usize,
+    pages: Pages,
 }
 
 impl LentBuffer {
@@ -55,6 +56,7 @@ impl LentBuffer {
             };
         }
         Ok(Self {
+            pages: Pages::Fixed,
             owner: Reference::new(view.buffer).ok_or(Error::NotDetachable)?,
             shared: Some(Reference::new(view.value).ok_or(Error::NotDetachable)?),
             offset: view.offset,
@@ -76,12 +78,21 @@ impl LentBuffer {
     /// The `len` bytes of an ArrayBuffer, which are at `data`.
     fn whole(buffer: Value<'_>, data: *mut u8, len: usize) -> Result<Self, Box<Error>> {
         Ok(Self {
+            pages: Pages::Fixed,
             owner: Reference::new(buffer).ok_or(Error::NotDetachable)?,
             shared: None,
             offset: 0,
             data: non_null(data),
             len,
         })
+    }
+
+    /// Says what may be done with the pages of the memory.
+    ///
+    /// # Safety
+    /// It may be done: [`LentMemory::in_pages`].
+    pub(crate) unsafe fn in_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 
     /// A view of a message of `len` bytes, when no other thread writes to the memory any more. `None`, with an
@@ -153,7 +164,8 @@ impl Loan {
         // does only after the call has ended. No JavaScript can move or free them meanwhile, under the assumptions that
         // `take` states, or they are shared, and can be neither moved nor freed. Rust forms no reference to them and relies
         // on none of them; only the library's code reads and writes them, and its contract warns it of other writers.
-        let memory = unsafe { LentMemory::new(buffer.data, buffer.len) };
+        // What may be done with its pages was promised to `in_pages`.
+        let memory = unsafe { LentMemory::in_pages(buffer.data, buffer.len, buffer.pages) };
         Self {
             call: create(memory),
             buffer,

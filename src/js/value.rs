@@ -159,6 +159,12 @@ impl<'s> Value<'s> {
         (status == sys::Status::napi_ok).then_some((data.cast(), len))
     }
 
+    /// Takes an ArrayBuffer's memory away from it, and frees it. Without effect on anything else.
+    pub(crate) fn detach(self) {
+        // SAFETY: env and the value are live.
+        unsafe { sys::napi_detach_arraybuffer(self.scope.raw(), self.raw()) };
+    }
+
     /// Runs no JavaScript, unless it is a Proxy.
     pub(crate) fn get_prototype(self) -> Option<Value<'s>> {
         // SAFETY: env and the value are live, and the result is a place for one value.

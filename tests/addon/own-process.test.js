@@ -46,6 +46,9 @@ describe('the options of a library', () => {
       [{ process: 'own', timeout: 2 ** 31 }, /timeout/],
       [{ process: 'own', restarts: -1 }, /restarts/],
       [{ process: 'own', restarts: 1n }, /restarts/],
+      [{ process: 'own', isolate: 1 }, /isolate is a boolean; 1 was given/],
+      [{ process: 'own', fallback: 'there' }, /'copy' or 'here'; "there" was given/],
+      [{ process: 'own', fallback: 'here', isolate: true }, /With isolate the fallback is 'copy'/],
     ]))
       assert.throws(() => given(fixtureLibrary('zero'), options), { code: 'ERR_INVALID_ARG_TYPE', message });
   });
@@ -53,6 +56,17 @@ describe('the options of a library', () => {
   it('that are left out mean this process', () => {
     for (const options of [undefined, {}, { process: undefined }, { process: /** @type {const} */ ('here') }])
       assert.equal('process' in openLibrary(fixtureLibrary('zero'), options), false);
+  });
+});
+
+/** Buffers are mapped in renderers alone. */
+const TRANSPORT = process.platform === 'linux' && process.type === 'renderer' ? 'mapped' : 'copied';
+
+describe("the fallback 'here'", () => {
+  it('is this process, where memory cannot be mapped', () => {
+    const library = openLibrary(fixtureLibrary('zero'), { process: 'own', fallback: 'here' });
+    assert.equal(library.process?.transport, TRANSPORT === 'mapped' ? 'mapped' : undefined);
+    assert.equal(library.exchangeDataInPlace(new Uint8Array(8)), 0);
   });
 });
 
@@ -120,7 +134,7 @@ if (process.platform === 'linux') {
       }
       for (const way of WAYS)
         assert.equal((await failure(() => library[way](new Uint8Array(64)))).code, 'ERR_LIBRARY_STOPPED');
-      assert.deepEqual(library.process, { pid: undefined, transport: 'copied', restarts: 2 });
+      assert.deepEqual(library.process, { pid: undefined, transport: TRANSPORT, restarts: 2 });
     });
 
     it('can be aborted', async () => {

@@ -16,15 +16,20 @@ const UNSAFE = [
   'src/js/',
   'src/api/',
   'src/env/completions.rs',
+  'src/env/mapping.rs',
   'src/env/teardown.rs',
+  'src/memory.rs',
   'host/src/abi.rs',
   'host/src/lent_memory.rs',
   'host/src/loader.rs',
   'host/src/loader/',
-  'library-process/src/arena.rs',
-  'library-process/src/client.rs',
+  'library-process/src/buffers.rs',
   'library-process/src/descriptors.rs',
+  'library-process/src/mapped.rs',
+  'library-process/src/pages.rs',
   'library-process/src/serve.rs',
+  'library-process/src/shared_memory.rs',
+  'library-process/src/trial.rs',
 ];
 
 const sources = () => sourceFiles(SOURCE).filter((file) => !GENERATED.includes(file));
