@@ -4,6 +4,7 @@
 //   npm test -- window                       those whose name contains the word
 //   npm test -- window --electron 27.3.10    in another Electron that the npm registry holds
 //   npm test -- --electron PATH              in the Electron at that path: its folder, or its executable
+//   npm run test:own                         those that run again with libraries in processes of their own, all of them
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -14,6 +15,7 @@ import { electronFlags, ensureElectron, useElectron } from './lib/electron.mjs';
 import { buildFixtures, FIXTURES, fixtureFile } from './lib/fixtures.mjs';
 import { IMPORTING } from './lib/import-rules.mjs';
 import { namedElectron } from './lib/named-electron.mjs';
+import { OWN_ENVIRONMENT, OWN_STEPS, SWITCH } from './lib/own-tests.mjs';
 import { packedAddon } from './lib/packages.mjs';
 import { prepareElectron } from './lib/setup.mjs';
 import { generatedAreCurrent, moduleGraphs, testFilesAreListed } from './lib/source-checks.mjs';
@@ -83,11 +85,11 @@ const mocha = (files, extra) => {
 
 /**
  * @param {'main' | 'renderer'} where @param {string[]} files
- * @param {Extra} [extra]
+ * @param {Extra} [extra] @param {string[]} [args]
  */
-const electronMocha = (where, files, extra) => {
+const electronMocha = (where, files, extra, args = []) => {
   for (const file of files) listed.add(file);
-  return () => suite(process.execPath, electronMochaArgs(where, files), MOCHA, extra);
+  return () => suite(process.execPath, electronMochaArgs(where, [...args, ...files]), MOCHA, extra);
 };
 
 /** @param {'main' | 'renderer'} where @param {string[]} files */
@@ -128,8 +130,7 @@ const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `te
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 /** With the addon that ships, by a variable of the loader. */
 const asPacked = () => ({ NAPI_RS_NATIVE_LIBRARY_PATH: packedAddon() });
-/** The same tests once more. It is what Node.js loads first, in every thread. */
-const IN_OWN_PROCESSES = { NODE_OPTIONS: `--require ${path.join(root, 'tests', 'support', 'own-process.cjs')}` };
+const inOwnProcesses = () => ({ ...asPacked(), ...OWN_ENVIRONMENT });
 const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
 
 /**
@@ -137,6 +138,7 @@ const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
  * @property {string} name found by `npm test -- NAME`
  * @property {(alone: boolean) => Promise<Count>} run
  * @property {string[]} [needs] steps that run before it, also when they were not chosen
+ * @property {'quick' | 'long'} [own] with libraries in processes of their own: `npm test` runs the quick ones alone
  * @property {string} [beside] the step that it runs in parallel with: both spend most of their time waiting
  */
 
@@ -189,11 +191,15 @@ const STEPS = [
     needs: [...needs, 'packages'],
     run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js'], asPacked),
   },
-  {
-    name: 'addon, libraries in processes of their own',
+  ...OWN_STEPS.map(({ name, where, files, own }) => ({
+    name: `own processes: ${name}`,
     needs: [...needs, 'packages'],
-    run: mocha(['--expose-gc', 'tests/addon/async-order.test.js'], () => ({ ...asPacked(), ...IN_OWN_PROCESSES })),
-  },
+    own,
+    run:
+      where === 'node'
+        ? mocha(['--expose-gc', ...files], inOwnProcesses)
+        : electronMocha(where, files, inOwnProcesses, ['--require', SWITCH]),
+  })),
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'page API', needs: [...needs, 'packages'], run: mocha(PAGE_TESTS, asPacked) },
@@ -250,8 +256,11 @@ async function fuzz() {
 }
 
 await command(async () => {
-  const { values, positionals } = parseArgs({ options: { electron: { type: 'string' } }, allowPositionals: true });
-  const chosen = STEPS.filter(({ name }) => positionals.every((word) => name.includes(word)));
+  const options = /** @type {const} */ ({ electron: { type: 'string' }, own: { type: 'boolean' } });
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const chosen = STEPS.filter(({ own }) => (values.own ? own : own !== 'long')).filter(({ name }) =>
+    positionals.every((word) => name.includes(word)),
+  );
   if (chosen.length === 0)
     throw new Failure(
       `no step is called ${positionals.join(' ')}. There are:\n${STEPS.map(({ name }) => `  ${name}`).join('\n')}`,

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { exchangeDataAsync, openLibrary } = require('../../index.js');
+const { differs } = require('../support/differences.js');
 const {
   assertDocumented,
   cameraLog,
@@ -39,7 +40,7 @@ function assertFilled(result, address, length) {
   assert.equal(result.byteLength, length);
   assert.equal(addressOf(result), address, 'the memory has not moved');
   const seen = new DataView(result.buffer, result.byteOffset, 16);
-  assert.equal(seen.getBigUint64(0, true), address, 'the library received this memory');
+  if (!differs('address')) assert.equal(seen.getBigUint64(0, true), address, 'the library received this memory');
   assert.equal(seen.getBigUint64(8, true), BigInt(length));
   assert.ok(Buffer.from(result.buffer, result.byteOffset + 16, length - 16).every((byte) => byte === FILL));
 }

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { exchangeDataInPlace, openLibrary } = require('../../index.js');
+const { differs } = require('../support/differences.js');
 const { assertDocumented, each, fixtureLibrary, loadProbe } = require('../support/fixtures.js');
 
 const { addressOf } = loadProbe();
@@ -25,7 +26,7 @@ function accepted(view, call = exchange) {
   const count = call(view);
   if (call === exchange) assert.equal(count, view.byteLength);
   const seen = new DataView(view.buffer, view.byteOffset, 16);
-  assert.equal(seen.getBigUint64(0, true), addressOf(view));
+  if (!differs('address')) assert.equal(seen.getBigUint64(0, true), addressOf(view));
   assert.equal(seen.getBigUint64(8, true), BigInt(view.byteLength));
   assert.ok(Buffer.from(view.buffer, view.byteOffset + 16, view.byteLength - 16).every((byte) => byte === FILL));
   const around = [whole.subarray(0, view.byteOffset), whole.subarray(view.byteOffset + view.byteLength)];
@@ -125,7 +126,7 @@ const MATRIX = [
     () => {
       const [before, view, after] = ['a', 'b', 'c'].map((letter) => Buffer.from(letter.repeat(64)));
       assert.equal(exchange(view), 64);
-      assert.equal(view.readBigUInt64LE(0), addressOf(view));
+      if (!differs('address')) assert.equal(view.readBigUInt64LE(0), addressOf(view));
       assert.equal(before.toString() + after.toString(), 'a'.repeat(64) + 'c'.repeat(64));
     },
   ],

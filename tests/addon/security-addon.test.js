@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const addon = require('../../index.js');
+const { differs } = require('../support/differences.js');
 const { countSharedMemory, environmentEnded } = require('../../lib/addon.js');
 const { FOR_EVER, cameraLog, cameraRequest, each, fixtureLibrary } = require('../support/fixtures.js');
 
@@ -132,6 +133,7 @@ describe('internal functions of the addon', () => {
       'exchangeDataInPlace',
       'name',
       'path',
+      ...(differs('handle') ? ['process'] : []),
     ]);
   });
 

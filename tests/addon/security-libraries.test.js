@@ -8,6 +8,7 @@ const path = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../../index.js');
+const { differs, itHere } = require('../support/differences.js');
 const { RUNTIME, cameraLog, fixtureLibrary, temporaryFolder, testUnless, until } = require('../support/fixtures.js');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -81,7 +82,7 @@ async function assertOneLibrary(file) {
 describe(`a file is one library, in the ${process.type} process`, () => {
   const folder = temporaryFolder();
 
-  it('even if it was refused at first', () => {
+  itHere('refused', 'even if it was refused at first', () => {
     const file = copyOf(folder, 'life-late');
     assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_ABI', libraryVersion: 99 });
     for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -109,7 +110,7 @@ describe(`a file is one library, in the ${process.type} process`, () => {
 withWorkers('libraries that several threads open', () => {
   const folder = temporaryFolder();
 
-  it('a library that was refused at first takes one call at a time', async () => {
+  itHere('refused', 'a library that was refused at first takes one call at a time', async () => {
     const file = copyOf(folder, 'slow-late');
     assert.throws(() => openLibrary(file), { code: 'ERR_LIBRARY_ABI', libraryVersion: 99 });
     await assertOneLibrary(file);
@@ -137,8 +138,8 @@ withWorkers('libraries that several threads open', () => {
       JSON.stringify(results),
     );
     await Promise.all(threads.map(({ ended }) => ended));
-    assert.deepEqual(log.lines(), ['start', 'started']);
-    await assertOneLibrary(slow);
+    if (!differs('twice')) assert.deepEqual(log.lines(), ['start', 'started']);
+    if (!differs('shared')) await assertOneLibrary(slow);
   });
 });
 
@@ -268,7 +269,7 @@ describe(`the default library of a packaged app, from the ${process.type} proces
   /** @param {string} title @param {() => void} test */
   const ofPackaged = (title, test) =>
     BUILT.includes(path.basename(ADDON))
-      ? it(title, test)
+      ? itHere('default', title, test)
       : it.skip(`${title}: left out, as a packaged app ignores the variable that names this addon`, test);
 
   ofPackaged('is its own, even if its folder is reached by another name', () => {
@@ -283,7 +284,7 @@ describe(`the default library of a packaged app, from the ${process.type} proces
     assert.equal(followsVariable(path.join(folder, 'missing')), false);
   });
 
-  it('is the one that the variable names if the app is not packaged', () => {
+  itHere('default', 'is the one that the variable names if the app is not packaged', () => {
     assert.equal(followsVariable(folder), true);
     assert.equal(followsVariable(path.join(ROOT, 'tests')), true);
   });
@@ -331,7 +332,7 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
     win32: 'Windows has no such flag',
   });
 
-  it('a library that one copy has loaded is refused to the other, by any of its names', () => {
+  itHere('copies', 'a library that one copy has loaded is refused to the other, by any of its names', () => {
     const file = copyOf(folder, 'zero');
     const linked = path.join(folder, 'linked.so');
     fs.linkSync(file, linked);
@@ -351,7 +352,7 @@ describe(`two copies of the addon, from the ${process.type} process`, () => {
     assert.equal(reopened, file);
   });
 
-  it('a library that failed to load or was refused can be opened by the other copy', () => {
+  itHere('copies', 'a library that failed to load or was refused can be opened by the other copy', () => {
     const [late, file] = [copyOf(folder, 'life-late'), path.join(folder, 'broken.so')];
     fs.writeFileSync(file, 'not yet');
     const script = `${LOAD}

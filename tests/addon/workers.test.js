@@ -7,6 +7,7 @@ const path = require('node:path');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const { openLibrary } = require('../../index.js');
+const { itHere } = require('../support/differences.js');
 const {
   FOR_EVER,
   RUNTIME,
@@ -77,18 +78,22 @@ describe('several environments', () => {
     assert.deepEqual([...counts], [2, 1]);
   });
 
-  it('a library that takes one call at a time refuses a concurrent call, and works again afterwards', async () => {
-    const bytes = shared(2);
-    const { result, ended } = exchangeInWorker('slow', bytes);
-    await until(() => bytes[0] === 1);
-    const { exchangeDataInPlace, path: file } = openLibrary(fixtureLibrary('slow'));
-    const mine = Buffer.from([0, 1]);
-    assert.throws(() => exchangeDataInPlace(mine), { name: 'Error', code: 'ERR_LIBRARY_BUSY', path: file });
-    bytes[1] = 1;
-    assert.deepEqual(await result, { count: 2 });
-    assert.equal(exchangeDataInPlace(mine), 2);
-    await ended;
-  });
+  itHere(
+    'shared',
+    'a library that takes one call at a time refuses a concurrent call, and works again afterwards',
+    async () => {
+      const bytes = shared(2);
+      const { result, ended } = exchangeInWorker('slow', bytes);
+      await until(() => bytes[0] === 1);
+      const { exchangeDataInPlace, path: file } = openLibrary(fixtureLibrary('slow'));
+      const mine = Buffer.from([0, 1]);
+      assert.throws(() => exchangeDataInPlace(mine), { name: 'Error', code: 'ERR_LIBRARY_BUSY', path: file });
+      bytes[1] = 1;
+      assert.deepEqual(await result, { count: 2 });
+      assert.equal(exchangeDataInPlace(mine), 2);
+      await ended;
+    },
+  );
 });
 
 /**

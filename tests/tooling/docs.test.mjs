@@ -7,7 +7,9 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { read, root, sourceFiles } from '../support/source-files.mjs';
 
-const { temporaryFolder } = createRequire(import.meta.url)('../support/fixtures.js');
+const require = createRequire(import.meta.url);
+const { temporaryFolder } = require('../support/fixtures.js');
+const { DIFFERENCES } = require('../support/differences.js');
 
 /** The app's own scripts: of its main process, its preload and its page. */
 const sourcesOfTheApp = () => sourceFiles(/^(main\.js|(main|renderer)\/.*\.m?js)$/);
@@ -129,6 +131,18 @@ describe('the documents', () => {
     assert.equal(rows.length, 29, 'ABORT_ERR has two rows');
     const documented = new Map(rows.reverse().map(([, code, fields]) => [code, names(fields, /`(\w+)`/g)]));
     assert.deepEqual(Object.fromEntries(typed), Object.fromEntries(documented));
+  });
+
+  it('docs/processes.md has every difference by which a test is marked, and each marks one', () => {
+    const [, section] = read('docs/processes.md').split('\n## What differs from a library in this process\n');
+    const rows = [...section.split('\n## ')[0].matchAll(/^\| ([^|]+) \|/gm)].map(([, cell]) => cell);
+    const tests = sourceFiles(/\.test\.m?js$/)
+      .map(read)
+      .join('');
+    for (const [name, row] of Object.entries(DIFFERENCES)) {
+      assert.ok(rows.includes(row), row);
+      assert.match(tests, new RegExp(`\\b(?:differs|itHere)\\('${name}'`));
+    }
   });
 
   it('docs/benchmarks.md explains every row of the benchmark', () => {
