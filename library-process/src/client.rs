@@ -264,9 +264,10 @@ impl Remote for Client {
     }
 
     fn can_cancel(&self) -> bool {
+        // While a call starts the process it may be cancelled already, and the library is asked again later.
         self.lock()
             .process()
-            .is_some_and(|(_, description)| description.can_cancel)
+            .is_none_or(|(_, description)| description.can_cancel)
     }
 
     fn cancel(&self) {

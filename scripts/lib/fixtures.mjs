@@ -57,6 +57,8 @@ const NATIVE = {
   'wait-second': misbehaves({ CALL: '2', DOES: 'wait' }),
   blocks: { source: `${LIBRARIES}/blocks.c` },
   hostile: { source: `${LIBRARIES}/hostile.c`, onlyOn: 'linux' }, // where libraries have processes of their own
+  faults: { source: `${LIBRARIES}/faults.c`, onlyOn: 'linux' }, // as above
+  'faults-concurrent': { source: `${LIBRARIES}/faults.c`, defines: { CONCURRENT: '1' }, onlyOn: 'linux' },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },

@@ -145,6 +145,18 @@ if (process.platform === 'linux') {
       assert.deepEqual([code, buffer.length], ['ABORT_ERR', 64]);
     });
 
+    it('can be aborted while the call starts the process again', async () => {
+      const library = open('faults', { restarts: 50 });
+      const request = (/** @type {string} */ what) => new Uint8Array(64).fill(what.charCodeAt(0));
+      for (let round = 0; round < 5; round += 1) {
+        assert.equal((await failure(() => library.exchangeDataAsync(request('K')))).signal, 'SIGKILL');
+        const stop = new AbortController();
+        const call = library.exchangeDataAsync(request('W'), { signal: stop.signal });
+        setTimeout(() => stop.abort(), 1);
+        assert.equal((await failure(() => call)).code, 'ABORT_ERR');
+      }
+    });
+
     it('is refused when it is opened, with the errors of a library in this process', () => {
       each(['nothing', 'abi-99', 'undefined', 'missing'], (name) => {
         const outcome = (/** @type {object} */ options) => {
