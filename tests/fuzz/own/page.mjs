@@ -1,0 +1,14 @@
+// The calls of a page, by the page API.
+
+import { connect } from '../../../lib/page.mjs';
+import { RUNS } from './runs.mjs';
+
+const { host } = /** @type {any} */ (globalThis);
+const { exchange, shared } = connect();
+
+try {
+  const plan = await host.plan();
+  host.done(await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)]({ exchange, shared, held: host.held }, plan));
+} catch (error) {
+  host.failed(error instanceof Error ? `${error}\n${error.stack}` : String(error));
+}
