@@ -40,6 +40,15 @@ describe('the layout of the window', () => {
           assert.deepEqual(overflow, [0, 0], 'the page itself does not scroll');
           // A table may be longer than the window. Controls and results must be visible.
           if (height < 640) {
+            const edges = await page.evaluate(() => {
+              const box = (/** @type {string} */ part) => document.querySelector(part)?.getBoundingClientRect();
+              return [box('.screen')?.bottom, box('.plot')?.top, box('.plot')?.bottom, box('.side')?.top];
+            });
+            assert.deepEqual(
+              edges,
+              edges.toSorted((a, b) => Number(a) - Number(b)),
+              'picture, plot and controls of Live are one below another',
+            );
             assert.deepEqual(await violations(page), []);
             return;
           }
