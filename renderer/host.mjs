@@ -15,7 +15,7 @@ export const drawScript = trustedTypes
   .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/live/draw.mjs' })
   .createScriptURL('');
 
-/** @typedef {'default' | 'live'} LibraryName */
+/** A library of this app, in this process or in its own. @typedef {'default' | 'live' | 'default-own' | 'live-own'} LibraryKey */
 
 /** @type {Set<string>} */
 const opened = new Set();
@@ -30,8 +30,9 @@ export const isOpen = (library) => opened.has(library);
 
 /**
  * Makes a library's first exchange, which opens it. Concurrent calls share one attempt. The main process is notified
- * first: if opening the library kills this page's process, it is not reopened automatically.
- * @param {LibraryName} library @param {() => Promise<unknown>} firstExchange
+ * first: if opening the library kills this page's process, it is not reopened automatically. In a process of its own it
+ * cannot do that.
+ * @param {LibraryKey} library @param {() => Promise<unknown>} firstExchange
  */
 export async function openLibrary(library, firstExchange) {
   if (opened.has(library)) return;
@@ -40,9 +41,10 @@ export async function openLibrary(library, firstExchange) {
   await attempt.finally(() => opening.delete(library));
 }
 
-/** @param {LibraryName} library @param {() => Promise<unknown>} firstExchange */
+/** @param {LibraryKey} library @param {() => Promise<unknown>} firstExchange */
 async function attemptToOpen(library, firstExchange) {
-  await host.opening(library);
+  const here = library === 'default' || library === 'live' ? library : undefined;
+  if (here) await host.opening(here);
   try {
     await firstExchange();
     opened.add(library);
@@ -50,24 +52,32 @@ async function attemptToOpen(library, firstExchange) {
     openErrors.set(library, /** @type {{ code?: string }} */ (error).code ?? 'ERR_ADDON');
     throw error;
   } finally {
-    await host.opened(library);
+    if (here) await host.opened(here);
   }
 }
 
 /** The codes of errors about a library's file or its path. */
 const LOAD_ERRORS = ['PATH', 'NOT_FOUND', 'LOAD', 'SYMBOL', 'ABI'].map((what) => `ERR_LIBRARY_${what}`);
 
+/** What the user presses to go on. */
+const BUTTONS = { default: 'Exchange Data', live: 'Play' };
+
 /**
- * Shows an error in the element `place`. If the file of the library is at fault and an environment variable names it,
- * the message says so.
- * @param {string} place @param {unknown} error @param {LibraryName} library
+ * Shows an error in the element `place`, with what to do next in this window. If the file of the library is at fault
+ * and an environment variable names it, the message says so.
+ * @param {string} place @param {unknown} error @param {keyof typeof BUTTONS} library
  */
 export function showError(place, error, library) {
   const { code = 'ERR_ADDON', message } = /** @type {{ code?: string, message: string }} */ (error);
-  const variable = LOAD_ERRORS.includes(code) ? host.runtime.named[library] : undefined;
   byId(`${place}-code`).textContent = code;
-  byId(`${place}-message`).textContent = variable
-    ? `${message} It is what ${variable} names: an absolute path is expected there.`
-    : message;
+  byId(`${place}-message`).textContent = [message, nextStep(code, library)].join(' ').trimEnd();
   byId(place).hidden = false;
+}
+
+/** @param {string} code @param {keyof typeof BUTTONS} library */
+function nextStep(code, library) {
+  if (code === 'ERR_LIBRARY_CRASHED') return `This page goes on: press ${BUTTONS[library]}.`;
+  if (code === 'ERR_LIBRARY_STOPPED') return `Press ${BUTTONS[library]} then.`;
+  const variable = LOAD_ERRORS.includes(code) ? host.runtime.named[library] : undefined;
+  return variable ? `It is what ${variable} names: an absolute path is expected there.` : '';
 }

@@ -6,6 +6,7 @@ const { contextBridge, ipcRenderer } = require('electron');
 const { isPackaged } = require('../lib/packaged.js');
 const { expose, whileAlive } = require('../lib/preload.js');
 const { COPY, OPENED, OPENING, START } = require('../main/channels.js');
+const { ownProcesses } = require('./own-processes.js');
 
 const root = path.dirname(__dirname);
 const addon = () => require('../index.js');
@@ -27,6 +28,7 @@ function libraryPath(name, file) {
 }
 
 const libraries = { default: libraryPath('default', 'native_lib'), live: libraryPath('live', 'live_lib') };
+const own = ownProcesses(libraries, addon);
 
 /**
  * A library of this preload: writes the address of the memory into its first eight bytes. The page shows it as proof
@@ -52,8 +54,8 @@ function externalBuffersAllowed() {
   }
 }
 
-/** Computes the pictures that contextBridge clones. @type {import('../index.js').ExchangeLibrary | undefined} */
-let liveLibrary;
+/** Those that compute the pictures that contextBridge clones. @type {Map<unknown, import('../index.js').ExchangeLibrary>} */
+const liveLibraries = new Map();
 
 /**
  * Memory of the last pictures that were returned, oldest first. contextBridge may not have cloned the newest ones yet,
@@ -63,21 +65,27 @@ let liveLibrary;
 const returned = [];
 const NOT_REUSED = 2;
 
-/** @param {keyof typeof VARIABLES} name */
-const checkedName = (name) => (Object.hasOwn(VARIABLES, name) ? name : 'default');
+/** @typedef {keyof typeof VARIABLES} Name */
+
+/** A library of this app, in this process or in its own. @param {string} key */
+function openedLibrary(key) {
+  const name = key.startsWith('live') ? 'live' : 'default';
+  return key === `${name}-own` ? own.open(name) : addon().openLibrary(libraries[name]);
+}
 
 /**
  * A picture of the live library in memory of this preload, to be cloned by contextBridge.
- * @param {Uint8Array} request @param {number} byteLength
+ * @param {Uint8Array} request @param {number} byteLength @param {'live' | 'live-own'} key
  * @returns {Promise<{ picture?: Uint8Array, error?: { code?: string, message: string } }>}
  */
-async function picture(request, byteLength) {
+async function picture(request, byteLength, key) {
   try {
     const spare = returned.length > NOT_REUSED ? returned.shift() : undefined;
     const memory = new Uint8Array(spare?.byteLength === byteLength ? spare : new ArrayBuffer(byteLength));
     memory.set(request);
-    liveLibrary ??= addon().openLibrary(libraries.live);
-    const picture = await liveLibrary.exchangeDataAsync(memory);
+    const library = liveLibraries.get(key) ?? openedLibrary(key === 'live-own' ? key : 'live');
+    liveLibraries.set(key, library);
+    const picture = await library.exchangeDataAsync(memory);
     if (returned.length > NOT_REUSED) returned.shift();
     returned.push(picture.buffer);
     return { picture };
@@ -97,17 +105,17 @@ const host = {
   start: () => ipcRenderer.invoke(START),
   /**
    * To be awaited before a library is opened. If that kills this process, the main process knows which library did it.
-   * @param {keyof typeof VARIABLES} name @returns {Promise<void>}
+   * @param {Name} name @returns {Promise<void>}
    */
   opening: (name) => ipcRenderer.invoke(OPENING, name),
-  /** @param {keyof typeof VARIABLES} name @returns {Promise<void>} */
+  /** @param {Name} name @returns {Promise<void>} */
   opened: (name) => ipcRenderer.invoke(OPENED, name),
   /** Copies to the clipboard. @param {string} text @returns {Promise<boolean>} */
   copy: (text) => ipcRenderer.invoke(COPY, text),
-  /** The properties of an open library. */
-  library: whileAlive((/** @type {keyof typeof VARIABLES} */ name) => {
-    const { name: ownName, abiVersion, path } = addon().openLibrary(libraries[checkedName(name)]);
-    return { name: ownName, abiVersion, path };
+  /** The properties of an open library, with those of its own process. */
+  library: whileAlive((/** @type {Name | `${Name}-own`} */ key) => {
+    const { name, abiVersion, path, process } = openedLibrary(String(key));
+    return { name, abiVersion, path, process };
   }),
   /** The transport that Live is compared with. */
   picture: whileAlive(picture),
@@ -119,13 +127,16 @@ const host = {
     sandboxed: process.sandboxed,
     externalBuffersAllowed: externalBuffersAllowed(),
     libraries,
+    pid: process.pid,
+    /** Why libraries cannot have processes of their own; `undefined` if they can. */
+    ownProcessUnavailable: own.whyUnavailable(),
     named: { default: variable('default'), live: variable('live') },
   },
 };
 
 // Not to stopped.html, which must not run native code.
 if (location.pathname === '/') {
-  expose({ libraries: { ...libraries, address }, origins: ['app://inplace-exchange'] });
+  expose({ libraries: { ...libraries, ...own.exposed, address }, origins: ['app://inplace-exchange'] });
   contextBridge.exposeInMainWorld('host', host);
 }
 

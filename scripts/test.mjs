@@ -213,6 +213,7 @@ const STEPS = [
   { name: 'window, panels', needs, beside: 'window', run: mocha(PANEL_TESTS) },
   { name: 'security, app', needs, run: mocha(['tests/app/security-app.test.mjs']) },
   { name: 'window, late event', needs, beside: 'security, app', run: mocha(['tests/app/process-gone.test.mjs']) },
+  { name: 'window, own processes', needs, beside: 'security, app', run: mocha(['tests/app/own-process.test.mjs']) },
   { name: 'window, performance', needs, run: mocha(['tests/app/performance.test.mjs']) },
   { name: 'life of a page', needs, run: mocha(['tests/app/lifecycle.test.mjs']) },
   { name: 'fuzz', run: fuzz },

@@ -3,6 +3,7 @@
 import { byId } from '../dom.mjs';
 import { formatBytes, formatDuration, formatNumber, median } from '../format.mjs';
 import { isOpen } from '../host.mjs';
+import { keyOf } from '../process-choice.mjs';
 import { Plot } from './plot.mjs';
 
 /** The time over which rates are averaged. */
@@ -15,6 +16,7 @@ const plot = new Plot(byId('plot'));
 export const readings = {
   /** The stream that is measured, as text. */
   title: '',
+  /** Of each frame. */
   copiedBytes: 0,
   /** Times by the worker's clock, over WINDOW_MS, and two at least. */
   drawnAt: /** @type {number[]} */ ([]),
@@ -26,11 +28,11 @@ export const readings = {
   /** @type {{ rate: string, delay: string } | undefined} */
   last: undefined,
 
-  /** @param {string} title @param {number} copiedBytes of each frame */
-  start(title, copiedBytes) {
+  /** @param {string} title */
+  start(title) {
     Object.assign(this, {
       title,
-      copiedBytes,
+      copiedBytes: 0,
       drawnAt: [],
       delays: [],
       lastFrameAt: performance.now(),
@@ -62,7 +64,7 @@ export const readings = {
     const isLate = performance.now() - this.lastFrameAt >= WAITING_MS;
     if (count < 1 || isLate) {
       plot.add(null, null);
-      if (isLate && isOpen('live')) this.showWaiting();
+      if (isLate && isOpen(keyOf('live'))) this.showWaiting();
       return;
     }
     const milliseconds = (this.drawnAt[count] - this.drawnAt[0]) / count;

@@ -14,32 +14,37 @@ const DEPTH = 2;
 
 /**
  * The transport of this package: the library writes into the page's memory, and nothing is copied.
+ * @param {'live' | 'live-own'} library
  * @param {number} byteLength @param {(memory: Uint8Array) => void} request @param {AbortSignal} signal
  * @returns {Transport}
  */
-export function inPlace(byteLength, request, signal) {
-  const pictures = frames({ library: 'live', byteLength, depth: DEPTH, signal, request });
+export function inPlace(library, byteLength, request, signal) {
+  const pictures = frames({ library, byteLength, depth: DEPTH, signal, request });
   return { pictures, recycle: (memory) => pictures.recycle(memory) };
 }
 
 /**
  * The transport without this package, for comparison: the library writes into memory of the preload, also on another
  * thread and with as many pictures in flight, and contextBridge clones the picture into the page.
+ * @param {'live' | 'live-own'} library
  * @param {number} byteLength @param {(memory: Uint8Array) => void} request @param {AbortSignal} signal
  * @returns {Transport}
  */
-export const byBridge = (byteLength, request, signal) => ({
-  pictures: bridgePictures(byteLength, request, signal),
+export const byBridge = (library, byteLength, request, signal) => ({
+  pictures: bridgePictures(library, byteLength, request, signal),
   recycle() {},
 });
 
-/** @param {number} byteLength @param {(memory: Uint8Array) => void} request @param {AbortSignal} signal */
-async function* bridgePictures(byteLength, request, signal) {
+/**
+ * @param {'live' | 'live-own'} library
+ * @param {number} byteLength @param {(memory: Uint8Array) => void} request @param {AbortSignal} signal
+ */
+async function* bridgePictures(library, byteLength, request, signal) {
   const requestNext = () => {
     const memory = new Uint8Array(REQUEST_BYTES);
     request(memory);
     /** @type {ReturnType<typeof host.picture>} */
-    const answer = host.picture(memory, byteLength);
+    const answer = host.picture(memory, byteLength, library);
     return answer.catch((error) => ({ picture: undefined, error }));
   };
   const inFlight = Array.from({ length: DEPTH }, requestNext);

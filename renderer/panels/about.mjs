@@ -2,6 +2,7 @@
 
 import { byId } from '../dom.mjs';
 import { host, isOpen, openErrors } from '../host.mjs';
+import { keyOf, placeOf, processOf } from '../process-choice.mjs';
 
 /**
  * @typedef {object} Fact
@@ -52,7 +53,9 @@ function facts() {
       meaning: 'A sandboxed preload cannot load a native addon. Every other protection is on.',
     },
     library('default', 'Default library', 'What Exchange Data calls.'),
+    runsIn('default', 'Default library runs in'),
     library('live', 'Live library', 'Paints the moving picture.'),
+    runsIn('live', 'Live library runs in'),
     { item: 'Inplace Exchange', value: runtime.version, meaning: 'This project.' },
     { item: 'Electron', value: versions.electron, meaning: 'The runtime of this window.' },
     {
@@ -67,14 +70,34 @@ function facts() {
   ];
 }
 
-/** @param {import('../host.mjs').LibraryName} name @param {string} item @param {string} meaning @returns {Fact} */
+/** @param {import('../process-choice.mjs').Name} name @param {string} item @param {string} meaning @returns {Fact} */
 function library(name, item, meaning) {
-  if (isOpen(name)) {
-    const { name: ownName, abiVersion, path } = host.library(name);
+  const key = keyOf(name);
+  if (isOpen(key)) {
+    const { name: ownName, abiVersion, path } = host.library(key);
     return { item, value: `${ownName}, ABI ${abiVersion}`, path, meaning };
   }
-  const code = openErrors.get(name);
+  const code = openErrors.get(key);
   return { item, value: code ? `not open: ${code}` : 'not open yet', path: host.runtime.libraries[name], meaning };
+}
+
+/** In which process the panel's library runs. @param {import('../process-choice.mjs').Name} name @param {string} item @returns {Fact} */
+function runsIn(name, item) {
+  if (placeOf(name) === 'here')
+    return {
+      item,
+      value: `this page’s process, ${host.runtime.pid}`,
+      meaning: 'Nothing is copied, and a crash ends this page.',
+    };
+  const own = processOf(name);
+  const state = own
+    ? `${own.pid ?? 'not running'}, memory ${own.transport}, ${own.restarts} restarts in the last minute`
+    : 'not started yet';
+  return {
+    item,
+    value: `a process of its own, ${state}`,
+    meaning: 'A crash is an error, and the next call starts a new process.',
+  };
 }
 
 /** @type {Fact[]} */

@@ -1,12 +1,12 @@
 // The Exchange panel: lends memory to the library at the press of a button, and shows what the library wrote.
 
 import { byId, checkedValue, inputById } from '../dom.mjs';
-import { formatBytes, formatDuration, formatInteger, median } from '../format.mjs';
+import { formatBytes, formatDuration, formatInteger, formatText, median } from '../format.mjs';
 import { HexView } from '../hex-view.mjs';
 import { allocate, exchange, openLibrary, showError } from '../host.mjs';
+import { copiedToProcess, keyOf, placeOf, processChoice, processOf } from '../process-choice.mjs';
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
+const MiB = 1024 * 1024;
 
 /** The largest memory that a library gets if it asks for more. */
 const MAX_BYTES = 256 * MiB;
@@ -21,16 +21,16 @@ const PROGRESS_MS = 100;
  */
 const REPETITIONS = 21;
 const QUICK_MS = 5;
-/** The part of a message that is shown as text. */
-const MAX_TEXT_BYTES = 64 * KiB;
 
 const INITIAL_SIZE_NOTE = byId('grown').textContent;
+const INITIAL_WRITER_NOTE = byId('writer').textContent;
 const INITIAL_ADDRESS_NOTE = byId('addresses').textContent;
 
 const button = /** @type {HTMLButtonElement} */ (byId('exchange'));
 const sizeSelect = /** @type {HTMLSelectElement} */ (byId('size'));
 const onWorker = inputById('worker-thread');
 const hex = new HexView(byId('hex'));
+const processes = processChoice('default');
 
 /** The chosen size of `memory`, which is larger if the library asked for more. */
 let chosenSize = Number(sizeSelect.value);
@@ -54,6 +54,10 @@ button.addEventListener('click', (event) => {
 });
 button.addEventListener('keydown', (event) => {
   if (event.repeat) event.preventDefault();
+});
+byId('default-crash').addEventListener('click', () => {
+  if (!running) runWithProgress('the library is about to crash', crash);
+  else exchange(new ArrayBuffer(64), { library: 'default-crash' }).catch(() => {}); // the one that runs fails, too
 });
 for (const choice of document.querySelectorAll('input[name=view]')) choice.addEventListener('change', showView);
 
@@ -91,11 +95,13 @@ async function runWithProgress(description, action) {
     else showFailure(error);
     for (const id of ['written', 'lent', 'time', 'copied']) byId(id).textContent = '–';
     byId('call').textContent = signal.aborted ? 'cancelled' : 'failed';
-    byId('grown').textContent = INITIAL_SIZE_NOTE;
+    byId('grown').textContent = returnedNote(/** @type {object} */ (error));
+    byId('writer').textContent = INITIAL_WRITER_NOTE;
     byId('addresses').textContent = INITIAL_ADDRESS_NOTE;
   } finally {
     clearInterval(clock);
     running = undefined;
+    processes.refresh();
     setButton('Exchange Data');
   }
 }
@@ -121,32 +127,57 @@ function announce(text) {
 
 /** Opens the library before the first press, so that its time is that of an exchange. @param {AbortSignal} signal */
 async function openEarly(signal) {
-  await openLibrary('default', () => exchangeFitting({ signal }));
+  await open(signal);
   byId('time').textContent = '–';
   byId('call').textContent = 'press the button';
 }
 
+/** Opens the chosen library, on another thread, where it can be cancelled. @param {AbortSignal} signal */
+async function open(signal) {
+  const library = keyOf('default');
+  try {
+    await openLibrary(library, () => exchangeFitting({ library, signal }));
+  } catch (error) {
+    processes.refuse(error);
+    throw error;
+  }
+}
+
 /** @param {AbortSignal} signal */
 async function press(signal) {
-  const thread = onWorker.checked ? 'worker' : 'main';
+  /** @type {import('../../lib/types/page.mjs').ExchangeOptions} */
+  const options = { library: keyOf('default'), thread: onWorker.checked ? 'worker' : 'main', signal };
   const fill = checkedValue('ask') === 'fill';
   const length = Number(sizeSelect.value);
   if (length !== chosenSize) {
     memory = allocate(length).buffer;
     chosenSize = length;
   }
-  await openLibrary('default', () => exchangeFitting({ signal })); // on another thread, where it can be cancelled
+  await open(signal);
   const before = await memoryAddress();
-  const first = await exchangeFitting({ thread, signal }, fill);
+  const first = await exchangeFitting(options, fill);
   const exchanged = [first];
   while (exchanged[0].milliseconds < QUICK_MS && exchanged.length < REPETITIONS)
-    exchanged.push(await exchangeOnce({ thread, signal }, fill));
+    exchanged.push(await exchangeOnce(options, fill));
   // Read before memoryAddress() lends the memory again, which detaches these bytes as it has the earlier ones.
   const { length: written } = exchanged[exchanged.length - 1].bytes;
   const after = await memoryAddress();
   const times = exchanged.map(({ milliseconds }) => milliseconds).sort((a, b) => a - b);
   show({ length: written, times, before: first.movedTo ?? before, after });
 }
+
+/** Makes the library crash during an exchange. @param {AbortSignal} signal */
+async function crash(signal) {
+  await open(signal);
+  if (processOf('default')?.pid === undefined) await exchangeFitting({ library: 'default-own', signal });
+  processes.refresh(); // has seen the process that is about to end
+  await reclaim(exchange(memory, { library: 'default-crash' }));
+  showHint('The library’s process ended when the exchange was over. The next one starts a new process.');
+}
+
+/** What has become of the memory. @param {{ code?: string, buffer?: Uint8Array }} error */
+const returnedNote = ({ code, buffer }) =>
+  code === 'ERR_LIBRARY_CRASHED' && buffer ? `${formatBytes(buffer.length)} came back` : INITIAL_SIZE_NOTE;
 
 /** @typedef {{ bytes: Uint8Array, milliseconds: number, movedTo?: bigint }} Exchanged */
 
@@ -215,14 +246,9 @@ async function memoryAddress() {
 
 /** @param {{ length: number, times: number[], before: bigint, after: bigint }} exchanged */
 function show({ length, times, before, after }) {
-  const isCut = length > MAX_TEXT_BYTES;
-  // A copy, because TextDecoder refuses shared memory. `stream` drops an incomplete character at the cut.
-  const text = new TextDecoder().decode(new Uint8Array(memory, 0, Math.min(length, MAX_TEXT_BYTES)).slice(), {
-    stream: isCut,
-  });
-  byId('text').textContent =
-    legible(text) + (isCut ? ` … (${formatBytes(MAX_TEXT_BYTES)} of ${formatBytes(length)})` : '');
-  hex.show(new Uint8Array(memory, 0, length));
+  const bytes = new Uint8Array(memory, 0, length);
+  byId('text').textContent = formatText(bytes);
+  hex.show(bytes);
   byId('error').hidden = true;
   byId('hint').hidden = true;
   if (length > 0) showView();
@@ -230,8 +256,12 @@ function show({ length, times, before, after }) {
 
   presses += 1;
   const took = formatDuration(median(times));
-  const copied = formatBytes(before === after ? 0 : length);
+  const toProcess = copiedToProcess('default', memory.byteLength);
+  const copied = formatBytes(before === after ? toProcess : length);
   byId('copied').parentElement?.toggleAttribute('data-moved', before !== after);
+  byId('copied').parentElement?.toggleAttribute('data-copied', toProcess > 0);
+  const pid = placeOf('default') === 'own' ? processOf('default')?.pid : undefined;
+  byId('writer').textContent = pid === undefined ? INITIAL_WRITER_NOTE : `by the library, in process ${pid}`;
   byId('written').textContent = formatBytes(length);
   byId('lent').textContent = formatBytes(memory.byteLength);
   byId('grown').textContent =
@@ -240,13 +270,12 @@ function show({ length, times, before, after }) {
   byId('call').textContent =
     `press ${formatInteger(presses)}${times.length > 1 ? `: median of ${times.length} exchanges` : ''}`;
   byId('copied').textContent = copied;
-  byId('addresses').textContent = `0x${before.toString(16)} before\n0x${after.toString(16)} after`;
+  byId('addresses').textContent =
+    toProcess > 0
+      ? 'to the library’s process,\nand back'
+      : `0x${before.toString(16)} before\n0x${after.toString(16)} after`;
   announce(`Press ${presses}: ${formatBytes(length)} written, ${copied} copied, round trip ${took}.`);
 }
-
-/** Replaces zero bytes, which have no glyph. @param {string} text */
-const legible = (text) =>
-  text.replace(/\0+/g, ({ length }) => (length < 4 ? '·'.repeat(length) : `⟨${formatInteger(length)} zero bytes⟩`));
 
 function showView() {
   if (!byId('hint').hidden || !byId('error').hidden) return;

@@ -7,6 +7,7 @@ import { drawScript, exchange, isOpen, openLibrary, showError } from '../host.mj
 import { readings } from '../live/readings.mjs';
 import { beginRequests, restartSimulation, writeRequest } from '../live/request.mjs';
 import { byBridge, inPlace } from '../live/transports.mjs';
+import { copiedToProcess, keyOf, placeOf, processChoice, processOf } from '../process-choice.mjs';
 
 /** Pictures at the worker: one is drawn while another is on its way. */
 const MAX_AT_WORKER = 2;
@@ -19,6 +20,9 @@ const playButton = /** @type {HTMLButtonElement} */ (byId('play'));
 const worker = new Worker(drawScript, { type: 'module' });
 const offscreen = canvas.transferControlToOffscreen();
 worker.postMessage({ canvas: offscreen }, [offscreen]);
+
+const processes = processChoice('live');
+const crashButton = /** @type {HTMLButtonElement} */ (byId('live-crash'));
 
 /** What the user has chosen: to play whenever the panel is visible. */
 let wantsToPlay = !matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -55,7 +59,7 @@ function stop() {
   readings.clear();
 }
 
-/** Applies another resolution or transport. */
+/** Applies another resolution, transport or process. */
 function restart() {
   readings.showAsPrevious();
   stop();
@@ -68,9 +72,10 @@ async function run() {
   const [width, height] = resolution.value.split('x').map(Number);
   const byteLength = width * height * 4;
   const copies = checkedValue('transport') === 'bridge';
+  const library = keyOf('live');
   byId('live-error').hidden = true;
-  const title = copies ? 'By contextBridge' : 'In place';
-  readings.start(`${title}, ${width} × ${height}`, copies ? byteLength : 0);
+  const titles = [copies ? 'By contextBridge' : 'In place', ...(placeOf('live') === 'own' ? ['own process'] : [])];
+  readings.start(`${titles.join(', ')}, ${width} × ${height}`);
   const previousEnd = lastEnd;
   let ended = () => {};
   lastEnd = new Promise((resolve) => {
@@ -79,19 +84,39 @@ async function run() {
   try {
     await previousEnd;
     if (signal.aborted) return;
-    if (!isOpen('live')) {
+    if (!isOpen(library)) {
       byId('live-state').textContent = 'The library is being opened …';
-      await openLibrary('live', exchangeSmallest);
+      await openLibrary(library, () => exchangeSmallest(library));
       if (signal.aborted) return;
       byId('live-state').textContent = '';
     }
+    readings.copiedBytes = (copies ? byteLength : 0) + copiedToProcess('live', byteLength);
     atWorker = 0;
     beginRequests();
     const request = (/** @type {Uint8Array} */ memory) => writeRequest(memory, width, height);
-    const transport = (copies ? byBridge : inPlace)(byteLength, request, signal);
-    recycle = transport.recycle;
+    const open = () => (copies ? byBridge : inPlace)(library, byteLength, request, signal);
+    while (!signal.aborted) await play(open(), { width, height, signal });
+  } catch (error) {
+    if (signal.aborted) return;
+    processes.refuse(error);
+    showFailure(error);
+  } finally {
+    ended();
+  }
+}
+
+/**
+ * Draws the pictures until the stream is stopped, or until the library's own process crashes: the next stream starts
+ * another one, unless that happens too often.
+ * @param {import('../live/transports.mjs').Transport} transport
+ * @param {{ width: number, height: number, signal: AbortSignal }} options
+ */
+async function play(transport, { width, height, signal }) {
+  recycle = transport.recycle;
+  try {
     for await (const picture of transport.pictures) {
       if (signal.aborted) return;
+      const byteLength = width * height * 4;
       if (picture.length !== byteLength) throw wrongSize(picture.length, byteLength);
       atWorker += 1;
       worker.postMessage({ stream, width, height, bytes: picture }, [/** @type {ArrayBuffer} */ (picture.buffer)]);
@@ -99,21 +124,42 @@ async function run() {
         await new Promise((resolve) => (onDrawn = () => resolve(undefined)));
     }
   } catch (error) {
-    if (signal.aborted) return;
-    wantsToPlay = false;
-    showError('live-error', error, 'live');
-    update();
-  } finally {
-    ended();
+    if (!isCrash(error)) throw error;
   }
 }
 
-/** An exchange of the smallest picture, which opens the library. @returns {Promise<unknown>} */
-function exchangeSmallest() {
+/** @param {unknown} error */
+const isCrash = (error) => /** @type {{ code?: string }} */ (error).code === 'ERR_LIBRARY_CRASHED';
+
+/** Shows an error over the picture. The stream stays stopped until the user presses Play. @param {unknown} error */
+function showFailure(error) {
+  wantsToPlay = false;
+  showError('live-error', error, 'live');
+  update();
+}
+
+/** Makes the library's own process crash. A stream that plays goes on. */
+async function crash() {
+  try {
+    await openLibrary('live-own', () => exchangeSmallest('live-own'));
+    if (processOf('live')?.pid === undefined) await exchangeSmallest('live-own');
+    processes.refresh(); // has seen the process that is about to end
+    await exchangeSmallest('live-crash');
+  } catch (error) {
+    if (!isCrash(error)) showFailure(error);
+  }
+  processes.refresh();
+}
+
+/**
+ * An exchange of the smallest picture, which opens the library.
+ * @param {string} library @returns {Promise<unknown>}
+ */
+function exchangeSmallest(library) {
   const memory = new Uint8Array(16 * 16 * 4);
   writeRequest(memory, 16, 16);
   restartSimulation();
-  return exchange(memory, { library: 'live' });
+  return exchange(memory, { library });
 }
 
 /** @param {number} length @param {number} expected */
@@ -132,13 +178,15 @@ worker.addEventListener('message', ({ data }) => {
 
 setInterval(() => {
   if (playing) readings.show();
+  if (entered) processes.refresh();
 }, READINGS_MS);
 
 playButton.addEventListener('click', () => {
   wantsToPlay = !wantsToPlay;
   update();
 });
-for (const input of [resolution, ...document.querySelectorAll('input[name=transport]')])
+crashButton.addEventListener('click', crash);
+for (const input of [resolution, ...document.querySelectorAll('input[name=transport], input[name=live-process]')])
   input.addEventListener('change', restart);
 document.addEventListener('visibilitychange', update);
 

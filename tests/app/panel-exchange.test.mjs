@@ -130,7 +130,8 @@ describe('the Exchange panel', () => {
       assert.ok(scrolled >= visible - 3 && scrolled < visible, `${scrolled} rows of ${visible}`);
       const top = await first();
       await page.keyboard.press('Space');
-      assert.equal(((await first()) - top) / 16, scrolled, 'as far as PageDown');
+      const further = ((await first()) - top) / 16;
+      assert.ok(Math.abs(further - scrolled) <= 1, `as far as PageDown, in whole rows: ${further} and ${scrolled}`);
       await page.keyboard.press('Shift+Space');
       assert.equal(await first(), top);
       await page.keyboard.press('Home');

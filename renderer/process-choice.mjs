@@ -1,0 +1,69 @@
+// In which process a panel's library runs, which its user chooses: in the page's, or in one of its own.
+
+import { byId, checkedValue } from './dom.mjs';
+import { host, isOpen } from './host.mjs';
+
+/** @typedef {'default' | 'live'} Name */
+/** @typedef {'here' | 'own'} Place */
+
+/** @param {Name} name @returns {Place} */
+export const placeOf = (name) => (checkedValue(`${name}-process`) === 'own' ? 'own' : 'here');
+
+/**
+ * The key of a library at that place.
+ * @template {Name} N @param {N} name @param {Place} [place] the chosen one @returns {N | `${N}-own`}
+ */
+export const keyOf = (name, place = placeOf(name)) => (place === 'own' ? `${name}-own` : name);
+
+/** The library's own process, once it was started. @param {Name} name */
+export const processOf = (name) => (isOpen(keyOf(name, 'own')) ? host.library(keyOf(name, 'own')).process : undefined);
+
+/** How many bytes are copied for a call to a library's own process, there and back. @param {Name} name @param {number} byteLength */
+export const copiedToProcess = (name, byteLength) =>
+  placeOf(name) === 'own' && processOf(name)?.transport === 'copied' ? 2 * byteLength : 0;
+
+/** The controls of a panel for its library's process: the choice, the button for a crash, and a note. @param {Name} name */
+export function processChoice(name) {
+  const crashButton = /** @type {HTMLButtonElement} */ (byId(`${name}-crash`));
+  const radios = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`input[name=${name}-process]`));
+  /** Why there is no choice. */
+  let unavailable = host.runtime.ownProcessUnavailable;
+  /** The process that was seen last. @type {number | undefined} */
+  let lastPid;
+  let crashes = 0;
+
+  function text() {
+    if (unavailable) return `Not available: ${unavailable.split('not possible now: ').at(-1)}`;
+    if (placeOf(name) === 'here') return 'A crash would end this page, too.';
+    const own = processOf(name);
+    if (!own) return 'The next call starts it.';
+    const count = crashes === 1 ? '1 crash' : `${crashes} crashes`;
+    if (own.pid === undefined) return `${count}. The next call starts a new process.`;
+    return `Process ${own.pid}, memory ${own.transport}${crashes > 0 ? `, ${count}` : ''}`;
+  }
+
+  /** Shows what is the case now. */
+  function refresh() {
+    const pid = processOf(name)?.pid;
+    if (lastPid !== undefined && pid !== lastPid) crashes += 1;
+    lastPid = pid;
+    for (const radio of radios) radio.disabled = unavailable !== undefined && radio.value === 'own';
+    crashButton.disabled = placeOf(name) === 'here';
+    const note = byId(`${name}-process-note`);
+    if (note.textContent !== text()) note.textContent = text();
+  }
+
+  for (const radio of radios) radio.addEventListener('change', refresh);
+  refresh();
+  return {
+    refresh,
+    /** Takes the choice away if the error says that there is none. @param {unknown} error */
+    refuse(error) {
+      const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+      if (code !== 'ERR_PROCESS_UNAVAILABLE' || isOpen(keyOf(name, 'own'))) return;
+      unavailable = message;
+      for (const radio of radios) radio.checked = radio.value === 'here';
+      refresh();
+    },
+  };
+}

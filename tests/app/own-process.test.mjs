@@ -1,0 +1,190 @@
+// The window, with its libraries in processes of their own: real processes, which really crash.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { go, inWindow, pressed, shownError, textOf, violations, windowForAll } from '../support/window.mjs';
+
+const require = createRequire(import.meta.url);
+const { temporaryFolder, until } = require('../support/fixtures.js');
+
+const onLinux = process.platform === 'linux' ? describe : describe.skip;
+const ROOT = path.join(import.meta.dirname, '..', '..');
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @typedef {'default' | 'live'} Name */
+
+/** @param {Page} page @param {Name} name @param {'here' | 'own'} place */
+const radio = (page, name, place) => page.locator(`input[name=${name}-process][value=${place}]`);
+
+/** @param {Page} page @param {Name} name */
+const chooseOwn = (page, name) => radio(page, name, 'own').locator('..').click();
+
+/** The process that a panel names. @param {Page} page @param {Name} name */
+async function pidOf(page, name) {
+  const note = page.locator(`#${name}-process-note`, { hasText: /^Process \d+, memory \w+/ });
+  return Number(/\d+/.exec(await note.innerText())?.[0]);
+}
+
+/** Whether the process runs the program of libraries. @param {number} pid */
+function runs(pid) {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/exe`).endsWith('inplace-exchange-library');
+  } catch {
+    return false;
+  }
+}
+
+onLinux('the window, with a library in a process of its own', () => {
+  const window = windowForAll();
+  /** Marks the document: a reload would remove it. */
+  const isSameDocument = () => window.page.evaluate(() => 'marked' in globalThis);
+  before(() => window.page.evaluate(() => Object.assign(globalThis, { marked: true })));
+
+  it('does not crash a library in the page’s process, and says why', async () => {
+    const { page } = window;
+    const button = page.locator('#default-crash');
+    assert.equal(await button.isDisabled(), true);
+    const described = String(await button.getAttribute('aria-describedby'));
+    assert.equal(await textOf(page, described), 'A crash would end this page, too.');
+    const pid = await page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
+    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    assert.deepEqual(children.filter(runs), [], 'no process is started before it is used');
+  });
+
+  it('Exchange: is chosen by keyboard, and copies', async () => {
+    const { page } = window;
+    await radio(page, 'default', 'here').focus();
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await radio(page, 'default', 'own').isChecked(), true);
+    assert.equal(await textOf(page, 'default-process-note'), 'The next call starts it.');
+    await pressed(page, 1);
+    const pid = await pidOf(page, 'default');
+    assert.equal(runs(pid), true);
+    assert.equal(await textOf(page, 'writer'), `by the library, in process ${pid}`);
+    assert.equal(await textOf(page, 'copied'), '8,192 B');
+    assert.match(await textOf(page, 'text'), /^Hello from Rust!/);
+    assert.deepEqual(await violations(page), []);
+  });
+
+  it('Exchange: crashes by keyboard, and the next exchange is right, in a new process', async () => {
+    const { page } = window;
+    const first = await pidOf(page, 'default');
+    await page.locator('#default-crash').focus();
+    await page.keyboard.press('Enter');
+    const { code, message } = await shownError(page);
+    assert.equal(code, 'ERR_LIBRARY_CRASHED');
+    assert.match(message, /ended by SIGABRT\. The memory is as it was .* This page goes on: press Exchange Data\.$/);
+    assert.equal(await textOf(page, 'grown'), '4,096 B came back');
+    assert.equal(await textOf(page, 'default-process-note'), '1 crash. The next call starts a new process.');
+    assert.equal(runs(first), false);
+    assert.deepEqual(await violations(page), []);
+    await pressed(page, 2);
+    const next = await pidOf(page, 'default');
+    assert.notEqual(next, first);
+    assert.equal(runs(next), true);
+    assert.match(await textOf(page, 'text'), /^Hello from Rust!/);
+    assert.equal(await isSameDocument(), true);
+  });
+
+  it('Exchange: says when it starts again after too many crashes, and works in the page’s process', async () => {
+    const { page } = window;
+    for (let crash = 2; crash <= 4; crash += 1) {
+      await page.locator('#default-crash').click();
+      await page.locator('#default-process-note', { hasText: `${crash} crashes.` }).waitFor();
+    }
+    await page.getByRole('button', { name: 'Exchange Data' }).click();
+    await page.locator('#error-code', { hasText: 'ERR_LIBRARY_STOPPED' }).waitFor();
+    assert.match(await textOf(page, 'error-message'), /in \d+ s at the earliest\. Press Exchange Data then\.$/);
+    await radio(page, 'default', 'here').locator('..').click();
+    await pressed(page, 3);
+    assert.equal(await textOf(page, 'copied'), '0 B');
+    assert.equal(await isSameDocument(), true);
+    await chooseOwn(page, 'default');
+  });
+
+  it('Live: plays on after a crash, in a new process, and counts it', async () => {
+    const { page } = window;
+    await go(page, 'Live');
+    assert.equal(await page.locator('#live-crash').isDisabled(), true);
+    await chooseOwn(page, 'live');
+    const playing = () => page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+    await page.locator('#frame-copied', { hasText: '16,588,800 B' }).waitFor();
+    const first = await pidOf(page, 'live');
+    await page.locator('#live-crash').click();
+    await page.locator('#live-process-note', { hasText: /^Process \d+, memory \w+, 1 crash$/ }).waitFor();
+    assert.notEqual(await pidOf(page, 'live'), first);
+    assert.equal(runs(first), false);
+    const picture = async () => (await page.locator('#canvas').screenshot()).toString('base64');
+    const one = await picture();
+    await until(async () => (await picture()) !== one);
+    await playing();
+    assert.equal(await page.locator('#live-error').isVisible(), false);
+    assert.equal(await isSameDocument(), true);
+  });
+
+  it('Live: says when it starts again after too many crashes, and plays in the page’s process', async () => {
+    const { page } = window;
+    for (let crash = 2; crash <= 4; crash += 1) {
+      await page.locator('#live-crash').click();
+      await page.locator('#live-process-note', { hasText: `${crash} crashes` }).waitFor();
+    }
+    const { code, message } = await shownError(page, 'live-error');
+    assert.equal(code, 'ERR_LIBRARY_STOPPED');
+    assert.match(message, /in \d+ s at the earliest\. Press Play then\.$/);
+    await radio(page, 'live', 'here').locator('..').click();
+    await page.getByRole('button', { name: 'Play' }).click();
+    await page.locator('#frame-copied', { hasText: /^0 B$/ }).waitFor();
+    assert.equal(await page.locator('#live-error').isVisible(), false);
+  });
+
+  it('About: shows in which process each library runs', async () => {
+    const { page } = window;
+    await go(page, 'About this runtime');
+    const value = async (/** @type {string} */ item) =>
+      page.getByRole('row').filter({ hasText: item }).getByRole('cell').first().innerText();
+    assert.equal(
+      await value('Default library runs in'),
+      'a process of its own, not running, memory copied, 3 restarts in the last minute',
+    );
+    const pid = await page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
+    assert.equal(await value('Live library runs in'), `this page’s process, ${pid}`);
+  });
+});
+
+onLinux('a library in a process of its own, when the window closes', () => {
+  it(
+    'leaves no process',
+    inWindow({}, async (page, { app }) => {
+      await chooseOwn(page, 'default');
+      await pressed(page, 1);
+      const pid = await pidOf(page, 'default');
+      assert.equal(runs(pid), true);
+      await app.close();
+      await until(() => !runs(pid));
+    }),
+  );
+});
+
+onLinux('a library in a process of its own, where its program is missing', () => {
+  const addon = path.join(temporaryFolder(), 'inplace-exchange.node');
+  fs.copyFileSync(
+    process.env.NAPI_RS_NATIVE_LIBRARY_PATH ?? path.join(ROOT, `inplace-exchange.linux-${process.arch}-gnu.node`),
+    addon,
+  );
+
+  it(
+    'can no longer be chosen, with the reason',
+    inWindow({ NAPI_RS_NATIVE_LIBRARY_PATH: addon }, async (page) => {
+      await chooseOwn(page, 'default');
+      await page.getByRole('button', { name: 'Exchange Data' }).click();
+      assert.equal((await shownError(page)).code, 'ERR_PROCESS_UNAVAILABLE');
+      assert.equal(await radio(page, 'default', 'own').isDisabled(), true);
+      assert.equal(await radio(page, 'default', 'here').isChecked(), true);
+      assert.match(await textOf(page, 'default-process-note'), /^Not available: \S+.*\.$/);
+      await pressed(page, 1);
+      assert.equal(await textOf(page, 'copied'), '0 B');
+    }),
+  );
+});
