@@ -38,7 +38,7 @@ export function processChoice(name) {
     const own = processOf(name);
     if (!own) return 'The next call starts it.';
     const count = crashes === 1 ? '1 crash' : `${crashes} crashes`;
-    if (own.pid === undefined) return `${count}. The next call starts a new process.`;
+    if (own.pid === undefined) return `${count}. No process runs now.`;
     return `Process ${own.pid}, memory ${own.transport}${crashes > 0 ? `, ${count}` : ''}`;
   }
 

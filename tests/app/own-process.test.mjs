@@ -77,7 +77,7 @@ onLinux('the window, with a library in a process of its own', () => {
     assert.equal(code, 'ERR_LIBRARY_CRASHED');
     assert.match(message, /ended by SIGABRT\. The memory is as it was .* This page goes on: press Exchange Data\.$/);
     assert.equal(await textOf(page, 'grown'), '4,096 B came back');
-    assert.equal(await textOf(page, 'default-process-note'), '1 crash. The next call starts a new process.');
+    assert.equal(await textOf(page, 'default-process-note'), '1 crash. No process runs now.');
     assert.equal(runs(first), false);
     assert.deepEqual(await violations(page), []);
     await pressed(page, 2);
