@@ -1,6 +1,8 @@
 // For the preload: this app's libraries in processes of their own, and a way to make one crash, so that the user sees
 // the page go on.
 
+const fs = require('node:fs');
+
 /** @import { ExchangeLibrary } from '../index.js' */
 /** @import { ExposedLibrary, LibraryFile } from '../lib/types/preload.js' */
 
@@ -8,7 +10,9 @@
  * Longer than a thread takes to begin a call, on a busy machine, too. It is waited for without a timer: a page that is
  * reloaded meanwhile would leave the process stopped.
  */
-const CALL_BEGINS_MS = 20;
+const CALL_BEGINS_MS = 40;
+/** The longest time for a process to stop. */
+const STOPS_MS = 200;
 
 /** The number of restarts is the default: that the fourth one is refused is what a crash loop looks like in any app. */
 const OPTIONS = /** @type {const} */ ({ process: 'own' });
@@ -53,15 +57,28 @@ const crashing = (open) => ({
     const library = open();
     const pid = library.process?.pid;
     signal(pid, 'SIGSTOP'); // or most calls would have returned before the crash
+    waitUntil(() => !mayRun(pid), STOPS_MS);
     const call = library.exchangeDataAsync(bytes);
-    const end = performance.now() + CALL_BEGINS_MS;
-    while (performance.now() < end);
-    // As abort() and a failed assertion do. A SIGSEGV from elsewhere is ignored the first time by Rust's own handler.
-    signal(pid, 'SIGABRT');
-    signal(pid, 'SIGCONT');
+    waitUntil(() => false, CALL_BEGINS_MS);
+    signal(pid, 'SIGKILL'); // after any other signal the process would have to go on first, and could return the call
     return call;
   },
 });
+
+/** @param {() => boolean} condition @param {number} milliseconds at the longest */
+function waitUntil(condition, milliseconds) {
+  const end = performance.now() + milliseconds;
+  while (!condition() && performance.now() < end);
+}
+
+/** Whether a process exists and is not stopped. @param {number | undefined} pid */
+function mayRun(pid) {
+  try {
+    return !/^\d+ \(.*\) T/.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
 
 /** @param {number | undefined} pid @param {NodeJS.Signals} name */
 function signal(pid, name) {
