@@ -18,9 +18,18 @@ export const keyOf = (name, place = placeOf(name)) => (place === 'own' ? `${name
 /** The library's own process, once it was started. @param {Name} name */
 export const processOf = (name) => (isOpen(keyOf(name, 'own')) ? host.library(keyOf(name, 'own')).process : undefined);
 
+/** Smaller memory is copied in any case. */
+const MAPPED_FROM_BYTES = 2 ** 20;
+
 /** How many bytes are copied for a call to a library's own process, there and back. @param {Name} name @param {number} byteLength */
-export const copiedToProcess = (name, byteLength) =>
-  placeOf(name) === 'own' && processOf(name)?.transport === 'copied' ? 2 * byteLength : 0;
+export function copiedToProcess(name, byteLength) {
+  if (placeOf(name) === 'here') return 0;
+  return processOf(name)?.transport === 'mapped' && byteLength >= MAPPED_FROM_BYTES ? 0 : 2 * byteLength;
+}
+
+/** How memory gets to a library's process, in words. @param {import('../index.js').LibraryProcess} own */
+export const transportOf = ({ transport }) =>
+  transport === 'mapped' ? 'memory mapped from 1 MiB on' : 'memory copied';
 
 /** The controls of a panel for its library's process: the choice, the button for a crash, and a note. @param {Name} name */
 export function processChoice(name) {
@@ -39,7 +48,7 @@ export function processChoice(name) {
     if (!own) return 'The next call starts it.';
     const count = crashes === 1 ? '1 crash' : `${crashes} crashes`;
     if (own.pid === undefined) return `${count}. No process runs now.`;
-    return `Process ${own.pid}, memory ${own.transport}${crashes > 0 ? `, ${count}` : ''}`;
+    return `Process ${own.pid}, ${transportOf(own)}${crashes > 0 ? `, ${count}` : ''}`;
   }
 
   /** Shows what is the case now. */

@@ -2,7 +2,7 @@
 
 import { byId } from '../dom.mjs';
 import { host, isOpen, openErrors } from '../host.mjs';
-import { keyOf, placeOf, processOf } from '../process-choice.mjs';
+import { keyOf, placeOf, processOf, transportOf } from '../process-choice.mjs';
 
 /**
  * @typedef {object} Fact
@@ -91,7 +91,7 @@ function runsIn(name, item) {
     };
   const own = processOf(name);
   const state = own
-    ? `${own.pid ?? 'not running'}, memory ${own.transport}, ${own.restarts} restarts in the last minute`
+    ? `${own.pid ?? 'not running'}, ${transportOf(own)}, ${own.restarts} restarts in the last minute`
     : 'not started yet';
   return {
     item,

@@ -143,12 +143,12 @@ impl fmt::Display for Error {
                     },
                     ProcessEnd::Unknown => f.write_str("has ended")?,
                 }
-                f.write_str(". The memory is as it was before the call. The next call starts a new process, unless that has ended too often.")
+                f.write_str(". The caller has its memory back. The next call starts a new process, unless that has ended too often.")
             }
             Self::LibraryTimeout { path, limit } => write!(
                 f,
-                "A call of {} took longer than its limit of {} ms, and its process was ended. The memory is as it was \
-                 before the call. The next call starts a new process, unless that has ended too often.",
+                "A call of {} took longer than its limit of {} ms, and its process was ended. The caller has its memory \
+                 back. The next call starts a new process, unless that has ended too often.",
                 path.display(),
                 limit.as_millis(),
             ),
