@@ -75,7 +75,10 @@ onLinux('the window, with a library in a process of its own', () => {
     await page.keyboard.press('Enter');
     const { code, message } = await shownError(page);
     assert.equal(code, 'ERR_LIBRARY_CRASHED');
-    assert.match(message, /ended by SIGKILL\. The caller has its memory back\. .* This page goes on: press Exchange Data\.$/);
+    assert.match(
+      message,
+      /ended by SIGKILL\. The caller has its memory back\. .* This page goes on: press Exchange Data\.$/,
+    );
     assert.equal(await textOf(page, 'grown'), '4,096 B came back');
     assert.equal(await textOf(page, 'default-process-note'), '1 crash. No process runs now.');
     assert.equal(runs(first), false);

@@ -1,6 +1,6 @@
 // Crashes in the middle of a call on 8 MiB: how long until the error, and until the next exchange has returned.
 
-import { checkBytes, checkError, checkHeld, FAULTS, request } from './memory.mjs';
+import { checkBytes, checkError, checkHeld, checkRest, FAULTS, request } from './memory.mjs';
 
 /** @import { Api } from './runs.mjs' */
 
@@ -9,7 +9,7 @@ const LIBRARY = 'limited';
 const THREADS = /** @type {const} */ (['main', 'worker']);
 
 /** @param {Api} api @param {{ count: number, limit: number }} plan */
-export async function crashes({ exchange, held }, { count, limit }) {
+export async function crashes({ exchange, held, maps }, { count, limit }) {
   /** @type {Record<string, { error: number[], next: number[] }>} by fault, in milliseconds */
   const times = {};
   let bytes = /** @type {Uint8Array<ArrayBuffer>} */ (new Uint8Array(BYTES));
@@ -36,7 +36,7 @@ export async function crashes({ exchange, held }, { count, limit }) {
       const took = performance.now() - started - (what === 'L' ? limit : 0);
       if (!error) throw new Error(`${what}: no error`);
       checkError(error, what);
-      checkBytes(error.buffer, BYTES, what, each % 251);
+      checkRest(error.buffer, BYTES, what, each % 251, maps);
       bytes = error.buffer;
       times[what] ??= { error: [], next: [] };
       times[what].error.push(took);

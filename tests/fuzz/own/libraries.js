@@ -36,8 +36,8 @@ function held() {
     }
   });
   const sockets = fs.readdirSync('/proc/self/fd').length;
-  const arenas = fs.readFileSync('/proc/self/maps', 'utf8').match(/memfd:inplace-exchange/g) ?? [];
-  return { processes: ownProcesses(), watchers: threads.length, descriptors: sockets, arenas: arenas.length };
+  const controls = fs.readFileSync('/proc/self/maps', 'utf8').match(/memfd:inplace-exchange-control/g) ?? [];
+  return { processes: ownProcesses(), watchers: threads.length, descriptors: sockets, controls: controls.length };
 }
 
 module.exports = { FILES, LIMIT_MS, held };

@@ -1,6 +1,7 @@
 // Memory for the library of tests/fixtures/libraries/faults.c, whose contents are known before and after every call.
 
 const HEAD = 8;
+const MAPPED_FROM = 2 ** 20;
 const text = new TextEncoder();
 
 /** How a call fails, and the error that it must be. */
@@ -34,6 +35,20 @@ export function checkBytes(bytes, length, what, value) {
   for (let at = HEAD + 4 * words.length; at < length; at += 1) {
     if (bytes[at] !== value) throw new Error(`byte ${at} of ${length}: ${bytes[at]}, not ${value}`);
   }
+}
+
+/**
+ * As `checkBytes`, after a call that has failed with its process: memory that was mapped has what the library had written by
+ * then, and other memory is as it was.
+ * @param {Uint8Array} bytes @param {number} length @param {string} what @param {number} value @param {boolean} maps
+ */
+export function checkRest(bytes, length, what, value, maps) {
+  if (!maps || length < MAPPED_FROM) return checkBytes(bytes, length, what, value);
+  if (bytes?.length !== length) throw new Error(`${bytes?.length} bytes, not ${length}`);
+  if (bytes[0] !== what.charCodeAt(0)) throw new Error(`the request is ${bytes[0]}, not ${what}`);
+  const at = bytes.subarray(HEAD).findIndex((byte) => byte !== value && byte !== 255 - value);
+  if (at >= 0)
+    throw new Error(`byte ${HEAD + at} of ${length}: ${bytes[HEAD + at]}, neither ${value} nor the contrary`);
 }
 
 /** Fails unless an error is what the fault gives. @param {any} error @param {keyof typeof FAULTS} what */

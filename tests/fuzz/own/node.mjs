@@ -31,7 +31,10 @@ function shared(length, { library }) {
 
 const plan = JSON.parse(process.env.OWN_PLAN ?? '{}');
 try {
-  const result = await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)]({ exchange, shared, held }, plan);
+  const result = await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)](
+    { exchange, shared, held, maps: false },
+    plan,
+  );
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ failure: /** @type {Error} */ (error).stack })}\n`);

@@ -8,7 +8,9 @@ const { exchange, shared } = connect();
 
 try {
   const plan = await host.plan();
-  host.done(await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)]({ exchange, shared, held: host.held }, plan));
+  host.done(
+    await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)]({ exchange, shared, held: host.held, maps: true }, plan),
+  );
 } catch (error) {
   host.failed(error instanceof Error ? `${error}\n${error.stack}` : String(error));
 }

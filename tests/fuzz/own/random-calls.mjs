@@ -2,7 +2,7 @@
 // nothing is left behind.
 
 import { randomFrom } from '../../soak/random.mjs';
-import { checkBytes, checkError, checkHeld, FAULTS, request } from './memory.mjs';
+import { checkBytes, checkError, checkHeld, checkRest, FAULTS, request } from './memory.mjs';
 
 /** @import { Api } from './runs.mjs' */
 /** @typedef {{ bytes: Uint8Array<ArrayBuffer>, what: string, library: string, thread: 'main' | 'worker' }} Call */
@@ -15,7 +15,7 @@ const MAX_AT_A_TIME = 4;
 const MAX_POOL = 8;
 
 /** @param {Api} api @param {{ seed: number, count: number }} plan */
-export async function randomCalls({ exchange, shared, held }, { seed, count }) {
+export async function randomCalls({ exchange, shared, held, maps }, { seed, count }) {
   const random = randomFrom(seed);
   const below = (/** @type {number} */ n) => Math.floor(random() * n);
   const pick = (/** @type {readonly any[]} */ list) => list[below(list.length)];
@@ -79,9 +79,9 @@ export async function randomCalls({ exchange, shared, held }, { seed, count }) {
           throw error;
         else if (what === '.' && !(BESIDE.includes(code) && (!alone || stop))) throw error;
         if (buffer?.length !== length) throw new Error(`the error has ${buffer?.length} bytes`);
-        // After an answer the bytes are those of the library; without one they are as before.
-        if (code === 'ERR_LIBRARY_CRASHED' || code === 'ERR_LIBRARY_TIMEOUT' || code === 'ERR_LIBRARY_BUSY')
-          checkBytes(buffer, length, what, value);
+        if (code === 'ERR_LIBRARY_BUSY') checkBytes(buffer, length, what, value);
+        if (code === 'ERR_LIBRARY_CRASHED' || code === 'ERR_LIBRARY_TIMEOUT')
+          checkRest(buffer, length, what, value, maps);
         see(code);
         keep(buffer);
       } catch (problem) {
@@ -105,7 +105,7 @@ export async function randomCalls({ exchange, shared, held }, { seed, count }) {
     } catch (error) {
       if (!(what in FAULTS)) throw error;
       checkError(error, /** @type {keyof typeof FAULTS} */ (what));
-      checkBytes(bytes, bytes.length, what, mark % 251);
+      checkRest(bytes, bytes.length, what, mark % 251, maps);
       see('ERR_LIBRARY_CRASHED, shared');
     }
   }
