@@ -59,7 +59,7 @@ await command(async () => {
       const result = JSON.parse(output);
       if (result.failure) throw new Failure(`in ${place}, seed ${seed}: ${result.failure}`);
       if (what === 'calls') printCalls(result.seen);
-      else judgeCrashes(result.times);
+      else printCrashes(result.times);
       process.stdout.write(`${place}, ${((Date.now() - started) / 1000).toFixed(0)} s: `);
       process.stdout.write(`held before and after: ${JSON.stringify(result.held)}\n`);
       await noneIsLeft();
@@ -75,10 +75,8 @@ function printCalls(seen) {
   for (const [outcome, times] of outcomes) process.stdout.write(`${String(times).padStart(9)} ${outcome}\n`);
 }
 
-/** Prints median, 99th percentile and worst, and fails if the worst exceeds its limit. @param {Record<string, Times>} times */
-function judgeCrashes(times) {
-  /** @type {string[]} */
-  const late = [];
+/** Prints median, 99th percentile and worst, and how many are above the limit: a time is no failure. @param {Record<string, Times>} times */
+function printCrashes(times) {
   for (const [fault, { error, next }] of Object.entries(times)) {
     for (const [name, list, limit] of /** @type {const} */ ([
       ['error', error, MAX_ERROR_MS],
@@ -91,10 +89,8 @@ function judgeCrashes(times) {
       process.stdout.write(
         `  ${fault} ${name.padEnd(14)} median, p99, worst: ${figures}; above ${limit} ms: ${over}\n`,
       );
-      if (over > 0) late.push(`${fault}: ${over} of ${list.length} above ${limit} ms until the ${name}`);
     }
   }
-  if (late.length > 0) throw new Failure(late.join('\n  '));
 }
 
 /** Fails if a library of these fixtures still has a process. */
