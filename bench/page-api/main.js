@@ -13,7 +13,9 @@ const FILES = new Map([
   ['/draw.mjs', { file: 'draw.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;
-const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', 'frames', 'drawn'].concat(
+/** Libraries have processes of their own on Linux alone. */
+const OWN = process.platform === 'linux' ? ['own'] : [];
+const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', ...OWN, 'frames', 'drawn'].concat(
   Array.from({ length: SOAK_PARTS }, () => 'soak'),
 );
 

@@ -9,7 +9,12 @@ const { expose } = require('../../lib/preload.js');
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_ADDRESS_LIBRARY = '', BENCH_PROBE = '' } = process.env;
 
 expose({
-  libraries: { default: BENCH_LIBRARY, zero: BENCH_ZERO_LIBRARY, address: BENCH_ADDRESS_LIBRARY },
+  libraries: {
+    own: { path: BENCH_LIBRARY, process: 'own' },
+    default: BENCH_LIBRARY,
+    zero: BENCH_ZERO_LIBRARY,
+    address: BENCH_ADDRESS_LIBRARY,
+  },
   origins: ['app://bench'],
 });
 
