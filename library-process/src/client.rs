@@ -70,7 +70,7 @@ impl Client {
     /// mapped, it is copied.
     pub fn map(&self, memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
         let (process, _) = self.running()?;
-        process.buffers().map_now(memory);
+        process.lender().map_now(memory);
         Ok(())
     }
 
@@ -134,12 +134,12 @@ impl Client {
             let path = self.library.clone();
             Error::LibraryStopped { path, rest }
         })?;
-        let buffers = current
-            .buffers(!self.options.isolate)
+        let lender = current
+            .lender(!self.options.isolate)
             .map_err(|source| self.unavailable(source))?;
         drop(current);
         let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
-        let (process, answer) = Process::start(&self.program, &self.library, &buffers, deadline(limit))
+        let (process, answer) = Process::start(&self.program, &self.library, &lender, deadline(limit))
             .map_err(|source| self.unavailable(source))?;
         let description = self
             .check(answer)
@@ -211,7 +211,7 @@ fn deadline(limit: Option<Duration>) -> Option<Instant> {
 impl Remote for Client {
     fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>> {
         let (process, _) = self.running()?;
-        let loan = process.buffers().lend(memory);
+        let loan = process.lender().lend(memory);
         let loan = loan.ok_or_else(|| self.unavailable(io::Error::other("too much memory is in calls")))?;
         let request = Request {
             operation: Operation::EXCHANGE,
@@ -250,7 +250,7 @@ impl Remote for Client {
         current.opens = current.opens.saturating_sub(1);
         let is_last = current.opens == 0 && current.opening == 0;
         let process = current.process().map(|(process, _)| Arc::clone(process));
-        let buffers = if is_last { current.take().1 } else { None };
+        let lender = if is_last { current.take().1 } else { None };
         drop(current);
         if let Some(process) = process {
             let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
@@ -258,9 +258,7 @@ impl Remote for Client {
                 process.kill();
             }
         }
-        if let Some(buffers) = buffers {
-            buffers.retire();
-        }
+        drop(lender); // now, and not with the lock held
     }
 
     fn can_cancel(&self) -> bool {
@@ -286,12 +284,8 @@ impl Remote for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let (process, buffers) = self.lock().take();
-        if let Some(process) = process {
+        if let (Some(process), _) = self.lock().take() {
             process.kill();
-        }
-        if let Some(buffers) = buffers {
-            buffers.retire();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::buffers::Buffers;
+use crate::lender::Lender;
 use crate::process::Process;
 use crate::protocol::Description;
 
@@ -16,8 +16,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Current {
     process: Option<(Arc<Process>, Description)>,
-    /// What buffers are in, for all processes until the last close.
-    buffers: Option<Arc<Buffers>>,
+    /// For all processes until the last close.
+    lender: Option<Arc<Lender>>,
     /// Whether the one before has ended by itself, and the next one is a restart.
     has_ended: bool,
     /// When it was started again within the last minute, oldest first.
@@ -51,19 +51,19 @@ impl Current {
         self.process = Some((process, description));
     }
 
-    /// The memory for its process. If not `maps`, all is copied.
-    pub(crate) fn buffers(&mut self, maps: bool) -> io::Result<Arc<Buffers>> {
-        let buffers = match self.buffers.take() {
-            Some(buffers) => buffers,
-            None => Buffers::new(maps)?,
+    /// What lends memory to its process. If not `maps`, all is copied.
+    pub(crate) fn lender(&mut self, maps: bool) -> io::Result<Arc<Lender>> {
+        let lender = match self.lender.take() {
+            Some(lender) => lender,
+            None => Arc::new(Lender::new(maps)?),
         };
-        Ok(Arc::clone(self.buffers.insert(buffers)))
+        Ok(Arc::clone(self.lender.insert(lender)))
     }
 
-    /// For who ends it: the process, if it runs, and the memory.
-    pub(crate) fn take(&mut self) -> (Option<Arc<Process>>, Option<Arc<Buffers>>) {
+    /// For who ends it: the process, if it runs, and the lender.
+    pub(crate) fn take(&mut self) -> (Option<Arc<Process>>, Option<Arc<Lender>>) {
         let process = self.process.take().map(|(process, _)| process);
-        (process, self.buffers.take())
+        (process, self.lender.take())
     }
 
     /// How often it was started again within the last minute.

@@ -9,7 +9,6 @@
 //! - **To use a range again**, the system is asked for what of the library's memory is still mapped.
 
 use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +20,6 @@ use rustix::param::page_size;
 use crate::buffers::{self, Buffers};
 use crate::pages::{Kind, kind_of_page, mappings_of, pages_at};
 use crate::ranges::Range;
-
-/// Of the memory, for the system.
-pub(crate) const NAME: &CStr = c"inplace-exchange-buffers";
 
 /// From as many bytes on, or twice those that are in use, it is looked for ranges that can be used again.
 const SWEEP_AFTER: u64 = 64 << 20;
@@ -92,7 +88,7 @@ impl Table {
 
     /// Takes what is not mapped any more out of the table, and lets its range be used again.
     fn sweep(&mut self) {
-        let Ok(mappings) = mappings_of(&NAME.to_string_lossy()) else {
+        let Ok(mappings) = mappings_of(&buffers::NAME.to_string_lossy()) else {
             return;
         };
         // What buffers hold of each memory, by its inode and where that begins. The memory itself is mapped as a whole.
@@ -130,8 +126,11 @@ pub(crate) fn holds(buffers: &Arc<Buffers>) -> bool {
     all.into_iter().any(|mapped| Arc::ptr_eq(&mapped.buffers, buffers))
 }
 
-/// Forgets what is mapped of these. Their ranges are not used again.
-pub(crate) fn forget(buffers: &Arc<Buffers>) {
+/// Gives back to the system what no buffer holds of these, and forgets what is mapped: the buffers that it is mapped in
+/// keep it, as long as they live. Nothing is lent of these any more.
+pub(crate) fn retire(buffers: &Arc<Buffers>) {
+    sweep();
+    buffers.clear();
     let table = &mut *lock();
     let len = &mut table.len;
     let mut is_other = |mapped: &mut Mapped| {
@@ -191,7 +190,7 @@ unsafe fn replace_pages(data: NonNull<u8>, len: usize, kind: Kind, buffers: &Buf
         MapFlags::SHARED | MapFlags::NORESERVE,
     );
     // SAFETY: a new mapping, at an address that the system chooses.
-    let new = unsafe { mmap(ptr::null_mut(), len, access, flags, buffers.memory(), range.start) }.ok()?;
+    let new = unsafe { mmap(ptr::null_mut(), len, access, flags, &buffers.memory, range.start) }.ok()?;
     let new: *mut u8 = new.cast();
     let page = page_size();
     // Memory that nobody has touched is zero, and is not touched here. That cannot be told of a file's, nor if the system

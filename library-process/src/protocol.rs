@@ -15,8 +15,7 @@
 //! | the end of the program | sets every lane to `DEAD`, until no thread waits any more | |
 //!
 //! **Ordering.** The fields of a lane belong to whom its state says. They are written and read with `Relaxed`; what
-//! hands them over is the state, stored with `Release` and loaded with `Acquire`. A side that waits does so on the
-//! state's futex.
+//! hands them over is the state. `lane.rs` has both sides of that.
 //!
 //! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
 //! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
@@ -43,22 +42,6 @@ pub const MAX_ANSWER: usize = 64 << 10;
 /// Bytes of the memory that begins with a [`Control`].
 pub const CONTROL_LEN: u64 = 64 << 10;
 
-/// The states of a lane.
-pub enum State {}
-
-impl State {
-    /// Of the app: nothing is asked.
-    pub const IDLE: u32 = 0;
-    /// Of the program: a request is there.
-    pub const REQUESTED: u32 = 1;
-    /// Of the program: it has taken the request.
-    pub const RUNNING: u32 = 2;
-    /// Of the app: the result is there.
-    pub const ANSWERED: u32 = 3;
-    /// Of nobody: the program has ended.
-    pub const DEAD: u32 = 4;
-}
-
 /// What a request asks for.
 pub enum Operation {}
 
@@ -80,7 +63,7 @@ pub const REFUSED: i64 = i64::MIN;
 /// One thread's way to call.
 #[repr(C, align(64))]
 pub struct Lane {
-    /// Of [`State`]; a futex.
+    /// Whose the lane is, see `lane.rs`; a futex.
     pub state: AtomicU32,
     /// Of [`Operation`].
     pub operation: AtomicU32,
@@ -98,6 +81,10 @@ pub struct Lane {
     pub progress: AtomicU32,
     /// Of `message`.
     pub message_len: AtomicU32,
+    /// The core of the app's thread when it last handed the lane over: how to wait depends on it, and nothing else.
+    pub app_core: AtomicU32,
+    /// The same of the program's thread.
+    pub program_core: AtomicU32,
     /// The library's words for a negative status.
     pub message: [AtomicU8; MAX_MESSAGE],
 }

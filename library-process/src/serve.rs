@@ -13,10 +13,12 @@ use inplace_exchange_host::{Error, LentMemory, Library, Symbols};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::descriptors::{end_now, take_socket};
-use crate::futex;
-use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, State, VERSION};
+use crate::lane::{self, Side};
+use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, VERSION};
 use crate::shared_memory::Mapping;
 use crate::socket;
+use crate::spin::Spin;
+use crate::sync;
 
 /// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
 const STACK_SIZE: usize = 8 << 20;
@@ -87,7 +89,7 @@ fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
     let cancels = &control.control().cancels;
     let mut seen = 0;
     loop {
-        futex::wait(cancels, seen, None);
+        sync::wait(cancels, seen, None);
         let now = cancels.load(Ordering::Acquire);
         if now != seen {
             seen = now;
@@ -99,17 +101,17 @@ fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
 /// Makes one thread's calls, one after another.
 fn serve_lane(control: &Mapping, buffers: &Mapping, number: usize) {
     let lane = &control.control().lanes[number];
+    let side = Side {
+        state: &lane.state,
+        here: &lane.program_core,
+        there: &lane.app_core,
+    };
+    let mut spin = Spin::default();
     loop {
-        let now = lane.state.load(Ordering::Acquire);
-        if now != State::REQUESTED {
-            futex::wait(&lane.state, now, None);
-            continue;
-        }
-        lane.state.store(State::RUNNING, Ordering::Relaxed);
-        let result = SYMBOLS.get().map_or(REFUSED, |symbols| answer(buffers, lane, symbols));
-        lane.result.store(result, Ordering::Relaxed);
-        lane.state.store(State::ANSWERED, Ordering::Release);
-        futex::wake(&lane.state);
+        lane::serve(side, &mut spin, || {
+            let result = SYMBOLS.get().map_or(REFUSED, |symbols| answer(buffers, lane, symbols));
+            lane.result.store(result, Ordering::Relaxed);
+        });
     }
 }
 

@@ -124,11 +124,6 @@ impl Mapping {
         // SAFETY: within the mapping, as was checked.
         Some(unsafe { self.start.add(offset) })
     }
-
-    /// Its length, in bytes.
-    pub fn len(&self) -> u64 {
-        self.len as u64
-    }
 }
 
 impl Drop for Mapping {

@@ -56,8 +56,8 @@ pub fn receive_memories(socket: &UnixStream) -> io::Result<[Mapping; 2]> {
 }
 
 /// Has the program serve a lane.
-pub fn send_lane(socket: &UnixStream, lane: u8) -> io::Result<()> {
-    send_all(socket, &[lane])
+pub fn send_lane(socket: &UnixStream, lane: usize) -> io::Result<()> {
+    send_all(socket, &[u8::try_from(lane).map_err(io::Error::other)?])
 }
 
 /// Sends the program's answer.

@@ -16,7 +16,7 @@ impl Trial {
     /// Maps other memory in the place of this, which is zero. `None` if that cannot be done, or has not the effect that it
     /// should have.
     pub fn begin(memory: &LentMemory<'_>) -> Option<Self> {
-        let buffers = Buffers::new(true).ok()?;
+        let buffers = Buffers::new().ok()?;
         let at = memory.len().checked_sub(1)?;
         // SAFETY: within the memory.
         let here = word(unsafe { memory.data().add(at) });
@@ -37,7 +37,7 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        self.0.retire();
+        mapped::retire(&self.0);
     }
 }
 

@@ -1,0 +1,158 @@
+//! How a call goes through a lane, from both sides, and what becomes of it when the program ends.
+//!
+//! ```text
+//!             app: call              program: serve         program: serve
+//!   IDLE ───────────────────> REQUESTED ─────────> RUNNING ─────────────────> ANSWERED
+//!    ^                                                                            │
+//!    └──────────────────────── app: call, when it has read the result ────────────┘
+//!
+//!   any state ── the app's watcher: mark_dead ──> DEAD
+//! ```
+//!
+//! The state hands over all else that the two sides share, so it is stored with `Release` by whoever gives the lane
+//! away, and loaded with `Acquire` by whoever takes it. The app believes no state that does not follow from the one
+//! before, and none at all once the process has ended. `tests/model` runs this file under loom and shuttle.
+
+use std::time::Duration;
+
+use crate::lanes::{Claim, Lanes};
+use crate::spin::Spin;
+use crate::sync::{self, AtomicU32, Deadline, Ordering};
+
+/// The states of a lane.
+pub(crate) enum State {}
+
+impl State {
+    /// Of the app: nothing is asked.
+    pub(crate) const IDLE: u32 = 0;
+    /// Of the program: a request is there.
+    pub(crate) const REQUESTED: u32 = 1;
+    /// Of the program: it has taken the request.
+    pub(crate) const RUNNING: u32 = 2;
+    /// Of the app: the result is there.
+    pub(crate) const ANSWERED: u32 = 3;
+    /// Of nobody: the program has ended.
+    pub(crate) const DEAD: u32 = 4;
+}
+
+/// Why a call has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failed<E> {
+    /// The program has ended, or has been ended since it broke the protocol.
+    Ended(E),
+    /// The deadline has passed, and the program was ended.
+    TimedOut,
+}
+
+/// The words of a lane that hand it over, as one side has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    /// Of [`State`].
+    pub(crate) state: &'a AtomicU32,
+    /// The core of this side's thread. Like the next one, a hint how to wait, and nothing depends on it.
+    pub(crate) here: &'a AtomicU32,
+    /// The core of the other side's thread.
+    pub(crate) there: &'a AtomicU32,
+}
+
+/// Makes a call, on the app's side: hands over what `write` writes, and gives what `read` reads of the answer.
+///
+/// `kill` ends the process, unless it has ended; the watcher is then about to see it.
+pub(crate) fn call<E: Copy, T>(
+    side: Side<'_>,
+    claim: &mut Claim<'_, E>,
+    deadline: Option<Deadline>,
+    kill: impl Fn(),
+    write: impl FnOnce(),
+    read: impl FnOnce() -> T,
+) -> Result<T, Failed<E>> {
+    let lanes = claim.lanes();
+    let kill_and_wait = || {
+        kill();
+        lanes.wait_for_end()
+    };
+    // Now that the lane is in use, so that the watcher wakes this thread if the process ends later.
+    if let Some(end) = lanes.end() {
+        return Err(Failed::Ended(end));
+    }
+    write();
+    side.publish_core();
+    let handed_over = side
+        .state
+        .compare_exchange(State::IDLE, State::REQUESTED, Ordering::Release, Ordering::Relaxed);
+    if handed_over.is_err() {
+        return Err(Failed::Ended(kill_and_wait()));
+    }
+    sync::wake(side.state);
+    let mut looking = claim.spin().begin(side.is_elsewhere());
+    loop {
+        match side.state.load(Ordering::Acquire) {
+            State::ANSWERED => break,
+            State::REQUESTED | State::RUNNING if looking.goes_on() => {}
+            now @ (State::REQUESTED | State::RUNNING) => {
+                if let Some(end) = lanes.end() {
+                    return Err(Failed::Ended(end)); // whatever another process that has the memory writes
+                }
+                if sync::has_passed(deadline) {
+                    kill_and_wait();
+                    return Err(Failed::TimedOut);
+                }
+                sync::wait(side.state, now, deadline);
+            }
+            // DEAD, or a state that does not follow.
+            _ => return Err(Failed::Ended(kill_and_wait())),
+        }
+    }
+    looking.end();
+    let value = read();
+    // Unless it is DEAD by now: then it stays so.
+    let _ = side
+        .state
+        .compare_exchange(State::ANSWERED, State::IDLE, Ordering::Relaxed, Ordering::Relaxed);
+    Ok(value)
+}
+
+/// Waits for the next request, and answers it, on the program's side.
+pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) {
+    let mut looking = spin.begin(side.is_elsewhere());
+    loop {
+        match side.state.load(Ordering::Acquire) {
+            State::REQUESTED => break,
+            _ if looking.goes_on() => {}
+            now => sync::wait(side.state, now, None),
+        }
+    }
+    looking.end();
+    side.state.store(State::RUNNING, Ordering::Relaxed);
+    answer();
+    side.publish_core();
+    side.state.store(State::ANSWERED, Ordering::Release);
+    sync::wake(side.state);
+}
+
+/// Tells all callers that the process has ended, once [`Lanes::set_end`] has said how.
+pub(crate) fn mark_dead<'a, E: Copy>(lanes: &Lanes<E>, states: impl Iterator<Item = &'a AtomicU32> + Clone) {
+    loop {
+        for state in states.clone() {
+            state.store(State::DEAD, Ordering::Release);
+            sync::wake(state);
+        }
+        // Again, until all have noticed: another process that has the memory can overwrite it.
+        if !lanes.are_in_use() {
+            return;
+        }
+        sync::sleep(Duration::from_millis(1));
+    }
+}
+
+impl Side<'_> {
+    fn publish_core(self) {
+        self.here.store(sync::this_core(), Ordering::Relaxed);
+    }
+
+    /// Whether the other side's thread was on another core when it last handed the lane over. If not, it can go on only
+    /// when this one sleeps.
+    fn is_elsewhere(self) -> bool {
+        self.there.load(Ordering::Relaxed) != sync::this_core()
+    }
+}
