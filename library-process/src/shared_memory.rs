@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
 };
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::process::{Resource, getrlimit};
 
 use crate::protocol::Control;
@@ -103,6 +103,9 @@ impl Mapping {
             );
             io::Error::new(error.kind(), what)
         })?;
+        // A core dump would read all of it, and so take memory for what was never written. Where this fails, one does.
+        // SAFETY: the mapping of above.
+        let _ = unsafe { madvise(start, len, Advice::LinuxDontDump) };
         let start = NonNull::new(start.cast()).ok_or_else(|| invalid("the shared memory is mapped at 0"))?;
         Ok(Self { start, len })
     }

@@ -114,6 +114,20 @@ fn the_process_writes_to_the_memory_itself() {
 }
 
 #[test]
+fn the_memory_is_left_out_of_core_dumps() {
+    let _alone = alone();
+    let client = client("zero", false);
+    Memory::new(MIB).exchange(&client).unwrap();
+    for process in ["self".to_owned(), client.pid().unwrap().to_string()] {
+        let smaps = fs::read_to_string(format!("/proc/{process}/smaps")).unwrap();
+        let (_, whole) = smaps.split_once(" rw-s 00000000 00:01").unwrap();
+        let flags = whole.lines().find(|line| line.starts_with("VmFlags:")).unwrap();
+        assert!(flags.split(' ').any(|flag| flag == "dd"), "{flags}");
+        assert!(whole.lines().next().unwrap().contains("inplace-exchange-"));
+    }
+}
+
+#[test]
 fn bytes_move_with_the_pages() {
     let _alone = alone();
     let client = client("zero", false);
