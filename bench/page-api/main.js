@@ -10,6 +10,7 @@ const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
+  ['/own.mjs', { file: 'own.mjs', type: 'text/javascript' }],
   ['/draw.mjs', { file: 'draw.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;

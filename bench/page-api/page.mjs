@@ -2,9 +2,11 @@
 // machine affects all rows alike. A ratio is calculated within a round; the medians are those over all rounds.
 
 import { connect } from '../../lib/page.mjs';
+import { ownRows } from './own.mjs';
 
 const { bench } = /** @type {any} */ (globalThis);
-const { exchange, allocate, shared, frames } = connect();
+const connection = connect();
+const { exchange, allocate, shared, frames } = connection;
 
 const ROUNDS = 21;
 const SMALL = 64;
@@ -64,34 +66,14 @@ function lent(memory, options) {
   };
 }
 
-/** The mean time of a call that lends the same memory again. @param {number} batch @param {ArrayBufferLike} memory @param {object} options */
-function lentTimes(batch, memory, options) {
-  const run = lent(memory, options);
-  return () => timed(batch, run);
-}
-
-/** The mean time of a frame, in microseconds, without the first ones. @param {string} library */
-async function framesTime(library) {
-  const [SKIPPED, COUNT] = [10, 60];
-  let count = 0;
-  let started = 0;
-  for await (const frame of frames({ byteLength: FRAME.byteLength, library })) {
-    if (count === SKIPPED) {
-      checkFilled(frame.subarray(0, 100));
-      started = performance.now();
-    }
-    count += 1;
-    if (count > SKIPPED + COUNT) break;
-  }
-  return ((performance.now() - started) * 1000) / COUNT;
-}
-
 /** @param {Uint8Array} bytes */
 function checkFilled(bytes) {
   if (bytes.length === 0 || bytes.some((byte) => byte !== 0xa5)) throw new Error('not filled');
 }
 
 const stages = {
+  own: () => inRounds(ownRows({ connection, timed, timedSync, lent, checkFilled })),
+
   /** The addresses of the page's memory before a call, in the library, and after the call. */
   async identity() {
     const where = portTo('where');
@@ -183,34 +165,6 @@ const stages = {
       'shared exchange': () => timedSync(50_000, small.exchange),
       'empty contextBridge call, again': () => timedSync(50_000, bench.empty),
     });
-  },
-
-  /** A library in a process of its own, and the same one in the page's. */
-  async own() {
-    /** @type {Record<string, () => Promise<number>>} */
-    const rows = {};
-    for (const library of ['default', 'own']) {
-      for (const thread of ['main', 'worker']) {
-        rows[`64 B, ${thread}, ${library}`] = lentTimes(300, new ArrayBuffer(SMALL), { library, thread });
-        rows[`8,294,400 B, ${thread}, ${library}`] = lentTimes(20, new ArrayBuffer(FRAME.byteLength), {
-          library,
-          thread,
-        });
-      }
-      rows[`100 MiB, ${library}`] = lentTimes(2, allocate(100 * MiB, { library }).buffer, { library });
-      const small = shared(SMALL, { library });
-      rows[`shared, 64 B, ${library}`] = async () => timedSync(2000, small.exchange);
-      rows[`shared, 64 B, after 2 ms of rest, ${library}`] = async () => {
-        let us = 0;
-        for (let call = 0; call < 20; call += 1) {
-          await new Promise((wake) => setTimeout(wake, 2));
-          us += timedSync(1, small.exchange);
-        }
-        return us / 20;
-      };
-      rows[`frames, 1080p, ${library}`] = () => framesTime(library);
-    }
-    return inRounds(rows);
   },
 
   /** Without a frame limit. */

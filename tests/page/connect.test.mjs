@@ -219,11 +219,11 @@ describe('connect', () => {
     await other.close();
   });
 
-  it('uses a bridge of four functions, which is frozen', async () => {
+  it('uses a bridge of five functions, which is frozen', async () => {
     const bridge = await page.evaluate(() => {
       const { inplaceExchange: bridge } = /** @type {any} */ (globalThis);
       return [Object.keys(bridge), Object.isFrozen(bridge)];
     });
-    assert.deepEqual(bridge, [['connect', 'listen', 'shared', 'lastError'], true]);
+    assert.deepEqual(bridge, [['connect', 'listen', 'shared', 'map', 'lastError'], true]);
   });
 });
