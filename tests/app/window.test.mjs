@@ -91,7 +91,7 @@ describe('the window', () => {
       return [inplaceExchange, host].map(Object.keys);
     });
     assert.deepEqual(bridges, [
-      ['connect', 'listen', 'shared', 'lastError'],
+      ['connect', 'listen', 'shared', 'map', 'lastError'],
       ['start', 'opening', 'opened', 'copy', 'library', 'picture', 'runtime'],
     ]);
   });
