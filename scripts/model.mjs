@@ -1,4 +1,5 @@
-// npm run model: the dispatcher under loom and shuttle, and the mistakes that they have to find.
+// npm run model: the dispatcher, and a lane to a process of a library, under loom and shuttle, and the mistakes that
+// they have to find.
 //
 //   npm run model                      everything, at length
 //   npm run model -- --short           what npm test runs
@@ -8,7 +9,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { MUTANTS } from '../tests/model/mutants.mjs';
+import { LANE_MUTANTS } from '../tests/model/lane/mutants.mjs';
+import { MUTANTS as DISPATCH_MUTANTS } from '../tests/model/mutants.mjs';
 import { command, Failure, run } from './lib/console.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -18,10 +20,12 @@ const TARGET = path.join(root, 'target', 'models');
 const COPY = path.join(TARGET, 'mutant');
 
 /** What the models are made of. */
-const SOURCES = ['host/src', 'tests/model'];
+const SOURCES = ['host/src', 'library-process/src', 'tests/model'];
+
+const MUTANTS = [...DISPATCH_MUTANTS, ...LANE_MUTANTS];
 
 /** @typedef {import('../tests/model/mutants.mjs').Mutant} Mutant */
-/** @typedef {{ loom: string[][], shuttle: string[][] }} Extent the arguments of each run */
+/** @typedef {Record<Mutant['checker'], string[][]>} Extent the arguments of each run */
 
 /** loom goes through all schedules with few preemptions, and through some of those with more. @type {Extent} */
 const LONG = {
@@ -30,13 +34,25 @@ const LONG = {
     ['--preemptions', '5', '--seconds', '60'],
   ],
   shuttle: [['--schedules', '200000']],
+  'lane-loom': [['--preemptions', '3', '--seconds', '120']],
+  'lane-shuttle': [['--schedules', '200000']],
 };
 
 /** @type {Extent} */
-const SHORT = { loom: [['--preemptions', '2']], shuttle: [['--schedules', '1000']] };
+const SHORT = {
+  loom: [['--preemptions', '2']],
+  shuttle: [['--schedules', '1000']],
+  'lane-loom': [['--preemptions', '1']],
+  'lane-shuttle': [['--schedules', '1000']],
+};
 
 /** In which a mutant has to be found. @type {Extent} */
-const ENOUGH = { loom: [['--preemptions', '3']], shuttle: [['--schedules', '5000']] };
+const ENOUGH = {
+  loom: [['--preemptions', '3']],
+  shuttle: [['--schedules', '5000']],
+  'lane-loom': [['--preemptions', '2']],
+  'lane-shuttle': [['--schedules', '5000']],
+};
 
 const env = { ...process.env, RUST_BACKTRACE: '0' };
 
@@ -66,7 +82,7 @@ await command(async () => {
 async function runModels(extent, seed, tee) {
   await build(root, 'model', ['--bins'], 'the models do not compile');
   let held = 0;
-  for (const checker of /** @type {const} */ (['loom', 'shuttle'])) {
+  for (const checker of /** @type {const} */ (['loom', 'shuttle', 'lane-loom', 'lane-shuttle'])) {
     for (const args of extent[checker]) {
       const { status, output } = await run(program('model', checker), [...args, ...seed], { env, tee });
       if (status !== 0) throw new Failure(`a model fails under ${checker}${tee ? '' : `:\n${output}`}`);
@@ -80,7 +96,7 @@ async function runModels(extent, seed, tee) {
 async function tryMutant({ name, file, from, to, checker, scenario, says }, seed) {
   const started = Date.now();
   copySources();
-  const target = path.join(COPY, 'host/src', file);
+  const target = path.join(COPY, file);
   fs.writeFileSync(
     target,
     fs.readFileSync(target, 'utf8').replace(from, () => to),
@@ -98,9 +114,9 @@ async function tryMutant({ name, file, from, to, checker, scenario, says }, seed
 /** A mutant of text that has changed would try nothing. */
 function checkMutants() {
   for (const { name, file, from, to } of MUTANTS) {
-    const times = fs.readFileSync(path.join(root, 'host/src', file), 'utf8').split(from).length - 1;
+    const times = fs.readFileSync(path.join(root, file), 'utf8').split(from).length - 1;
     if (times !== 1 || from === to)
-      throw new Failure(`the mutant "${name}" is made of text that is ${times} times in host/src/${file}, not once.`);
+      throw new Failure(`the mutant "${name}" is made of text that is ${times} times in ${file}, not once.`);
   }
 }
 

@@ -145,6 +145,24 @@ pub(crate) fn mark_dead<'a, E: Copy>(lanes: &Lanes<E>, states: impl Iterator<Ite
     }
 }
 
+/// Asks the calls that run to return, on the app's side.
+pub(crate) fn cancel(cancels: &AtomicU32) {
+    cancels.fetch_add(1, Ordering::Release);
+    sync::wake(cancels);
+}
+
+/// Waits until [`cancel`] has been called since this was `seen`, on the program's side.
+pub(crate) fn wait_for_cancel(cancels: &AtomicU32, seen: &mut u32) {
+    loop {
+        let now = cancels.load(Ordering::Acquire);
+        if now != *seen {
+            *seen = now;
+            return;
+        }
+        sync::wait(cancels, now, None);
+    }
+}
+
 impl Side<'_> {
     fn publish_core(self) {
         self.here.store(sync::this_core(), Ordering::Relaxed);

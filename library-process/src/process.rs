@@ -22,7 +22,6 @@ use crate::lender::Lender;
 use crate::protocol::{Answer, CONTROL_LEN, Lane};
 use crate::shared_memory::SharedMemory;
 use crate::socket;
-use crate::sync;
 
 /// Why a call has no result.
 pub(crate) type Failed = lane::Failed<ProcessEnd>;
@@ -134,9 +133,7 @@ impl Process {
 
     /// Asks the calls that run to return.
     pub(crate) fn cancel(&self) {
-        let cancels = &self.control.mapping().control().cancels;
-        cancels.fetch_add(1, Ordering::Release);
-        sync::wake(cancels);
+        lane::cancel(&self.control.mapping().control().cancels);
     }
 
     /// Makes a call, and takes what it has to read from its lane. `None` if too many threads are in calls.

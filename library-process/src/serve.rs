@@ -18,7 +18,6 @@ use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, 
 use crate::shared_memory::Mapping;
 use crate::socket;
 use crate::spin::Spin;
-use crate::sync;
 
 /// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
 const STACK_SIZE: usize = 8 << 20;
@@ -89,12 +88,8 @@ fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
     let cancels = &control.control().cancels;
     let mut seen = 0;
     loop {
-        sync::wait(cancels, seen, None);
-        let now = cancels.load(Ordering::Acquire);
-        if now != seen {
-            seen = now;
-            symbols.cancel();
-        }
+        lane::wait_for_cancel(cancels, &mut seen);
+        symbols.cancel();
     }
 }
 

@@ -1,21 +1,23 @@
 // Plausible mistakes in the dispatcher. Each is made in a copy of it, and a model has to fail because of it.
+// Those in a lane are in lane/mutants.mjs.
 
 /**
  * @typedef {object} Mutant
  * @property {string} name
- * @property {string} file under host/src
+ * @property {string} file
  * @property {string} from text that occurs once in the file
  * @property {string} to what it is replaced with
- * @property {'loom' | 'shuttle'} checker
+ * @property {'loom' | 'shuttle' | 'lane-loom' | 'lane-shuttle'} checker
  * @property {string} scenario the one that has to fail
  * @property {RegExp} says the message of the failure
  * @property {boolean} [quick] whether `npm test` tries it
  */
 
-const DISPATCH = 'dispatch.rs';
-const GATE = 'dispatch/gate.rs';
-const QUEUE = 'dispatch/queue.rs';
-const CANCELLER = 'dispatch/canceller.rs';
+const DISPATCH = 'host/src/dispatch.rs';
+const GATE = 'host/src/dispatch/gate.rs';
+const QUEUE = 'host/src/dispatch/queue.rs';
+const CANCELLER = 'host/src/dispatch/canceller.rs';
+const SESSION = 'host/src/session.rs';
 
 const DEADLOCK = /deadlock/;
 const RACE = /Causality violation/;
@@ -297,7 +299,7 @@ export const MUTANTS = [
   },
   {
     name: 'a close while a call is in flight is forgotten',
-    file: 'session.rs',
+    file: SESSION,
     from: 'state.in_flight -= 1;\n        if state.begin_close_if_idle() {',
     to: 'state.in_flight -= 1;\n        if state.in_flight > 0 && state.begin_close_if_idle() {',
     checker: 'loom',
@@ -306,7 +308,7 @@ export const MUTANTS = [
   },
   {
     name: 'a library is closed while a call is in flight',
-    file: 'session.rs',
+    file: SESSION,
     from: 'self.close_when_idle && self.in_flight == 0 && self.usage',
     to: 'self.close_when_idle && self.usage',
     checker: 'loom',
@@ -315,7 +317,7 @@ export const MUTANTS = [
   },
   {
     name: 'a call that was submitted before the close takes the close back',
-    file: 'session.rs',
+    file: SESSION,
     from: '        state.in_flight += 1;',
     to: '        state.close_when_idle = false;\n        state.in_flight += 1;',
     checker: 'loom',
@@ -324,7 +326,7 @@ export const MUTANTS = [
   },
   {
     name: 'two threads open a library for one environment',
-    file: 'session.rs',
+    file: SESSION,
     from: 'while state.usage == Usage::Opening {\n            state = wait(&self.open_done, state, None);',
     to: 'while false {\n            state = wait(&self.open_done, state, None);',
     checker: 'loom',
@@ -333,7 +335,7 @@ export const MUTANTS = [
   },
   {
     name: 'threads that wait for a library to open are not woken',
-    file: 'session.rs',
+    file: SESSION,
     from: '        self.open_done.notify_all();\n',
     to: '',
     checker: 'loom',
@@ -342,7 +344,7 @@ export const MUTANTS = [
   },
   {
     name: 'a call that was cancelled while the library opened is made',
-    file: 'call.rs',
+    file: 'host/src/call.rs',
     from: 'Some(memory) if !self.state.cancel_requested() =>',
     to: 'Some(memory) =>',
     checker: 'shuttle',

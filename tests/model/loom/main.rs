@@ -14,6 +14,7 @@ mod command;
 mod environment;
 #[path = "../shared/exit.rs"]
 mod exit;
+mod explore;
 #[path = "../shared/lent_memory.rs"]
 mod lent_memory;
 #[path = "../shared/loader.rs"]
@@ -41,39 +42,10 @@ mod host {
 
 use host::{call, dispatch, error, functions, library, session};
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-use command::Exploration;
-use scenarios::{SCENARIOS, Scenario};
+use scenarios::SCENARIOS;
 
 fn main() {
-    for scenario in SCENARIOS.iter().filter(|scenario| command::is_selected(scenario.name)) {
-        explore(scenario);
+    for scenario in SCENARIOS {
+        explore::explore(scenario.name, scenario.run);
     }
-}
-
-/// Explores all schedules with at most so many preemptions, or as many of them as the time limit allows.
-fn explore(scenario: &Scenario) {
-    let preemptions = command::option_or("--preemptions", 2);
-    let limit = Duration::from_secs(command::option_or("--seconds", 60));
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(preemptions);
-    model.max_branches = 10_000;
-    model.max_duration = Some(limit);
-    model.checkpoint_interval = 1000; // how often it checks the time limit
-    let (exploration, schedules) = (Exploration::of(scenario.name), Arc::new(AtomicUsize::new(0)));
-    let (run, count) = (scenario.run, Arc::clone(&schedules));
-    model.check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        run();
-    });
-    let extent = if exploration.elapsed() < limit {
-        "all"
-    } else {
-        "not all"
-    };
-    let how = format!("{extent} with {preemptions} preemptions");
-    exploration.report(&how, schedules.load(Ordering::Relaxed));
 }

@@ -15,6 +15,7 @@ mod command;
 mod environment;
 #[path = "../shared/exit.rs"]
 mod exit;
+mod explore;
 #[path = "../shared/lent_memory.rs"]
 mod lent_memory;
 #[path = "../shared/loader.rs"]
@@ -41,40 +42,37 @@ mod host {
 
 use host::{call, dispatch, error, functions, library, session};
 
-use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
-use shuttle::{Config, MaxSteps, Runner};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 
-use command::Exploration;
-use scenarios::{SCENARIOS, Scenario};
+use scenarios::SCENARIOS;
 use workloads::{WITHOUT_PREEMPTION, WORKLOADS};
 
 fn main() {
     let schedules = command::option_or("--schedules", 1000);
     let seed = command::option_or("--seed", 1);
     for scenario in SCENARIOS.iter().chain(WORKLOADS) {
-        explore(scenario, "at random", RandomScheduler::new_from_seed(seed, schedules));
+        explore::explore(
+            scenario.name,
+            scenario.run,
+            "at random",
+            RandomScheduler::new_from_seed(seed, schedules),
+        );
     }
     // Each thread has a priority, which changes at a few random moments and when it yields.
     for scenario in SCENARIOS.iter().chain(WORKLOADS) {
-        explore(scenario, "by priority", PctScheduler::new_from_seed(seed, 3, schedules));
+        explore::explore(
+            scenario.name,
+            scenario.run,
+            "by priority",
+            PctScheduler::new_from_seed(seed, 3, schedules),
+        );
     }
     for scenario in WITHOUT_PREEMPTION {
-        explore(
-            scenario,
+        explore::explore(
+            scenario.name,
+            scenario.run,
             "without preemption",
             PctScheduler::new_from_seed(seed, 1, schedules),
         );
     }
-}
-
-fn explore(scenario: &Scenario, how: &str, scheduler: impl Scheduler + 'static) {
-    if !command::is_selected(scenario.name) {
-        return;
-    }
-    let mut config = Config::new();
-    config.max_steps = MaxSteps::FailAfter(100_000);
-    config.silence_warnings = true; // that orderings are not checked: loom does that
-    let exploration = Exploration::of(scenario.name);
-    let schedules = Runner::new(scheduler, config).run(scenario.run);
-    exploration.report(how, schedules);
 }

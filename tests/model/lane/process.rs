@@ -1,0 +1,232 @@
+//! A program with its threads and the watcher of its end, as `process.rs` and `serve.rs` have them, without processes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32 as Plain;
+
+use crate::checker::{AtomicBool, Region, Thread, start};
+use crate::lane::{self, Failed, Side, State};
+use crate::lanes::Lanes;
+use crate::protocol::MAX_LANES;
+use crate::spin::Spin;
+use crate::sync::{
+    AtomicU32, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
+};
+
+/// How the program has ended.
+const END: u32 = 9;
+
+pub(crate) struct Process {
+    lanes: Lanes<u32>,
+    memory: Vec<Memory>,
+    cancels: Arc<Word>,
+    /// Set by who kills the program, or by the program itself when it crashes.
+    killed: Arc<AtomicBool>,
+    /// Its number can be that of another process.
+    reaped: AtomicBool,
+    /// How often `exchange_cancel` has been called.
+    cancelled: Mutex<u32>,
+    cancel_noted: Condvar,
+}
+
+/// What both processes have of a lane.
+struct Memory {
+    state: Arc<Word>,
+    request: Data,
+    result: Data,
+}
+
+/// Words that no ordering of their own protects: two accesses that are not ordered fail the model.
+struct Data {
+    region: Region,
+    value: Plain,
+}
+
+impl Data {
+    fn new() -> Self {
+        Self {
+            region: Region::new(),
+            value: Plain::new(0),
+        }
+    }
+
+    fn put(&self, value: u32) {
+        self.region.alone(|| self.value.store(value, Ordering::Relaxed));
+    }
+
+    fn get(&self) -> u32 {
+        self.region.shared(|| self.value.load(Ordering::Relaxed))
+    }
+}
+
+/// What the library makes of a request.
+fn answer_to(request: u32) -> u32 {
+    request * 2 + 1
+}
+
+/// What runs in the program besides the threads of its lanes.
+pub(crate) type Library = fn(&Process, &Owner);
+
+impl Process {
+    /// Runs a scenario beside a program, which is killed when the scenario is over, if it has not ended.
+    ///
+    /// `library` runs on a thread of its own, as a hostile library's may.
+    pub(crate) fn run(library: Option<Library>, scenario: impl FnOnce(&Arc<Self>)) {
+        forget_deadlines();
+        let process = Arc::new(Self {
+            lanes: Lanes::new(),
+            memory: (0..MAX_LANES)
+                .map(|_| Memory {
+                    state: Word::new(),
+                    request: Data::new(),
+                    result: Data::new(),
+                })
+                .collect(),
+            cancels: Word::new(),
+            killed: Arc::new(AtomicBool::new(false)),
+            reaped: AtomicBool::new(false),
+            cancelled: Mutex::new(0),
+            cancel_noted: Condvar::new(),
+        });
+        let of_program = Owner::Program(Arc::clone(&process.killed));
+        let mut threads: Vec<Thread> = (0..MAX_LANES)
+            .map(|number| process.program_thread(&of_program, move |process, owner| process.serve(owner, number)))
+            .collect();
+        threads.extend(library.map(|library| process.program_thread(&of_program, library)));
+        let watched = Arc::clone(&process);
+        let watcher = start("watcher", move || {
+            for thread in threads {
+                thread.join().unwrap(); // when waitid returns, no thread of the program runs
+            }
+            watched.lanes.set_end(|| {
+                watched.reaped.store(true, Ordering::Relaxed);
+                END
+            });
+            let states: Vec<_> = watched
+                .memory
+                .iter()
+                .map(|lane| lane.state.handle(&Owner::App))
+                .collect();
+            lane::mark_dead(&watched.lanes, states.iter());
+        });
+        scenario(&process);
+        process.kill();
+        watcher.join().unwrap();
+        assert_eq!(process.lanes.end(), Some(END));
+    }
+
+    /// Until it is killed, which may be at any operation on a word.
+    fn program_thread(self: &Arc<Self>, owner: &Owner, run: impl Fn(&Self, &Owner) + Send + 'static) -> Thread {
+        let (process, owner) = (Arc::clone(self), owner.clone());
+        start("program", move || {
+            if let Err(reason) = catch_unwind(AssertUnwindSafe(|| run(&process, &owner)))
+                && !reason.is::<Killed>()
+            {
+                resume_unwind(reason);
+            }
+        })
+    }
+
+    fn serve(&self, owner: &Owner, number: usize) {
+        let memory = &self.memory[number];
+        let (state, hint) = (memory.state.handle(owner), AtomicU32::hint());
+        let side = Side {
+            state: &state,
+            here: &hint,
+            there: &hint,
+        };
+        let mut spin = Spin::default();
+        loop {
+            lane::serve(side, &mut spin, || {
+                let request = memory.request.get();
+                state.end_if_killed();
+                memory.result.put(answer_to(request));
+            });
+        }
+    }
+
+    /// Calls the library's function whenever the app asks.
+    pub(crate) fn cancel_when_asked(&self, owner: &Owner) {
+        let (cancels, mut seen) = (self.cancels.handle(owner), 0);
+        loop {
+            lane::wait_for_cancel(&cancels, &mut seen);
+            *lock(&self.cancelled) = seen;
+            self.cancel_noted.notify_all();
+        }
+    }
+
+    /// Makes a call with a number that no other call has. `None` if all lanes are in use.
+    pub(crate) fn call(&self, number: u32, deadline: Option<Deadline>) -> Option<Result<(), Failed<u32>>> {
+        self.call_and(number, deadline, |result| {
+            assert_eq!(result, answer_to(number), "the result of another call")
+        })
+    }
+
+    /// Makes a call to a program whose answers mean nothing.
+    pub(crate) fn call_hostile(&self, deadline: Option<Deadline>) -> Option<Result<(), Failed<u32>>> {
+        let mut claim = self.lanes.claim()?;
+        let (state, hint) = (self.memory[claim.number].state.handle(&Owner::App), AtomicU32::hint());
+        let side = Side {
+            state: &state,
+            here: &hint,
+            there: &hint,
+        };
+        let answered = (State::REQUESTED, State::ANSWERED);
+        let read = || assert_eq!(state.history(), answered, "read without an answer");
+        Some(lane::call(side, &mut claim, deadline, || self.kill(), || (), read))
+    }
+
+    fn call_and(
+        &self,
+        number: u32,
+        deadline: Option<Deadline>,
+        check: impl FnOnce(u32),
+    ) -> Option<Result<(), Failed<u32>>> {
+        let mut claim = self.lanes.claim()?;
+        let memory = &self.memory[claim.number];
+        let (state, hint) = (memory.state.handle(&Owner::App), AtomicU32::hint());
+        let side = Side {
+            state: &state,
+            here: &hint,
+            there: &hint,
+        };
+        let (write, read) = (|| memory.request.put(number), || check(memory.result.get()));
+        let outcome = lane::call(side, &mut claim, deadline, || self.kill(), write, read);
+        // The bytes are the app's again, whatever the outcome.
+        memory.request.put(0);
+        memory.result.put(0);
+        Some(outcome)
+    }
+
+    /// Ends the program: its threads stop at their next operations.
+    pub(crate) fn kill(&self) {
+        self.lanes.unless_ended(|| {
+            assert!(!self.reaped.load(Ordering::Relaxed), "another process is killed");
+            self.killed.store(true, Ordering::Relaxed);
+            for word in self.memory.iter().map(|lane| &lane.state).chain([&self.cancels]) {
+                word.notify_killed();
+            }
+        });
+    }
+
+    pub(crate) fn wait_for_end(&self) {
+        self.lanes.wait_for_end();
+    }
+
+    pub(crate) fn cancel(&self) {
+        lane::cancel(&self.cancels.handle(&Owner::App));
+    }
+
+    /// Waits until the library has been asked to cancel for so many times, or for the last of them.
+    pub(crate) fn wait_for_cancels(&self, count: u32) {
+        let mut cancelled = lock(&self.cancelled);
+        while *cancelled < count {
+            cancelled = wait_for(&self.cancel_noted, cancelled);
+        }
+    }
+
+    /// The state of a lane, for who has the memory.
+    pub(crate) fn state(&self, number: usize, owner: &Owner) -> AtomicU32 {
+        self.memory[number].state.handle(owner)
+    }
+}
