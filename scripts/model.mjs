@@ -34,7 +34,10 @@ const LONG = {
     ['--preemptions', '5', '--seconds', '60'],
   ],
   shuttle: [['--schedules', '200000']],
-  'lane-loom': [['--preemptions', '3', '--seconds', '120']],
+  'lane-loom': [
+    ['--preemptions', '2', '--seconds', '300'],
+    ['--preemptions', '3', '--seconds', '60'],
+  ],
   'lane-shuttle': [['--schedules', '200000']],
 };
 

@@ -1,5 +1,6 @@
 // npm run sanitize: the Rust tests of host/ and of the libraries, with every memory access checked by AddressSanitizer,
-// and then by valgrind; those of host/, which has the threads, by ThreadSanitizer too, if the source of std is there.
+// and then by valgrind; those of host/ and of the app's side of library-process/, which have the threads, by
+// ThreadSanitizer too, if the source of std is there.
 // Each must also find a planted error, which shows that it checks at all.
 
 import fs from 'node:fs';
@@ -26,10 +27,10 @@ await command(async () => {
   );
   if (fs.existsSync(await sourceOfStd())) {
     // Its locks are in std, and are not seen to order anything unless std is instrumented too.
-    await check(
-      { name: 'ThreadSanitizer', planted: 'planted_race', report: /ThreadSanitizer: data race/ },
-      await instrumented('thread', ['-Zbuild-std', ...HOST]),
-    );
+    await check({ name: 'ThreadSanitizer', planted: 'planted_race', report: /ThreadSanitizer: data race/ }, [
+      ...(await instrumented('thread', ['-Zbuild-std', ...HOST])),
+      ...(await appOfLibraryProcess()),
+    ]);
   } else {
     log('ThreadSanitizer is left out, because it needs the source of std. Type: rustup component add rust-src');
   }
@@ -97,6 +98,21 @@ async function instrumented(sanitizer, args) {
     RUSTFLAGS: `-Zsanitizer=${sanitizer}`,
     CARGO_TARGET_DIR: path.join(root, 'target', 'sanitize', sanitizer),
   });
+}
+
+/**
+ * The tests of library-process/ that call a library. Their program is an ordinary one: what one of its threads does after
+ * another is ordered by the app, which ThreadSanitizer cannot see from there.
+ */
+async function appOfLibraryProcess() {
+  const name = 'inplace-exchange-library';
+  const binaries = await instrumented('thread', ['-Zbuild-std', '-p', 'library-process', '--lib', '--test', 'client']);
+  const { status, output } = await run('cargo', ['build', '--quiet', '-p', 'library-process'], { cwd: root });
+  if (status !== 0) throw new Failure(`the program did not build:\n${output}`);
+  const instead = path.join(path.dirname(path.dirname(binaries[0])), name);
+  fs.rmSync(instead); // it is a second link to what cargo keeps
+  fs.copyFileSync(path.join(root, 'target', 'debug', name), instead);
+  return binaries;
 }
 
 /**
