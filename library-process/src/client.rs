@@ -258,7 +258,7 @@ impl Remote for Client {
                 process.kill();
             }
         }
-        drop(lender); // now, and not with the lock held
+        drop(lender); // without the lock: if the process has ended, this asks the system what is still mapped
     }
 
     fn can_cancel(&self) -> bool {

@@ -68,12 +68,12 @@ fn count_if(folder: &str, file: &str, words: &str) -> usize {
     texts.filter(|text| text.contains(words)).count()
 }
 
-/// What this process has: its descriptors, threads that wait for a program, mappings of arenas, and children.
+/// What this process has: its descriptors, threads that wait for a program, mappings of shared memory, and children.
 #[derive(Debug, PartialEq, Eq)]
 struct Belongings {
     descriptors: usize,
     watchers: usize,
-    arenas: usize,
+    memories: usize,
     children: usize,
 }
 
@@ -84,7 +84,7 @@ impl Belongings {
         Self {
             descriptors: fs::read_dir("/proc/self/fd").unwrap().count(),
             watchers: count_if("/proc/self/task", "comm", "library-watcher\n"),
-            arenas: maps.matches("memfd:inplace-exchange").count(),
+            memories: maps.matches("memfd:inplace-exchange").count(),
             children: count_if("/proc", "status", &parent),
         }
     }
