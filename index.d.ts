@@ -42,10 +42,51 @@ export interface LibraryProcess {
   readonly restarts: number;
 }
 
+/** Options of an asynchronous exchange. */
+export interface ExchangeAsyncOptions {
+  /** Cancels the exchange. */
+  signal?: AbortSignal | undefined;
+  /** How many bytes at the start of the buffer are the input, for a library that exports `exchange_perform`. All if left out. */
+  input?: number | undefined;
+  /**
+   * Called with how far the library says it is, in its own measure; `total` is 0 if it does not know. With the latest
+   * values, at most every 50 ms, and never after the promise has been settled.
+   */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What calls one operation of a library. The functions do not use `this`. */
+export interface Operation {
+  /**
+   * Lends the buffer, as `exchangeDataInPlace` does. `input` is how many bytes at its start are the input, all if left out.
+   * Throws the errors of `exchangeDataInPlace`, and with `input`:
+   * - `ERR_INVALID_ARG_TYPE` (TypeError): it is not a number
+   * - `ERR_OUT_OF_RANGE` (RangeError): it is not a whole number from 0 to the size of the buffer
+   * - `ERR_LIBRARY_SYMBOL` (Error): the library does not export `exchange_perform`
+   */
+  (buf: Uint8Array | Uint8ClampedArray, input?: number): number;
+  /** As `exchangeDataAsync`. */
+  readonly async: <T extends ArrayBufferLike>(
+    buf: Uint8Array<T> | Uint8ClampedArray<T>,
+    options?: ExchangeAsyncOptions,
+  ) => Promise<Uint8Array<T>>;
+}
+
 export interface ExchangeLibrary {
   /** Its process, if that is its own. */
   readonly process?: LibraryProcess;
+  /** The names of its operations. */
+  readonly operations: readonly string[];
+  /**
+   * What calls one of the operations: the same function each time. Without a name, what calls the library with a length of
+   * the input, and no operation. Throws `ERR_OPERATION_UNKNOWN` (Error) if there is none of that name, which is in
+   * `operation`.
+   */
+  readonly operation: (name?: string) => Operation;
 }
+
+/** As `ExchangeLibrary.operation`, for the default library, which is loaded if it has not been. */
+export declare const operation: ExchangeLibrary['operation'];
 
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
@@ -65,6 +106,16 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
  */
 export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
 
+/** Internal (lib/operation.js): what calls one operation of a library. */
+export interface BoundOperation {
+  /** The synchronous call. */
+  perform: unknown
+  /** As `exchangeDataAsync`. */
+  exchangeDataAsync: unknown
+  /** As `exchangeOwnedAsync`. */
+  exchangeOwnedAsync: unknown
+}
+
 /**
  * Like `exchangeDataInPlace`, on another thread: JavaScript continues while the library works.
  *
@@ -76,14 +127,17 @@ export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
  * submitted by all pages and workers of this process, and all on one thread, which serves this library only. Calls of
  * other libraries run concurrently, on up to four threads for each library. Node.js's thread pool is not used.
  *
- * `signal` discards a call that has not begun. It cancels a running call if the library exports `exchange_cancel`.
+ * `signal` discards a call that has not begun. A running call is cancelled if the library exports `exchange_cancel`, or
+ * asks for it in `exchange_perform`.
  *
  * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
  * `ERR_LIBRARY_BUSY`, and with:
  * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
  * - `ERR_INVALID_BUFFER` (TypeError), also for a view of a part of its ArrayBuffer, for a resizable ArrayBuffer, and
  *   for memory that cannot be detached, such as a WebAssembly.Memory that is not shared
- * - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` have the wrong type
+ * - `ERR_INVALID_ARG_TYPE` (TypeError): `options`, `signal`, `input` or `onProgress` have the wrong type
+ * - `ERR_OUT_OF_RANGE` (RangeError): `input` is not a whole number from 0 to the size of the buffer
+ * - `ERR_LIBRARY_SYMBOL` (Error): `input` was given, and the library does not export `exchange_perform`
  * - `ERR_LIBRARY_THREAD` (Error): the system cannot start a thread for the library
  * - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it or embeds it as a
  *   frame. Open it with `noopener`, or use Electron 44 or later
@@ -91,7 +145,7 @@ export declare function addressOf(buf: Uint8Array | Uint8ClampedArray): bigint
  * An error has the memory in its `buffer`, a Uint8Array, so that no memory is lost. The property is missing if no
  * memory was passed, and if the page or worker is ending while the library still uses the memory.
  */
-export declare function exchangeDataAsync<T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array<T>>
+export declare function exchangeDataAsync<T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: ExchangeAsyncOptions): Promise<Uint8Array<T>>
 
 /**
  * Lends a buffer's memory to the default library, which writes into it in place. Nothing is copied or allocated.
@@ -128,7 +182,7 @@ export interface ExchangeLibrary {
   /** Like the function `exchangeDataInPlace`, for this library. It does not use `this`. */
   readonly exchangeDataInPlace: (buf: Uint8Array | Uint8ClampedArray) => number
   /** Like the function `exchangeDataAsync`, for this library. It does not use `this`. */
-  readonly exchangeDataAsync: <T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }) => Promise<Uint8Array<T>>
+  readonly exchangeDataAsync: <T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: ExchangeAsyncOptions) => Promise<Uint8Array<T>>
 }
 
 /**

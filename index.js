@@ -7,6 +7,7 @@ const {
   exchangeDataInPlace,
   externalBuffersAllowed,
   openLibrary,
+  operation,
 } = require('./lib/addon.js');
 
 // Names alone: Node.js finds the named exports for `import` without running the file.
@@ -17,4 +18,5 @@ module.exports = {
   exchangeDataInPlace,
   externalBuffersAllowed,
   openLibrary,
+  operation,
 };

@@ -1,8 +1,8 @@
 /*
  * exchange.h - the C ABI between Inplace Exchange (the host) and a dynamic library, version 1.
  *
- * A library must export exchange_inplace. Every other function is optional; its comment says under "Absent" what the
- * host does without it.
+ * A library must export exchange_inplace or exchange_perform. Every other function is optional; its comment says under
+ * "Absent" what the host does without it.
  *
  * Ownership. The host lends memory that JavaScript owns. The library writes into it in place, and returns the length of
  * its message in bytes. Neither side ever frees memory of the other.
@@ -32,6 +32,9 @@
 /* exchange_flags, bit 0: exchange_inplace may run on several threads at once, each call with its own memory. */
 #define EXCHANGE_CONCURRENT 1u
 
+/* exchange_call.flags, bit 0: the memory is shared, see "Shared memory" at exchange_inplace. */
+#define EXCHANGE_SHARED 1u
+
 /* Exports a function on Windows, and where the compiler hides symbols by default. */
 #if defined(EXCHANGE_EXPORT)
 /* defined by the library */
@@ -46,7 +49,7 @@ extern "C" {
 #endif
 
 /*
- * Fills data with a message, in place. Required.
+ * Fills data with a message, in place. Absent: exchange_perform is required.
  *
  * data points to len bytes that the host lends until this function returns. The library may read and write them until
  * then, and must not access them afterwards: do not keep a pointer to them. data is never NULL; if len is 0 it must not
@@ -64,7 +67,7 @@ extern "C" {
  * Input. The bytes in data come from a JavaScript program: validate them as untrusted input.
  *
  * Shared memory. If the caller lends a SharedArrayBuffer, other threads may read and write data[0..len) during the
- * call, and the library cannot find out. Therefore:
+ * call. Only exchange_perform is told. Therefore:
  * - Copy, then check. Two reads of one byte may differ. Copy each value that you decide on (a size, an index), then
  *   check and use the copy. Read it through volatile or atomically where the compiler could otherwise read the original
  *   again.
@@ -76,6 +79,69 @@ extern "C" {
  * [exchange thread]
  */
 EXCHANGE_EXPORT int64_t exchange_inplace(uint8_t *data, size_t len);
+
+/* One call of exchange_perform. The library reads it, and keeps no pointer to it after the call. */
+typedef struct exchange_call {
+    /* Bytes of this struct, as the host has it. A later host adds fields at the end: read one that is not in this
+     * version of the header only if size covers it. */
+    size_t size;
+
+    /* capacity bytes, which the host lends as with exchange_inplace. */
+    uint8_t *data;
+    size_t capacity;
+
+    /* The caller's input is data[0..input). At most capacity, and equal to it if the caller named no length. What is in
+     * data after the input is unspecified. */
+    size_t input;
+
+    /* Which of the names of exchange_operations the caller asks for, counted from 1. 0 if it named none. */
+    uint32_t operation;
+
+    /* EXCHANGE_SHARED, or 0. The other bits are reserved: ignore them. */
+    uint32_t flags;
+
+    /* The first argument of the functions below. They may be called until exchange_perform returns, and never after. */
+    void *host;
+
+    /* Not 0 once the caller has cancelled this call, or its page is ending: return soon, with any negative status. It
+     * concerns no other call. It takes a few nanoseconds: ask as often as every millisecond.
+     * [any thread of the library] */
+    int (*cancelled)(void *host);
+
+    /* Says how far the call is, in the library's own measure; total is 0 if it is not known. The caller sees the latest
+     * values, at most every 50 ms.
+     * [any thread of the library] */
+    void (*progress)(void *host, uint64_t done, uint64_t total);
+
+    /* Says in words why this call fails. The text is copied at once. Used if the status is negative, in place of that
+     * of exchange_error_message; of several the last. NULL takes it back.
+     * [any thread of the library] */
+    void (*message)(void *host, const char *text);
+} exchange_call;
+
+/*
+ * Performs an operation on data, in place: as exchange_inplace, with all that the caller says, and a way to answer.
+ * A library that exports it is called through it alone.
+ *
+ * The return value means what that of exchange_inplace means, with capacity for len. If the message does not fit, leave
+ * the input intact where you can: the caller can then call again with more memory, and the same input. The host never
+ * calls again by itself. A library that cannot know the size beforehand returns an upper bound.
+ *
+ * What is said there of input, shared memory and errors holds here as well. operation and input are within their limits
+ * when they get here; the bytes are not to be trusted. Absent: exchange_inplace is called, and a call with an operation
+ * or a length of the input fails.
+ * [exchange thread]
+ */
+EXCHANGE_EXPORT int64_t exchange_perform(const exchange_call *call);
+
+/*
+ * Returns the names of the operations of exchange_perform, each on a line of its own: "decode\nencode" are the
+ * operations 1 and 2. A name has at most 255 bytes; an empty line leaves out a number. Of two that are the same, the
+ * first is meant. There are at most 65,535, in at most 32 KiB; the host ignores the rest. Absent or NULL: there are
+ * none, and operation is always 0.
+ * [load]
+ */
+EXCHANGE_EXPORT const char *exchange_operations(void);
 
 /*
  * Returns the version of the ABI that the library was built for: return EXCHANGE_ABI_VERSION. The host calls this
@@ -134,9 +200,10 @@ EXCHANGE_EXPORT void exchange_close(void);
  * has begun. A counter is enough: this function increments it; an exchange reads it when it begins, and returns when it
  * has changed.
  *
- * It must return at once, without waiting for an exchange. A synchronous exchange cannot be cancelled; with
- * EXCHANGE_CONCURRENT one that runs on another thread may observe a request for other exchanges, and fail. Absent: the
- * host waits until the exchange returns.
+ * It must return at once, without waiting for an exchange. exchange_perform learns from exchange_call.cancelled which
+ * exchange is meant, and needs this function only to wake one that waits without asking. A synchronous exchange cannot
+ * be cancelled; with EXCHANGE_CONCURRENT one that runs on another thread may observe a request for other exchanges, and
+ * fail. Absent: the host waits until the exchange returns.
  * [any thread]
  */
 EXCHANGE_EXPORT void exchange_cancel(void);

@@ -2,10 +2,13 @@
 
 const { refuseImmutable } = require('./immutable.js');
 const { loadError } = require('./load-error.js');
+const { operations } = require('./operation.js');
 const { ownProcess } = require('./own-process.js');
 const { isPackaged } = require('./packaged.js');
+const { reporter } = require('./progress.js');
 
-/** @typedef {import('../index.js').ExchangeLibrary & { exchangeOwnedAsync: Function, own?: number }} NativeLibrary */
+/** @typedef {import('../index.js').ExchangeLibrary & { exchangeOwnedAsync: ExchangeAsync, binding: number, own?: number }} NativeLibrary */
+/** @import { ExchangeAsync } from './progress.js' */
 /** @import { ExposedLibrary } from './types/preload.js' */
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
@@ -14,7 +17,10 @@ const { isPackaged } = require('./packaged.js');
  *   ownProcess(number: number): [pid: number | undefined, restarts: number, isMapped: boolean],
  *   canMapMemory(): boolean,
  *   mapSharedMemory(number: number, memory: SharedArrayBuffer): void,
- *   exchangeOwnedAsync: Function,
+ *   exchangeOwnedAsync: ExchangeAsync,
+ *   bindOperation(binding: number, name?: string): { perform: any, exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync },
+ *   operationsOf(binding: number): string[],
+ *   progressOf(call: number): [done: number, total: number] | null,
  *   countSharedMemory(memory: SharedArrayBuffer): void,
  *   environmentEnded: Int32Array,
  * }} Native
@@ -23,11 +29,35 @@ const { isPackaged } = require('./packaged.js');
 /** @type {Native} */
 const native = load();
 
+/** The number of the default library. */
+const DEFAULT = 0;
+
+const withProgress = reporter(native.progressOf);
+
 /** For each `exchangeDataAsync`, the variant that does not detach the memory. @type {WeakMap<Function, Function>} */
-const ownedVariants = new WeakMap([[native.exchangeDataAsync, native.exchangeOwnedAsync]]);
+const ownedVariants = new WeakMap();
+const exchangeDataAsync = asynchronous(native);
 
 /** By the `exchangeDataAsync` of a library in a process of its own. @type {WeakMap<Function, number>} */
 const ownNumbers = new WeakMap();
+
+/**
+ * `exchangeDataAsync` of a library, or of one of its operations.
+ * @param {{ exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync }} functions
+ * @returns {import('../index.js').ExchangeLibrary['exchangeDataAsync']}
+ */
+function asynchronous(functions) {
+  const exchangeAsync = withProgress(functions.exchangeDataAsync);
+  ownedVariants.set(exchangeAsync, withProgress(functions.exchangeOwnedAsync));
+  return exchangeAsync;
+}
+
+/** The operations of a library. @param {number} binding */
+const operationsOf = (binding) =>
+  operations((name) => {
+    const functions = native.bindOperation(binding, name);
+    return Object.assign(refuseImmutable(functions.perform), { async: asynchronous(functions) });
+  });
 
 function load() {
   // SECURITY: environment variables (NAPI_RS_NATIVE_LIBRARY_PATH, NAPI_RS_FORCE_WASI, ...) make the generated loader
@@ -50,11 +80,17 @@ function load() {
 function openLibrary(path, options) {
   const process = ownProcess(options);
   const isOwn = process !== undefined && (process.fallback === 'copy' || native.canMapMemory());
-  const { exchangeOwnedAsync, own, ...library } = isOwn
+  const opened = isOwn
     ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate)
     : native.openLibrary(path);
-  ownedVariants.set(library.exchangeDataAsync, exchangeOwnedAsync);
-  const handle = { ...library, exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace) };
+  const { exchangeOwnedAsync, binding, own, ...library } = opened;
+  const handle = {
+    ...library,
+    operations: native.operationsOf(binding),
+    exchangeDataInPlace: refuseImmutable(library.exchangeDataInPlace),
+    exchangeDataAsync: asynchronous(opened),
+    operation: operationsOf(binding),
+  };
   if (own === undefined) return handle;
   ownNumbers.set(handle.exchangeDataAsync, own);
   return Object.defineProperty(handle, 'process', { enumerable: true, get: () => describeProcess(own) });
@@ -87,10 +123,11 @@ const owned = (exchangeDataAsync) => /** @type {any} */ (ownedVariants.get(excha
 module.exports = {
   bindingTarget: native.__napiBindingTarget,
   addressOf: native.addressOf,
-  exchangeDataAsync: native.exchangeDataAsync,
+  exchangeDataAsync,
   exchangeDataInPlace: refuseImmutable(native.exchangeDataInPlace),
   externalBuffersAllowed: native.externalBuffersAllowed,
   openLibrary,
+  operation: operationsOf(DEFAULT),
   owned,
   countSharedMemory: native.countSharedMemory,
   mapSharedMemory,

@@ -42,16 +42,17 @@ export function checkedMemory(data, lent) {
 
 /**
  * @template {object} Options
- * @param {Options & { library?: unknown, thread?: unknown, signal?: unknown }} options
+ * @param {Options & { library?: unknown, operation?: unknown, thread?: unknown, signal?: unknown }} options
  */
 export function checkedOptions(options) {
   if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
-  const { library = 'default', thread = 'worker', signal } = options;
+  const { library = 'default', operation, thread = 'worker', signal } = options;
   if (typeof library !== 'string') throw invalidType('library', 'a string', library);
+  if (operation !== undefined && typeof operation !== 'string') throw invalidType('operation', 'a string', operation);
   if (thread !== 'worker' && thread !== 'main')
     throw codedError(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${formatted(thread)}.`);
   if (signal !== undefined && !isSignal(signal)) throw invalidType('signal', 'an AbortSignal of this page', signal);
-  return { library, thread, signal };
+  return { library, operation, thread, signal };
 }
 
 /** @param {number} byteLength */
@@ -62,6 +63,17 @@ export function checkInteger(what, value, min, max) {
   if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max) return;
   const range = min === max ? String(min) : `a whole number from ${min} to ${max}`;
   throw codedError(RangeError, 'ERR_OUT_OF_RANGE', `${what} must be ${range}, and is ${formatted(value)}.`);
+}
+
+/**
+ * What is said of one exchange.
+ * @param {{ input?: unknown, onProgress?: unknown }} options @param {ArrayBufferLike} memory
+ */
+export function checkedCall({ input, onProgress }, memory) {
+  if (input !== undefined) checkInteger('input', input, 0, memory.byteLength);
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalidType('onProgress', 'a function', onProgress);
+  return { input, onProgress: /** @type {((done: number, total: number) => void) | undefined} */ (onProgress) };
 }
 
 /** @param {unknown} value @returns {value is AbortSignal} */

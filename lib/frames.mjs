@@ -20,11 +20,12 @@ const MAX_BUFFERS = 64;
 
 /** @param {Page} page @param {FramesOptions} options */
 export function createFrames({ exchange, allocateMemory, assertLoaded }, options) {
-  const { library, signal } = checkedOptions(options);
-  const { byteLength, shared, depth = 3, request } = options;
+  const { library, operation, signal } = checkedOptions(options);
+  const { byteLength, shared, depth = 3, request, input } = options;
   assertLoaded();
   checkSize(byteLength);
   checkInteger('depth', depth, 1, MAX_BUFFERS);
+  if (input !== undefined) checkInteger('input', input, 0, byteLength);
   if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
   if (shared !== undefined && typeof shared !== 'boolean') throw invalidType('shared', 'a boolean', shared);
 
@@ -48,7 +49,7 @@ export function createFrames({ exchange, allocateMemory, assertLoaded }, options
       memory ??= allocateMemory(byteLength, shared);
       request?.(new Uint8Array(memory), index);
       index += 1;
-      return exchange(memory, { library, signal: stop });
+      return exchange(memory, { library, operation, input, signal: stop });
     };
     const fillNext = () => {
       if (failed) return;

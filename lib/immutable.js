@@ -25,19 +25,20 @@ function isImmutable(memory) {
   }
 }
 
-/** @typedef {import('../index.js').ExchangeLibrary['exchangeDataInPlace']} ExchangeDataInPlace */
-
 /**
  * The function, which refuses immutable memory where there is such memory.
+ * @template {(...args: any[]) => number} ExchangeDataInPlace
  * @param {ExchangeDataInPlace} exchangeDataInPlace @returns {ExchangeDataInPlace}
  */
 function refuseImmutable(exchangeDataInPlace) {
   if (!getImmutable || !getBuffer) return exchangeDataInPlace;
   // A function, as it can be called with `new` like the addon's own.
-  return function exchangeDataInPlaceChecked(view) {
-    if (isImmutable(bufferOf(view))) throw immutableError();
-    return exchangeDataInPlace(view);
-  };
+  return /** @type {any} */ (
+    function exchangeDataInPlaceChecked(/** @type {unknown} */ view, /** @type {unknown[]} */ ...input) {
+      if (isImmutable(bufferOf(view))) throw immutableError();
+      return exchangeDataInPlace(view, ...input);
+    }
+  );
 }
 
 /** @param {unknown} view */

@@ -4,10 +4,10 @@
 // The page allocates and owns the memory. It lends it over a private MessagePort, which transfers an ArrayBuffer
 // without copying it, and gets it back filled.
 
-import { checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
+import { checkedCall, checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
 import { aborted, codedError, deserializeError, invalidBuffer, pageUnloaded, stillLent } from './errors.mjs';
 import { createFrames } from './frames.mjs';
-import { ABORT, BRIDGE, CONNECT, FREE, SHARE, SHARE_MEMORY } from './protocol.mjs';
+import { ABORT, BRIDGE, CONNECT, FREE, PROGRESS, SHARE, SHARE_MEMORY } from './protocol.mjs';
 import { notExposed } from './unexposed.mjs';
 
 /**
@@ -24,6 +24,7 @@ const SHARED_FROM_BYTES = 64 * 1024 * 1024;
  * @property {ArrayBufferLike} memory
  * @property {(bytes: any) => void} resolve with a view of that memory
  * @property {(error: Error) => void} reject
+ * @property {((done: number, total: number) => void) | undefined} onProgress
  * @property {AbortSignal} [signal]
  * @property {() => void} [abort] the listener on the signal
  */
@@ -55,11 +56,11 @@ function openConnection() {
   };
   /**
    * Calls a function of the bridge. It throws for one reason: its environment has ended (lib/while-alive.js).
-   * @param {(...key: string[]) => any} call @param {string[]} key
+   * @param {(...values: any[]) => any} call @param {unknown[]} values
    */
-  const callBridge = (call, ...key) => {
+  const callBridge = (call, ...values) => {
     try {
-      return call(...key);
+      return call(...values);
     } catch {
       throw pageUnloaded();
     }
@@ -81,6 +82,7 @@ function openConnection() {
   let lastId = 0;
 
   port.onmessage = ({ data: [id, returned, count, error] }) => {
+    if (id === PROGRESS) return calls.get(returned)?.onProgress?.(count, error);
     const call = calls.get(id);
     if (!call) return;
     calls.delete(id);
@@ -150,20 +152,19 @@ function openConnection() {
   const exchange = (data, options = {}) => {
     assertLoaded();
     return new Promise((resolve, reject) => {
-      const { library, thread, signal } = checkedOptions(options);
+      const { library, operation, thread, signal } = checkedOptions(options);
       const memory = checkedMemory(data, lent);
       try {
+        const { input, onProgress } = checkedCall(options, memory);
         if (lent.get(memory)) throw stillLent();
         if (signal?.aborted) throw aborted(signal);
         const id = ++lastId;
-        if (isShared(memory)) {
-          port.postMessage([id, library, slotOf(memory), thread, signal !== undefined]);
-        } else {
-          transfer(port, [id, library, memory, thread, signal !== undefined], memory);
-        }
+        const said = [thread, signal !== undefined, operation, input, onProgress !== undefined];
+        if (isShared(memory)) port.postMessage([id, library, slotOf(memory), ...said]);
+        else transfer(port, [id, library, memory, ...said], memory);
         lent.set(memory, true);
         /** @type {Call} */
-        const call = { memory, resolve, reject };
+        const call = { memory, resolve, reject, onProgress };
         calls.set(id, call);
         if (signal) {
           call.signal = signal;
@@ -189,27 +190,27 @@ function openConnection() {
 
   /**
    * Hands shared memory to the preload, for the function of the bridge.
-   * @param {ArrayBufferLike} memory @param {(key: string) => any} use @param {string} library
+   * @param {ArrayBufferLike} memory @param {(...key: any[]) => any} use @param {(string | undefined)[]} key
    */
-  const offer = (memory, use, library) => {
+  const offer = (memory, use, ...key) => {
     callBridge(bridge.listen);
     globalThis.dispatchEvent(new CustomEvent(SHARE, { detail: memory }));
-    return callBridge(use, library);
+    return callBridge(use, ...key);
   };
 
   /** @type {Exchange['shared']} */
   const shared = (byteLength, options = {}) => {
-    const { library } = checkedOptions(options);
+    const { library, operation } = checkedOptions(options);
     checkSize(byteLength);
     assertLoaded();
     const memory = allocateShared(byteLength);
-    const call = offer(memory, bridge.shared, library);
+    const call = offer(memory, bridge.shared, library, operation);
     if (!call) throw deserializeError(callBridge(bridge.lastError));
     return {
       bytes: new Uint8Array(memory),
-      exchange() {
+      exchange(input) {
         if (unloaded) throw pageUnloaded();
-        const count = callBridge(call);
+        const count = input === undefined ? callBridge(call) : callBridge(call, input); // an argument has its price
         if (count < 0) throw deserializeError(callBridge(bridge.lastError));
         return count;
       },

@@ -4,7 +4,8 @@
 
 const { invalidRequest, serializeError } = require('./errors.js');
 const { immutableError, isImmutable } = require('./immutable.js');
-const { ABORT, FREE, SHARE_MEMORY } = require('./protocol.js');
+const { exchangesOf } = require('./operation.js');
+const { ABORT, FREE, PROGRESS, SHARE_MEMORY } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
 
@@ -13,11 +14,13 @@ const { loadAddon } = require('./while-alive.js');
 
 /**
  * Serves the requests that come over the port:
- *   [id, key, memory, thread, abortable]   an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer
+ *   [id, key, memory, thread, abortable, operation, input, reports]
+ *                                          an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer
  *   [ABORT, id, ...]                       aborts these exchanges, in this order
  *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
  *   [FREE, slot]                           the page has dropped that memory
- * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared.
+ * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared. Before
+ * it come any number of [PROGRESS, id, done, total], if the exchange reports.
  *
  * @param {MessagePort} port
  * @param {(key: unknown) => ExposedLibrary} resolveLibrary
@@ -43,9 +46,10 @@ function serve(port, resolveLibrary) {
         // thread would write to it, and not transferred back, which V8 would refuse.
         if (isImmutable(memory)) throw immutableError();
         const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : memoryOf(memory));
-        const library = resolveLibrary(request[1]);
-        if (request[3] === 'main') respond(id, memory, library.exchangeDataInPlace(bytes));
-        else exchangeOnWorker(id, library, bytes, request[4] === true);
+        const [, key, , thread, abortable, operation, input, reports] = request;
+        const exchanges = exchangesOf(resolveLibrary(key), operation, input);
+        if (thread === 'main') respond(id, memory, exchanges.exchangeDataInPlace(bytes, input));
+        else exchangeOnWorker(id, exchanges.exchangeDataAsync, bytes, input, abortable === true, reports === true);
       } catch (error) {
         respond(id, memory, -1, serializeError(error));
       }
@@ -62,11 +66,14 @@ function serve(port, resolveLibrary) {
     return memory;
   }
 
-  /** @param {number} id @param {ExposedLibrary} library @param {Uint8Array} bytes @param {boolean} abortable */
-  async function exchangeOnWorker(id, library, bytes, abortable) {
+  /**
+   * @param {number} id @param {ExposedLibrary['exchangeDataAsync']} exchangeAsync @param {Uint8Array} bytes
+   * @param {number | undefined} input @param {boolean} abortable @param {boolean} reports
+   */
+  async function exchangeOnWorker(id, exchangeAsync, bytes, input, abortable, reports) {
     // The memory was transferred to this function, which alone references it and does not touch it until the call
     // settles.
-    const exchangeDataAsync = loadAddon().owned(library.exchangeDataAsync);
+    const exchangeDataAsync = loadAddon().owned(exchangeAsync);
     /** @type {AbortSignal | undefined} */
     let signal;
     if (abortable) {
@@ -74,13 +81,15 @@ function serve(port, resolveLibrary) {
       running.set(id, controller);
       signal = controller.signal;
     }
+    /** @type {((done: number, total: number) => void) | undefined} */
+    const onProgress = reports ? (done, total) => port.postMessage([PROGRESS, id, done, total]) : undefined;
     try {
-      const message = await exchangeDataAsync(bytes, { signal });
+      const message = await exchangeDataAsync(bytes, { signal, input, onProgress });
       respond(id, message.buffer, message.length);
     } catch (error) {
       // The addon's error has no buffer if the page is being unloaded while the library still writes to it. The error
       // of a function that is not the addon's need not have one: memory that it has not detached is still here.
-      const isAddons = exchangeDataAsync !== library.exchangeDataAsync;
+      const isAddons = exchangeDataAsync !== exchangeAsync;
       const { buffer = isAddons ? undefined : bytes } = /** @type {{ buffer?: Uint8Array }} */ (error);
       respond(id, buffer?.byteLength ? buffer.buffer : undefined, -1, serializeError(error));
     } finally {

@@ -6,6 +6,7 @@
 
 const { contextBridge } = require('electron');
 const { codedError, invalidRequest, serializeError } = require('./errors.js');
+const { exchangesOf } = require('./operation.js');
 const { checkedOrigins, isAllowed } = require('./origins.js');
 const { serve } = require('./port.js');
 const { BRIDGE, CONNECT, REFUSAL, SHARE } = require('./protocol.js');
@@ -107,18 +108,19 @@ function synchronousExchanges(resolveLibrary, guarded, hasOwnProcess) {
      * A function that exchanges over the memory that was offered last, and returns the count, or -1. A function for
      * each memory, because an argument would cost a seventh of the call, and a number crosses the bridge for free.
      */
-    shared: guarded((/** @type {unknown} */ key) => {
+    shared: guarded((/** @type {unknown} */ key, /** @type {any} */ operation) => {
       const memory = offered;
       offered = undefined;
       try {
         const library = resolveLibrary(key);
         if (!isShared(memory)) throw invalidRequest('No shared memory was offered.');
         loadAddon().mapSharedMemory(library, memory);
-        const { exchangeDataInPlace } = library;
+        const { exchangeDataInPlace } = exchangesOf(library, operation, undefined);
         const bytes = new Uint8Array(trackExternalMemory(memory));
-        return guarded(() => {
+        return guarded((/** @type {number | undefined} */ input) => {
           try {
-            return exchangeDataInPlace(bytes);
+            if (input === undefined) return exchangeDataInPlace(bytes);
+            return exchangesOf(library, operation, input).exchangeDataInPlace(bytes, input);
           } catch (error) {
             lastError = serializeError(error);
             return -1;

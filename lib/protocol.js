@@ -18,4 +18,7 @@ const ABORT = 'abort';
 const SHARE_MEMORY = 'share';
 const FREE = 'free';
 
-module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE };
+/** First element of a response that is not the last of its exchange. */
+const PROGRESS = 'progress';
+
+module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE, PROGRESS };

@@ -16,3 +16,6 @@ export const SHARE = 'inplace-exchange:share';
 export const ABORT = 'abort';
 export const SHARE_MEMORY = 'share';
 export const FREE = 'free';
+
+/** First element of a response that is not the last of its exchange. */
+export const PROGRESS = 'progress';

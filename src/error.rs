@@ -20,6 +20,10 @@ pub(crate) enum Error {
     NotDetachable,
     /// The second argument, or its signal, is not what it should be.
     InvalidOptions { given: &'static str },
+    /// The length of the input is no number.
+    InvalidInput { given: &'static str },
+    /// The length of the input is not one that the memory has room for.
+    InputOutOfRange { given: f64, len: usize },
     /// The environment's event loop is another page's, or no page's.
     ForeignEventLoop,
     /// Not a string.
@@ -49,7 +53,8 @@ impl Error {
             Self::InvalidBuffer { .. } | Self::PartialView { .. } | Self::BufferResizable | Self::NotDetachable => {
                 "ERR_INVALID_BUFFER"
             }
-            Self::InvalidOptions { .. } => "ERR_INVALID_ARG_TYPE",
+            Self::InvalidOptions { .. } | Self::InvalidInput { .. } => "ERR_INVALID_ARG_TYPE",
+            Self::InputOutOfRange { .. } => "ERR_OUT_OF_RANGE",
             Self::ForeignEventLoop => "ERR_EVENT_LOOP",
             Self::BufferDetached => "ERR_BUFFER_DETACHED",
             Self::LibraryPathKind => "ERR_LIBRARY_PATH",
@@ -60,6 +65,7 @@ impl Error {
     pub(crate) fn class(&self) -> Class {
         match self {
             Self::ForeignEventLoop => Class::Error,
+            Self::InputOutOfRange { .. } => Class::RangeError,
             Self::Host(error) => match **error {
                 host::Error::Aborted => Class::AbortError,
                 host::Error::BufferTooSmall { .. } | host::Error::LibraryCount { .. } => Class::RangeError,
@@ -111,6 +117,14 @@ impl fmt::Display for Error {
             Self::InvalidOptions { given } => write!(
                 f,
                 "The options are an object, {{ signal: an AbortSignal }}, or left out, and {given} was given.",
+            ),
+            Self::InvalidInput { given } => write!(
+                f,
+                "The input is the number of bytes in the buffer that are the input, and {given} was given.",
+            ),
+            Self::InputOutOfRange { given, len } => write!(
+                f,
+                "The input must be a whole number from 0 to {len}, the size of the buffer, and is {given}.",
             ),
             Self::ForeignEventLoop => f.write_str(
                 "This page shares its process, and Node.js's one event loop there, with the page that opened it or that it \

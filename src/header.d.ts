@@ -42,7 +42,48 @@ export interface LibraryProcess {
   readonly restarts: number;
 }
 
+/** Options of an asynchronous exchange. */
+export interface ExchangeAsyncOptions {
+  /** Cancels the exchange. */
+  signal?: AbortSignal | undefined;
+  /** How many bytes at the start of the buffer are the input, for a library that exports `exchange_perform`. All if left out. */
+  input?: number | undefined;
+  /**
+   * Called with how far the library says it is, in its own measure; `total` is 0 if it does not know. With the latest
+   * values, at most every 50 ms, and never after the promise has been settled.
+   */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What calls one operation of a library. The functions do not use `this`. */
+export interface Operation {
+  /**
+   * Lends the buffer, as `exchangeDataInPlace` does. `input` is how many bytes at its start are the input, all if left out.
+   * Throws the errors of `exchangeDataInPlace`, and with `input`:
+   * - `ERR_INVALID_ARG_TYPE` (TypeError): it is not a number
+   * - `ERR_OUT_OF_RANGE` (RangeError): it is not a whole number from 0 to the size of the buffer
+   * - `ERR_LIBRARY_SYMBOL` (Error): the library does not export `exchange_perform`
+   */
+  (buf: Uint8Array | Uint8ClampedArray, input?: number): number;
+  /** As `exchangeDataAsync`. */
+  readonly async: <T extends ArrayBufferLike>(
+    buf: Uint8Array<T> | Uint8ClampedArray<T>,
+    options?: ExchangeAsyncOptions,
+  ) => Promise<Uint8Array<T>>;
+}
+
 export interface ExchangeLibrary {
   /** Its process, if that is its own. */
   readonly process?: LibraryProcess;
+  /** The names of its operations. */
+  readonly operations: readonly string[];
+  /**
+   * What calls one of the operations: the same function each time. Without a name, what calls the library with a length of
+   * the input, and no operation. Throws `ERR_OPERATION_UNKNOWN` (Error) if there is none of that name, which is in
+   * `operation`.
+   */
+  readonly operation: (name?: string) => Operation;
 }
+
+/** As `ExchangeLibrary.operation`, for the default library, which is loaded if it has not been. */
+export declare const operation: ExchangeLibrary['operation'];

@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod js;
 pub mod memory;
+pub mod operation;
 
 use std::path::PathBuf;
 
@@ -57,14 +58,17 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 /// submitted by all pages and workers of this process, and all on one thread, which serves this library only. Calls of
 /// other libraries run concurrently, on up to four threads for each library. Node.js's thread pool is not used.
 ///
-/// `signal` discards a call that has not begun. It cancels a running call if the library exports `exchange_cancel`.
+/// `signal` discards a call that has not begun. A running call is cancelled if the library exports `exchange_cancel`, or
+/// asks for it in `exchange_perform`.
 ///
 /// Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
 /// `ERR_LIBRARY_BUSY`, and with:
 /// - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
 /// - `ERR_INVALID_BUFFER` (TypeError), also for a view of a part of its ArrayBuffer, for a resizable ArrayBuffer, and
 ///   for memory that cannot be detached, such as a WebAssembly.Memory that is not shared
-/// - `ERR_INVALID_ARG_TYPE` (TypeError): `options` or `signal` have the wrong type
+/// - `ERR_INVALID_ARG_TYPE` (TypeError): `options`, `signal`, `input` or `onProgress` have the wrong type
+/// - `ERR_OUT_OF_RANGE` (RangeError): `input` is not a whole number from 0 to the size of the buffer
+/// - `ERR_LIBRARY_SYMBOL` (Error): `input` was given, and the library does not export `exchange_perform`
 /// - `ERR_LIBRARY_THREAD` (Error): the system cannot start a thread for the library
 /// - `ERR_EVENT_LOOP` (Error): this page shares Node.js's event loop with the page that opened it or embeds it as a
 ///   frame. Open it with `noopener`, or use Electron 44 or later
@@ -73,7 +77,7 @@ pub fn exchange_data_in_place(_buf: Unknown) -> Result<u32> {
 /// memory was passed, and if the page or worker is ending while the library still uses the memory.
 #[napi(
     ts_generic_types = "T extends ArrayBufferLike",
-    ts_args_type = "buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: { signal?: AbortSignal | undefined }",
+    ts_args_type = "buf: Uint8Array<T> | Uint8ClampedArray<T>, options?: ExchangeAsyncOptions",
     ts_return_type = "Promise<Uint8Array<T>>"
 )]
 pub fn exchange_data_async(_buf: Unknown) -> Result<()> {
@@ -99,13 +103,17 @@ pub struct ExchangeLibrary<'env> {
     #[napi(
         readonly,
         ts_type = "<T extends ArrayBufferLike>(buf: Uint8Array<T> | Uint8ClampedArray<T>, \
-                   options?: { signal?: AbortSignal | undefined }) => Promise<Uint8Array<T>>"
+                   options?: ExchangeAsyncOptions) => Promise<Uint8Array<T>>"
     )]
     pub exchange_data_async: Unknown<'env>,
     /// Internal (lib/addon.js): the asynchronous call for memory to which only the caller has a reference.
     #[doc(hidden)]
     #[napi(skip_typescript)]
     pub exchange_owned_async: Unknown<'env>,
+    /// Internal (lib/operation.js): what `bindOperation` knows the library by.
+    #[doc(hidden)]
+    #[napi(skip_typescript)]
+    pub binding: u32,
     /// Internal (lib/addon.js): the number of a library in a process of its own.
     #[doc(hidden)]
     #[napi(skip_typescript)]
@@ -191,7 +199,7 @@ fn exchange_library<'env>(
     library: &'static Library,
     own: Option<u32>,
 ) -> Result<ExchangeLibrary<'env>> {
-    let functions = api::functions(env, Source::Loaded(library))?;
+    let functions = api::functions(env, Source::Loaded(library), 0)?;
     Ok(ExchangeLibrary {
         path: library.path().to_string_lossy().into_owned(),
         name: library.name().to_owned(),
@@ -199,6 +207,7 @@ fn exchange_library<'env>(
         exchange_data_in_place: functions.in_place,
         exchange_data_async: functions.asynchronous,
         exchange_owned_async: functions.owned_asynchronous,
+        binding: functions.number,
         own,
     })
 }
@@ -216,7 +225,7 @@ fn path_of(value: Unknown) -> std::result::Result<PathBuf, Box<error::Error>> {
 #[doc(hidden)]
 pub fn register(mut exports: Object, env: Env) -> Result<()> {
     env::start(&env)?;
-    let functions = api::functions(&env, process::default_library(&env)?)?;
+    let functions = api::functions(&env, process::default_library(&env)?, 0)?;
     exports.set_named_property("exchangeDataInPlace", functions.in_place)?;
     exports.set_named_property("exchangeDataAsync", functions.asynchronous)?;
     // Internal (lib/addon.js).

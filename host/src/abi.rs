@@ -3,8 +3,14 @@
 use std::ffi::{CStr, c_char};
 use std::path::Path;
 
+mod perform;
+mod text;
+
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
+use crate::request::{Caller, Request};
+use perform::{Perform, PerformFunction};
+use text::{names, text};
 
 /// The version of the C ABI that this host speaks.
 pub const VERSION: u32 = 1;
@@ -59,7 +65,14 @@ impl ReturnValue {
 
 /// A library's `exchange_inplace`. The library stays loaded for the life of the process.
 #[derive(Clone, Copy)]
-pub struct ExchangeFunction(Exchange);
+pub(crate) struct ExchangeFunction(Exchange);
+
+/// The function that makes a library's exchanges.
+#[derive(Clone, Copy)]
+enum CallFunction {
+    InPlace(ExchangeFunction),
+    Perform(PerformFunction),
+}
 
 impl ExchangeFunction {
     #[inline]
@@ -70,7 +83,7 @@ impl ExchangeFunction {
 
     /// Calls it: the number that it returns.
     #[inline]
-    pub fn call_raw(self, memory: LentMemory<'_>) -> i64 {
+    fn call_raw(self, memory: LentMemory<'_>) -> i64 {
         // SAFETY: the library is loaded, the signature is the header's, and the memory may be written to until this
         // returns (LentMemory's contract).
         unsafe { (self.0)(memory.data().as_ptr(), memory.len()) }
@@ -82,8 +95,7 @@ impl ExchangeFunction {
 /// Constructed from a library that stays loaded for the life of the process, so that they can be called at any time. Which
 /// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
 pub struct Symbols {
-    /// `exchange_inplace`.
-    pub exchange: ExchangeFunction,
+    call: CallFunction,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
     close: Option<Action>,
@@ -97,6 +109,8 @@ pub(crate) struct Description {
     pub(crate) version: u32,
     /// It takes one call at a time.
     pub(crate) serial: bool,
+    /// The names of its operations from 1 on; empty for one that has none.
+    pub(crate) operations: Vec<String>,
 }
 
 impl Symbols {
@@ -110,7 +124,7 @@ impl Symbols {
         cancel: Option<Action>,
     ) -> Self {
         Self {
-            exchange: ExchangeFunction(exchange),
+            call: CallFunction::InPlace(ExchangeFunction(exchange)),
             error_message: None,
             open,
             close,
@@ -133,12 +147,23 @@ impl Symbols {
             }));
         }
         // SAFETY: the header gives the symbol this signature.
-        let Some(exchange) = (unsafe { symbol(image, c"exchange_inplace") }) else {
+        let perform: Option<Perform> = unsafe { symbol(image, c"exchange_perform") };
+        // SAFETY: the header gives the symbol this signature.
+        let exchange: Option<Exchange> = unsafe { symbol(image, c"exchange_inplace") };
+        let in_place = exchange.map(|exchange| CallFunction::InPlace(ExchangeFunction(exchange)));
+        let call = perform.map(|perform| CallFunction::Perform(PerformFunction(perform)));
+        let Some(call) = call.or(in_place) else {
             return Err(Box::new(Error::LibrarySymbol {
                 path: path.into(),
                 symbol: "exchange_inplace",
             }));
         };
+        // SAFETY: the header gives the symbol this signature.
+        let operations: Option<Name> = unsafe { symbol(image, c"exchange_operations") };
+        // SAFETY: the version is one whose header has this function, and allows this call now.
+        let operations = operations
+            .filter(|_| perform.is_some())
+            .map(|operations| unsafe { operations() });
         // SAFETY: the header gives the symbol this signature.
         let flags: Option<Number> = unsafe { symbol(image, c"exchange_flags") };
         // SAFETY: the version is one whose header has this function, and allows this call now.
@@ -152,8 +177,10 @@ impl Symbols {
             name: name.and_then(|name| unsafe { text(name) }),
             version,
             serial: flags & CONCURRENT == 0,
+            // SAFETY: the text is null, or NUL-terminated and static, by the header.
+            operations: names(operations.and_then(|operations| unsafe { text(operations) })),
             symbols: Self {
-                exchange: ExchangeFunction(exchange),
+                call,
                 // SAFETY: the header gives the symbol this signature.
                 error_message: unsafe { symbol(image, c"exchange_error_message") },
                 // SAFETY: the header gives the symbol this signature.
@@ -164,6 +191,28 @@ impl Symbols {
                 cancel: unsafe { symbol(image, c"exchange_cancel") },
             },
         })
+    }
+
+    /// `exchange_inplace`, if that makes the library's exchanges.
+    #[inline]
+    pub(crate) fn in_place(&self) -> Option<ExchangeFunction> {
+        match self.call {
+            CallFunction::InPlace(exchange) => Some(exchange),
+            CallFunction::Perform(_) => None,
+        }
+    }
+
+    /// Whether `exchange_perform` makes the library's exchanges. Otherwise it can do the default request alone.
+    pub fn performs(&self) -> bool {
+        self.in_place().is_none()
+    }
+
+    /// Calls the library: the number that it returns.
+    pub fn call(&self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
+        match self.call {
+            CallFunction::InPlace(exchange) => exchange.call_raw(memory),
+            CallFunction::Perform(perform) => perform.call(memory, request, caller),
+        }
     }
 
     /// Opens the library for an environment. The status, if it refuses.
@@ -205,19 +254,6 @@ impl Symbols {
         // SAFETY: the text is null, or NUL-terminated and static, by the header.
         unsafe { text(message) }
     }
-}
-
-/// A library's text; bytes that are not UTF-8 are replaced.
-///
-/// # Safety
-/// `text` is null, or NUL-terminated and static.
-unsafe fn text(text: *const c_char) -> Option<String> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: not null, so NUL-terminated and static (this function's contract).
-    let text = unsafe { CStr::from_ptr(text) };
-    Some(text.to_string_lossy().into_owned())
 }
 
 /// # Safety

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dispatch::{CallState, Cancelled, Job, Phase};
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
+use crate::request::{Caller, Progress, Report, Request};
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
 
@@ -23,6 +24,8 @@ pub struct NativeCall {
     completions: Arc<dyn CompletionSink>,
     /// Taken when the call is made.
     memory: Mutex<Option<LentMemory<'static>>>,
+    request: Request,
+    report: Report,
     outcome: Mutex<Option<Result<u32, Box<Error>>>>,
 }
 
@@ -33,6 +36,7 @@ impl NativeCall {
         session: Arc<Session>,
         completions: Arc<dyn CompletionSink>,
         memory: LentMemory<'static>,
+        request: Request,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -40,6 +44,8 @@ impl NativeCall {
             session,
             completions,
             memory: Mutex::new(Some(memory)),
+            request,
+            report: Report::default(),
             outcome: Mutex::new(None),
         })
     }
@@ -74,6 +80,11 @@ impl NativeCall {
         self.state.is(Phase::Ended)
     }
 
+    /// How far the call is, as the library says.
+    pub fn progress(&self) -> Progress {
+        self.report.progress()
+    }
+
     /// What came of the call. Taken once; an aborted call if it was not made, or was cancelled meanwhile.
     pub fn take_outcome(&self) -> Result<u32, Box<Error>> {
         match lock(&self.outcome).take() {
@@ -86,9 +97,29 @@ impl NativeCall {
         let memory = lock(&self.memory).take();
         match memory {
             // Checked again: opening takes its time.
-            Some(memory) if !self.state.cancel_requested() => self.session.library().exchange(memory),
+            Some(memory) if !self.state.cancel_requested() => {
+                self.session.library().exchange(memory, &self.request, self)
+            }
             _ => Err(Box::new(Error::Aborted)),
         }
+    }
+}
+
+impl Caller for NativeCall {
+    fn is_cancelled(&self) -> bool {
+        self.state.cancel_requested()
+    }
+
+    fn set_progress(&self, progress: Progress) {
+        self.report.set_progress(progress);
+    }
+
+    fn set_message(&self, text: Option<String>) {
+        self.report.set_message(text);
+    }
+
+    fn take_message(&self) -> Option<String> {
+        self.report.take_message()
     }
 }
 

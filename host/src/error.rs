@@ -104,6 +104,15 @@ pub enum Error {
         /// The library's description of the status.
         message: Option<String>,
     },
+    /// The library has no operation of this name.
+    OperationUnknown {
+        /// The library's file.
+        path: PathBuf,
+        /// The name.
+        operation: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// The library takes one call at a time, and one is running.
     LibraryBusy {
         /// The library's file.
@@ -212,6 +221,7 @@ impl Error {
             Self::LibraryAbi { .. } => "ERR_LIBRARY_ABI",
             Self::LibraryCount { .. } => "ERR_LIBRARY_COUNT",
             Self::LibraryFailed { .. } => "ERR_LIBRARY_FAILED",
+            Self::OperationUnknown { .. } => "ERR_OPERATION_UNKNOWN",
             Self::LibraryBusy { .. } => "ERR_LIBRARY_BUSY",
             Self::LibraryThread { .. } => "ERR_LIBRARY_THREAD",
             Self::ProcessUnavailable { .. } => "ERR_PROCESS_UNAVAILABLE",
@@ -239,6 +249,7 @@ impl Error {
             | Self::LibraryAbi { path, .. }
             | Self::LibraryCount { path, .. }
             | Self::LibraryFailed { path, .. }
+            | Self::OperationUnknown { path, .. }
             | Self::LibraryBusy { path }
             | Self::LibraryThread { path, .. }
             | Self::ProcessUnavailable { path, .. }

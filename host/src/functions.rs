@@ -1,8 +1,9 @@
 //! The functions of a library, in this process or in another one.
 
-use crate::abi::{ExchangeFunction, ReturnValue, Symbols};
+use crate::abi::{ReturnValue, Symbols};
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
+use crate::request::{Caller, Request};
 
 /// The functions of a library, wherever it runs.
 pub(crate) enum Functions {
@@ -13,20 +14,19 @@ pub(crate) enum Functions {
 }
 
 impl Functions {
-    /// What calls the library in one step, if it is in this process.
-    pub(crate) fn direct(&self) -> Option<ExchangeFunction> {
-        match self {
-            Self::Here(symbols) => Some(symbols.exchange),
-            Self::Elsewhere(_) => None,
-        }
-    }
-
-    /// Calls `exchange_inplace`.
-    pub(crate) fn exchange(&self, memory: LentMemory<'_>) -> Result<ReturnValue, Box<Error>> {
-        match self {
-            Self::Here(symbols) => Ok(symbols.exchange.call(memory)),
-            Self::Elsewhere(remote) => Ok(ReturnValue::of(remote.exchange(&memory)?, memory.len())),
-        }
+    /// Makes an exchange.
+    pub(crate) fn call(
+        &self,
+        memory: LentMemory<'_>,
+        request: &Request,
+        caller: &dyn Caller,
+    ) -> Result<ReturnValue, Box<Error>> {
+        let len = memory.len();
+        let number = match self {
+            Self::Here(symbols) => symbols.call(memory, request, caller),
+            Self::Elsewhere(remote) => remote.call(&memory, request, caller)?,
+        };
+        Ok(ReturnValue::of(number, len))
     }
 
     /// Opens the library for an environment. The status, if it refuses.
@@ -69,8 +69,9 @@ impl Functions {
 
 /// What calls a library in another process. Which functions may be called when is as in the C ABI; an error is that of the process.
 pub trait Remote: Send + Sync {
-    /// Calls `exchange_inplace`: the number that it returned. If this fails, the library may have written some of the memory.
-    fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>>;
+    /// Calls `exchange_perform` or `exchange_inplace`: the number that it returned. If this fails, the library may have
+    /// written some of the memory.
+    fn call(&self, memory: &LentMemory<'_>, request: &Request, caller: &dyn Caller) -> Result<i64, Box<Error>>;
 
     /// Calls `exchange_open`. The status, if it refuses.
     fn open(&self) -> Result<Result<(), i64>, Box<Error>>;
@@ -86,4 +87,19 @@ pub trait Remote: Send + Sync {
 
     /// Calls `exchange_error_message`.
     fn error_message(&self, status: i64) -> Option<String>;
+}
+
+/// What a library in another process has said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// What it calls itself.
+    pub name: String,
+    /// The version of the C ABI that it was built for.
+    pub abi_version: u32,
+    /// It takes one call at a time.
+    pub serial: bool,
+    /// It has `exchange_perform`.
+    pub performs: bool,
+    /// The names of its operations, from 1 on.
+    pub operations: Vec<String>,
 }

@@ -12,19 +12,21 @@ mod lent_memory;
 mod library;
 mod loader;
 pub mod locate;
+mod request;
 mod session;
 mod sync;
 
-pub use abi::{ExchangeFunction, Symbols, VERSION as ABI_VERSION};
+pub use abi::{Symbols, VERSION as ABI_VERSION};
 pub use call::{CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use error::{Error, ProcessEnd};
 pub use exit::finish_calls_first;
-pub use functions::Remote;
+pub use functions::{Properties, Remote};
 pub use lent_memory::{LentMemory, Pages};
 pub use library::{EntryPoint, Library};
 pub use loader::pin::pin_this_module;
 pub use loader::{is_same_file, real_path};
+pub use request::{Caller, Progress, Report, Request, Waiting};
 pub use session::Session;
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.

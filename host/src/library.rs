@@ -7,16 +7,19 @@ use crate::abi::{Description, ExchangeFunction, ReturnValue, Symbols};
 use crate::dispatch::{Dispatcher, Gate};
 use crate::error::Error;
 use crate::exit::finish_calls_at_exit;
-use crate::functions::{Functions, Remote};
+use crate::functions::{Functions, Properties, Remote};
 use crate::lent_memory::LentMemory;
 use crate::loader::Loader;
 use crate::loader::pin::pin_this_module;
+use crate::request::{Caller, Request, Waiting};
 
 /// A library that stays loaded for the life of the process. It is only ever handed out as `&'static`.
 pub struct Library {
     dispatcher: Dispatcher,
     name: String,
     abi_version: u32,
+    operations: Vec<String>,
+    performs: bool,
     /// The real path: absolute, without links.
     path: PathBuf,
 }
@@ -50,29 +53,35 @@ impl Library {
             name,
             version,
             serial,
+            operations,
         } = description;
         let file_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Self {
+            performs: symbols.performs(),
             dispatcher: Dispatcher::new(Functions::Here(symbols), serial),
             name: name.unwrap_or_else(|| file_name().into_owned()),
             abi_version: version,
+            operations,
             path: path.to_owned(),
         }
     }
 
-    /// A library in another process, for the life of this one. `serial`: it takes one call at a time.
-    pub fn elsewhere(
-        path: &Path,
-        name: String,
-        abi_version: u32,
-        serial: bool,
-        remote: &'static dyn Remote,
-    ) -> &'static Self {
+    /// A library in another process, for the life of this one.
+    pub fn elsewhere(path: &Path, properties: Properties, remote: &'static dyn Remote) -> &'static Self {
         pin_this_module();
+        let Properties {
+            name,
+            abi_version,
+            serial,
+            performs,
+            operations,
+        } = properties;
         let library = Box::leak(Box::new(Self {
             dispatcher: Dispatcher::new(Functions::Elsewhere(remote), serial),
             name,
             abi_version,
+            operations,
+            performs,
             path: path.to_owned(),
         }));
         finish_calls_at_exit(&library.dispatcher);
@@ -81,20 +90,20 @@ impl Library {
 
     /// What a synchronous call of an open library needs, if it is in this process.
     pub fn entry_point(&'static self) -> Option<EntryPoint> {
+        let symbols = self.symbols()?;
         Some(EntryPoint {
-            exchange: self.dispatcher.functions().direct()?,
+            exchange: symbols.in_place(),
             gate: self.dispatcher.gate(),
             library: self,
         })
     }
 
-    /// As [`EntryPoint::exchange`], wherever the library is.
-    pub fn exchange_now(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
+    /// As [`EntryPoint::exchange`], for all libraries and requests.
+    pub fn exchange_now(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
+        let exchange = || self.exchange(memory, request, &Waiting::default());
         match self.dispatcher.gate() {
-            None => self.exchange(memory),
-            Some(gate) => gate
-                .try_exclusive(|| self.exchange(memory))
-                .unwrap_or_else(|| Err(self.busy())),
+            None => exchange(),
+            Some(gate) => gate.try_exclusive(exchange).unwrap_or_else(|| Err(self.busy())),
         }
     }
 
@@ -126,9 +135,18 @@ impl Library {
         self.dispatcher.functions().close();
     }
 
-    /// Calls `exchange_inplace`: the number of bytes that the message takes. The caller holds the gate, if there is one.
-    pub(crate) fn exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
-        self.outcome(self.dispatcher.functions().exchange(memory)?)
+    /// Makes an exchange: the number of bytes that the message takes. The caller holds the gate, if there is one.
+    pub(crate) fn exchange(
+        &self,
+        memory: LentMemory<'_>,
+        request: &Request,
+        caller: &dyn Caller,
+    ) -> Result<u32, Box<Error>> {
+        self.check(request)?;
+        match self.dispatcher.functions().call(memory, request, caller)? {
+            ReturnValue::Failed(status) => Err(self.failed(status, caller.take_message())),
+            value => self.outcome(value),
+        }
     }
 
     #[inline]
@@ -154,6 +172,43 @@ impl Library {
         self.abi_version
     }
 
+    /// Whether `exchange_perform` makes its exchanges. Otherwise it can do the default request alone.
+    pub fn performs(&self) -> bool {
+        self.performs
+    }
+
+    /// The names of its operations: the first is operation 1. An empty one stands for a number that is left out.
+    pub fn operations(&self) -> &[String] {
+        &self.operations
+    }
+
+    /// The number of an operation.
+    pub fn operation(&self, name: &str) -> Result<u32, Box<Error>> {
+        let named = self
+            .operations
+            .iter()
+            .position(|known| known == name && !name.is_empty());
+        let number = named.and_then(|index| u32::try_from(index + 1).ok());
+        number.ok_or_else(|| {
+            Box::new(Error::OperationUnknown {
+                path: self.path.clone(),
+                operation: name.to_owned(),
+                known: self.operations.clone(),
+            })
+        })
+    }
+
+    /// Refuses what the library has no function for.
+    pub fn check(&self, request: &Request) -> Result<(), Box<Error>> {
+        if self.performs || !request.needs_perform() {
+            return Ok(());
+        }
+        Err(Box::new(Error::LibrarySymbol {
+            path: self.path.clone(),
+            symbol: "exchange_perform",
+        }))
+    }
+
     #[cold]
     pub(crate) fn busy(&self) -> Box<Error> {
         let path = self.path.clone();
@@ -174,37 +229,60 @@ impl Library {
                 Error::BufferTooSmall { path, required }
             }
             ReturnValue::OutOfRange(count) => Error::LibraryCount { path, count },
-            ReturnValue::Failed(status) => Error::LibraryFailed {
-                path,
-                status,
-                message: self.dispatcher.functions().error_message(status),
-            },
+            ReturnValue::Failed(status) => return self.failed(status, None),
+        })
+    }
+
+    /// A negative status, with the words of this call or of all that have that status.
+    #[cold]
+    fn failed(&self, status: i64, message: Option<String>) -> Box<Error> {
+        Box::new(Error::LibraryFailed {
+            path: self.path.clone(),
+            status,
+            message: message.or_else(|| self.dispatcher.functions().error_message(status)),
         })
     }
 }
 
-/// What a synchronous call needs, in one place: whoever holds this reaches the library's code in one step. The way through
+/// What a synchronous call needs, in one place: whoever holds this reaches `exchange_inplace` in one step. The way through
 /// the [`Library`] is a load more, and costs a nanosecond.
 #[derive(Clone, Copy)]
 pub struct EntryPoint {
-    exchange: ExchangeFunction,
+    /// `None` if `exchange_perform` makes the library's exchanges.
+    exchange: Option<ExchangeFunction>,
+    /// If the library takes one call at a time.
     gate: Option<&'static Gate>,
     library: &'static Library,
 }
 
 impl EntryPoint {
-    /// Calls `exchange_inplace` on this thread: the number of bytes that the message takes. A library that takes one call
+    /// Whether `exchange_perform` makes the library's exchanges.
+    #[inline]
+    pub fn performs(&self) -> bool {
+        self.exchange.is_none()
+    }
+
+    /// Makes the default request on this thread: the number of bytes that the message takes. A library that takes one call
     /// at a time, and is in use, refuses. The library is open in the caller's environment.
     #[inline]
     pub fn exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
+        let Some(exchange) = self.exchange else {
+            return self.perform(memory, &Request::default());
+        };
         let value = match self.gate {
-            None => self.exchange.call(memory),
-            Some(gate) => match gate.try_exclusive(|| self.exchange.call(memory)) {
+            None => exchange.call(memory),
+            Some(gate) => match gate.try_exclusive(|| exchange.call(memory)) {
                 Some(value) => value,
                 None => return Err(self.library.busy()),
             },
         };
         self.library.outcome(value)
+    }
+
+    /// As [`exchange`](Self::exchange), for any request. Out of line, to keep the values of that in registers.
+    #[inline(never)]
+    pub fn perform(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
+        self.library.exchange_now(memory, request)
     }
 }
 

@@ -15,6 +15,8 @@ export interface ErrorFields {
   ERR_LIBRARY_COUNT: { readonly path: string; readonly count: bigint };
   /** The `status` is a bigint where a number would lose precision. */
   ERR_LIBRARY_FAILED: { readonly path: string; readonly status: number | bigint };
+  /** Without a `path` and an `operation` if the preload exposes functions of its own. */
+  ERR_OPERATION_UNKNOWN: { readonly path?: string; readonly operation?: string };
   ERR_LIBRARY_BUSY: { readonly path: string };
   ERR_LIBRARY_THREAD: { readonly path: string };
   /** The `signal` is a name such as `'SIGSEGV'`. It has either that or the `exitCode`, or neither if it is not known. */

@@ -8,6 +8,15 @@ export type Memory<T extends ArrayBufferLike = ArrayBufferLike> = T | Uint8Array
 export interface ExchangeOptions {
   /** The key under which the preload exposes the library. `'default'` if omitted. */
   library?: string | undefined;
+  /** Which of the library's operations. None if omitted: a library that has no `exchange_perform` has none. */
+  operation?: string | undefined;
+  /** How many bytes at the start of the memory are the input, for a library that has `exchange_perform`. All if omitted. */
+  input?: number | undefined;
+  /**
+   * Called with how far the library says it is, in its own measure; `total` is 0 if it does not know. With the latest values,
+   * at most every 50 ms, and never after the promise has been settled. On the main thread it is not called.
+   */
+  onProgress?: ((done: number, total: number) => void) | undefined;
   /**
    * Where the library runs. `'worker'`, the default: on another thread; the page keeps running. `'main'`: on the page's
    * main thread, which is blocked meanwhile; the round trip takes a quarter of the time. For libraries that take
@@ -27,9 +36,10 @@ export interface Shared {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /**
    * Calls the library, and returns the length of its message in bytes. Throws what `exchangeDataInPlace` throws. Does
-   * not use `this`.
+   * not use `this`. `input` is how many bytes at the start of the memory are the input, for a library that has
+   * `exchange_perform`; all if omitted.
    */
-  readonly exchange: () => number;
+  readonly exchange: (input?: number) => number;
 }
 
 export interface FramesOptions<T extends ArrayBufferLike = ArrayBufferLike> {
@@ -43,6 +53,8 @@ export interface FramesOptions<T extends ArrayBufferLike = ArrayBufferLike> {
   shared?: boolean | undefined;
   /** The key under which the preload exposes the library. `'default'` if omitted. */
   library?: string | undefined;
+  /** Which of the library's operations. None if omitted. */
+  operation?: string | undefined;
   /** The number of buffers, 1 to 64, including the one that the consumer has. 3 if omitted. */
   depth?: number | undefined;
   /** Ends the frames immediately, with `ABORT_ERR`. */
@@ -52,6 +64,8 @@ export interface FramesOptions<T extends ArrayBufferLike = ArrayBufferLike> {
    * holds what an earlier frame left there, or zeros.
    */
   request?: ((bytes: Uint8Array<T>, index: number) => void) | undefined;
+  /** How many bytes the input of a frame has, for a library that has `exchange_perform`. All of the memory if omitted. */
+  input?: number | undefined;
 }
 
 /**
@@ -88,6 +102,8 @@ export interface Exchange {
    * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is being unloaded
    * - `ERR_ADDON` (Error): the addon could not be loaded in the preload
    * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library under that key
+   * - `ERR_OPERATION_UNKNOWN` (Error): the library has no `operation` of that name
+   * - `ERR_OUT_OF_RANGE` (RangeError): `input` is not a whole number from 0 to the size of the memory
    * - `ERR_INVALID_ARG_VALUE` (TypeError): `thread` is neither `'worker'` nor `'main'`
    *
    * The error has the memory in its `buffer`, a Uint8Array, unless an argument was refused or the page is being
@@ -115,7 +131,10 @@ export interface Exchange {
    *
    * Throws the errors of `allocate`, and those of finding and loading the library.
    */
-  readonly shared: (byteLength: number, options?: { library?: string | undefined }) => Shared;
+  readonly shared: (
+    byteLength: number,
+    options?: { library?: string | undefined; operation?: string | undefined },
+  ) => Shared;
   /**
    * A sequence of frames, filled on other threads while the consumer works on earlier ones. There are `depth` buffers,
    * and one is filled again only after the consumer has requested the next frame: a slow consumer slows the library

@@ -1,13 +1,15 @@
 // The API of `inplace-exchange/preload`, for the preload script.
 
-import type { LibraryOptions } from '../../index.js';
+import type { ExchangeAsyncOptions, LibraryOptions, Operation } from '../../index.js';
 
 export type { ErrorCode, ExchangeError } from './errors.js';
 
 /** A library as the page API calls it: what `openLibrary` returns, the addon itself, or functions of your own. */
 export interface ExposedLibrary {
   exchangeDataInPlace(bytes: Uint8Array): number;
-  exchangeDataAsync(bytes: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>;
+  exchangeDataAsync(bytes: Uint8Array, options?: ExchangeAsyncOptions): Promise<Uint8Array>;
+  /** If it has operations, or takes a length of the input. */
+  operation?(name?: string): Operation;
 }
 
 /** A library's file, and in which process it runs. Opened at the page's first use. */

@@ -1,11 +1,13 @@
 //! A library in a process of its own, as the app sees it: started when first needed, and again after its end.
 
+mod remote;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{ABI_VERSION, Error, LentMemory, Remote};
+use inplace_exchange_host::{ABI_VERSION, Caller, Error, LentMemory};
 
 use crate::current::Current;
 use crate::process::{Failed, Process, Request};
@@ -39,8 +41,8 @@ pub struct Client {
     /// Held while the process is started, so that it is started once. Taken before the other lock.
     starting: Mutex<()>,
     current: Mutex<Current>,
-    /// Whether the library takes one call at a time, as its first process has said. Its caller goes by that.
-    serial: OnceLock<bool>,
+    /// What the library has said of itself in its first process. Its callers go by that.
+    first: OnceLock<Description>,
 }
 
 impl Client {
@@ -52,7 +54,7 @@ impl Client {
             options,
             starting: Mutex::new(()),
             current: Mutex::new(Current::default()),
-            serial: OnceLock::new(),
+            first: OnceLock::new(),
         }
     }
 
@@ -88,10 +90,11 @@ impl Client {
         &self,
         process: &Process,
         request: &Request,
+        caller: Option<&dyn Caller>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
         let path = self.library.clone();
-        match process.call(request, deadline(self.options.timeout), read) {
+        match process.call(request, deadline(self.options.timeout), caller, read) {
             Some(Ok(value)) => Ok(value),
             Some(Err(Failed::Ended(end))) => {
                 let mut current = self.lock();
@@ -160,14 +163,14 @@ impl Client {
             }
             drop(current);
             if opened < opens {
-                let status = self.request(process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
+                let status = self.request(process, &Request::of(Operation::OPEN, 0), None, |_, status| status)?;
                 if status < 0 {
                     let (path, message) = (self.library.clone(), None);
                     return Err(Box::new(Error::LibraryFailed { path, status, message }));
                 }
                 opened += 1;
             } else {
-                self.request(process, &Request::of(Operation::CLOSE, 0), |_, _| ())?;
+                self.request(process, &Request::of(Operation::CLOSE, 0), None, |_, _| ())?;
                 opened -= 1;
             }
         }
@@ -179,7 +182,7 @@ impl Client {
             Answer::Loaded(description) if description.protocol != VERSION => {
                 Err(self.unavailable(io::Error::other("it is of another version")))
             }
-            Answer::Loaded(description) if *self.serial.get_or_init(|| description.serial) != description.serial => {
+            Answer::Loaded(description) if !self.first.get_or_init(|| description.clone()).is_alike(&description) => {
                 Err(Box::new(Error::LibraryChanged { path }))
             }
             Answer::Loaded(description) => Ok(description),
@@ -206,80 +209,6 @@ impl Client {
 
 fn deadline(limit: Option<Duration>) -> Option<Instant> {
     limit.and_then(|limit| Instant::now().checked_add(limit))
-}
-
-impl Remote for Client {
-    fn exchange(&self, memory: &LentMemory<'_>) -> Result<i64, Box<Error>> {
-        let (process, _) = self.running()?;
-        let loan = process.lender().lend(memory);
-        let loan = loan.ok_or_else(|| self.unavailable(io::Error::other("too much memory is in calls")))?;
-        let request = Request {
-            operation: Operation::EXCHANGE,
-            offset: loan.offset,
-            len: memory.len() as u64,
-        };
-        let result = self.request(&process, &request, |_, result| result)?;
-        loan.take_back();
-        Ok(result)
-    }
-
-    fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
-        self.lock().opening += 1;
-        let opened = loop {
-            let opened = self.running().and_then(|(process, _)| {
-                let status = self.request(&process, &Request::of(Operation::OPEN, 0), |_, status| status)?;
-                Ok((process, status))
-            });
-            let mut current = self.lock();
-            match opened {
-                Ok((process, 0..)) if current.process().is_some() && !current.is(&process) => continue, // restarted meanwhile
-                Ok((_, 0..)) => {
-                    current.opens += 1;
-                    break Ok(Ok(()));
-                }
-                Ok((_, status)) => break Ok(Err(status)),
-                Err(error) => break Err(error),
-            }
-        };
-        self.lock().opening -= 1;
-        opened
-    }
-
-    fn close(&self) {
-        let mut current = self.lock();
-        current.opens = current.opens.saturating_sub(1);
-        let is_last = current.opens == 0 && current.opening == 0;
-        let process = current.process().map(|(process, _)| Arc::clone(process));
-        let lender = if is_last { current.take().1 } else { None };
-        drop(current);
-        if let Some(process) = process {
-            let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), |_, _| ());
-            if is_last {
-                process.kill();
-            }
-        }
-        drop(lender); // without the lock: if the process has ended, this asks the system what is still mapped
-    }
-
-    fn can_cancel(&self) -> bool {
-        // While a call starts the process it may be cancelled already, and the library is asked again later.
-        self.lock()
-            .process()
-            .is_none_or(|(_, description)| description.can_cancel)
-    }
-
-    fn cancel(&self) {
-        if let Some((process, _)) = self.lock().process() {
-            process.cancel();
-        }
-    }
-
-    fn error_message(&self, status: i64) -> Option<String> {
-        let (process, _) = self.lock().process().cloned()?;
-        let request = Request::of(Operation::MESSAGE, u64::from_ne_bytes(status.to_ne_bytes()));
-        let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
-        self.request(&process, &request, read).ok()?
-    }
 }
 
 impl Drop for Client {

@@ -57,12 +57,14 @@ pub(crate) struct Side<'a> {
 
 /// Makes a call, on the app's side: hands over what `write` writes, and gives what `read` reads of the answer.
 ///
-/// `kill` ends the process, unless it has ended; the watcher is then about to see it.
+/// `kill` ends the process, unless it has ended; the watcher is then about to see it. If there is a `watch`, it is called
+/// every few milliseconds while the call runs.
 pub(crate) fn call<E: Copy, T>(
     side: Side<'_>,
     claim: &mut Claim<'_, E>,
     deadline: Option<Deadline>,
     kill: impl Fn(),
+    watch: Option<&dyn Fn()>,
     write: impl FnOnce(),
     read: impl FnOnce() -> T,
 ) -> Result<T, Failed<E>> {
@@ -97,7 +99,13 @@ pub(crate) fn call<E: Copy, T>(
                     kill_and_wait();
                     return Err(Failed::TimedOut);
                 }
-                sync::wait(side.state, now, deadline);
+                match watch {
+                    None => sync::wait(side.state, now, deadline),
+                    Some(watch) => {
+                        watch();
+                        sync::wait_a_little(side.state, now, deadline);
+                    }
+                }
             }
             // DEAD, or a state that does not follow.
             _ => return Err(Failed::Ended(kill_and_wait())),

@@ -109,6 +109,11 @@ fn tidy(buffers: &Weak<Buffers>) {
 }
 
 impl Loan<'_> {
+    /// Whether both processes have the bytes, and not a copy each.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.range.is_none()
+    }
+
     /// After the library has filled them.
     pub(crate) fn take_back(self) {
         let copy = self.range.and_then(|range| self.buffers.bytes(range.start, range.len));

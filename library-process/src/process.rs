@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use inplace_exchange_host::ProcessEnd;
+use inplace_exchange_host::{Caller, ProcessEnd, Progress};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::end::{end_of, ended_early};
@@ -141,6 +141,7 @@ impl Process {
         &self,
         request: &Request,
         deadline: Option<Instant>,
+        caller: Option<&dyn Caller>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Option<Result<T, Failed>> {
         let mut claim = self.lanes.claim()?;
@@ -152,8 +153,17 @@ impl Process {
             lane.operation.store(request.operation, Ordering::Relaxed);
             lane.offset.store(request.offset, Ordering::Relaxed);
             lane.len.store(request.len, Ordering::Relaxed);
-            lane.input_len.store(request.len, Ordering::Relaxed);
+            lane.input_len.store(request.input_len, Ordering::Relaxed);
+            lane.library_operation
+                .store(request.library_operation, Ordering::Relaxed);
+            lane.shared.store(request.shared.into(), Ordering::Relaxed);
+            lane.cancelled.store(0, Ordering::Relaxed);
+            lane.done.store(0, Ordering::Relaxed);
+            lane.total.store(0, Ordering::Relaxed);
+            lane.clear_message();
         };
+        let relay = caller.map(|caller| || relay(lane, caller));
+        let watch = relay.as_ref().map(|relay| relay as &dyn Fn());
         let side = Side {
             state: &lane.state,
             here: &lane.app_core,
@@ -161,15 +171,30 @@ impl Process {
         };
         let read = || read(lane, lane.result.load(Ordering::Relaxed));
         let kill = || self.kill();
-        Some(lane::call(side, &mut claim, deadline, kill, write, read))
+        Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
     }
 }
 
+/// Tells the library what its caller wants, and the caller how far the library is.
+fn relay(lane: &Lane, caller: &dyn Caller) {
+    if caller.is_cancelled() {
+        lane.cancelled.store(1, Ordering::Relaxed);
+    }
+    caller.set_progress(Progress {
+        done: lane.done.load(Ordering::Relaxed),
+        total: lane.total.load(Ordering::Relaxed),
+    });
+}
+
 /// What a call asks for: the fields of a [`Lane`] that the app writes.
+#[derive(Default)]
 pub(crate) struct Request {
     pub(crate) operation: u32,
     pub(crate) offset: u64,
     pub(crate) len: u64,
+    pub(crate) input_len: u64,
+    pub(crate) library_operation: u32,
+    pub(crate) shared: bool,
 }
 
 impl Request {
@@ -178,7 +203,7 @@ impl Request {
         Self {
             operation,
             offset,
-            len: 0,
+            ..Self::default()
         }
     }
 }

@@ -10,7 +10,7 @@
 //! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
-//! | a cancel | adds one to [`Control::cancels`] | calls `exchange_cancel` |
+//! | a cancel | sets [`Lane::cancelled`], and, if all calls that run are meant, adds one to [`Control::cancels`] | tells the library when it asks, and calls `exchange_cancel` |
 //! | the end of the app | the socket hangs up | ends itself at once; is ended by the system, if it cannot |
 //! | the end of the program | sets every lane to `DEAD`, until no thread waits any more | |
 //!
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The version of all this. Both sides come from one build; a program of another one is refused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How many threads of the app can be in a call at a time.
 pub const MAX_LANES: usize = 64;
@@ -46,7 +46,7 @@ pub const CONTROL_LEN: u64 = 64 << 10;
 pub enum Operation {}
 
 impl Operation {
-    /// `exchange_inplace` on the bytes at `offset`.
+    /// `exchange_perform` or `exchange_inplace` on the bytes at `offset`.
     pub const EXCHANGE: u32 = 1;
     /// `exchange_open`; the result is its status.
     pub const OPEN: u32 = 2;
@@ -71,21 +71,28 @@ pub struct Lane {
     pub offset: AtomicU64,
     /// How many bytes there are.
     pub len: AtomicU64,
-    /// How many of them are the request; all of them, today.
+    /// How many of them are the caller's input.
     pub input_len: AtomicU64,
+    /// Which of the library's operations.
+    pub library_operation: AtomicU32,
+    /// 1 if others may write to the bytes during the call.
+    pub shared: AtomicU32,
     /// What the library returned.
     pub result: AtomicI64,
-    /// Not used yet: set by the app to cancel this call alone.
-    pub cancel: AtomicU32,
-    /// Not used yet: how far the call is, in the library's own measure.
-    pub progress: AtomicU32,
+    /// Set to 1 by the app, also while the call runs, to cancel this call alone.
+    pub cancelled: AtomicU32,
+    /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read
+    /// one of the two before the other.
+    pub done: AtomicU64,
+    /// Of `done`.
+    pub total: AtomicU64,
     /// Of `message`.
     pub message_len: AtomicU32,
     /// The core of the app's thread when it last handed the lane over: how to wait depends on it, and nothing else.
     pub app_core: AtomicU32,
     /// The same of the program's thread.
     pub program_core: AtomicU32,
-    /// The library's words for a negative status.
+    /// The library's words for a negative status: for that of this call, or for one that was asked for.
     pub message: [AtomicU8; MAX_MESSAGE],
 }
 
@@ -112,6 +119,11 @@ impl Lane {
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most MAX_MESSAGE")]
         self.message_len.store(end as u32, Ordering::Relaxed);
+    }
+
+    /// Makes it empty.
+    pub fn clear_message(&self) {
+        self.message_len.store(0, Ordering::Relaxed);
     }
 
     /// Reads the message, whatever it is.
@@ -156,6 +168,17 @@ pub struct Description {
     pub abi_version: u32,
     /// Whether it takes one call at a time.
     pub serial: bool,
+    /// Whether it has `exchange_perform`.
+    pub performs: bool,
+    /// The names of its operations, from 1 on.
+    pub operations: Vec<String>,
     /// Whether it can be asked to return early.
     pub can_cancel: bool,
+}
+
+impl Description {
+    /// Whether calls that were prepared for one of the two can be made to the other.
+    pub(crate) fn is_alike(&self, other: &Self) -> bool {
+        (self.serial, self.performs, &self.operations) == (other.serial, other.performs, &other.operations)
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use inplace_exchange_host::{Error, Library, is_same_file, real_path};
+use inplace_exchange_host::{Error, Library, Properties, is_same_file, real_path};
 
 use crate::client::{Client, Options};
 
@@ -48,13 +48,14 @@ pub fn open(program: &Path, path: &Path, options: &Options) -> Result<OwnLibrary
         return Ok(entry.own); // another thread was faster, and this process ends with its client
     }
     let client: &'static Client = Box::leak(Box::new(client));
-    let library = Library::elsewhere(
-        &path,
-        description.name,
-        description.abi_version,
-        description.serial,
-        client,
-    );
+    let properties = Properties {
+        name: description.name,
+        abi_version: description.abi_version,
+        serial: description.serial,
+        performs: description.performs,
+        operations: description.operations,
+    };
+    let library = Library::elsewhere(&path, properties, client);
     let number = u32::try_from(libraries.len()).unwrap_or(u32::MAX);
     let own = OwnLibrary {
         library,

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use inplace_exchange_host::{Error, LentMemory, Library, Symbols};
+use inplace_exchange_host::{Caller, Error, LentMemory, Library, Progress, Report, Request, Symbols};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::descriptors::{end_now, take_socket};
@@ -65,6 +65,8 @@ fn load(path: &Path, control: &Arc<Mapping>, app: &UnixStream) {
                 name: library.name().to_owned(),
                 abi_version: library.abi_version(),
                 serial: library.is_serial(),
+                performs: library.performs(),
+                operations: library.operations().to_vec(),
                 can_cancel: symbols.can_cancel(),
             })
         }
@@ -119,9 +121,23 @@ fn answer(buffers: &Mapping, lane: &Lane, symbols: &Symbols) -> i64 {
             let (Some(data), Ok(len)) = (buffers.bytes(offset, len), usize::try_from(len)) else {
                 return REFUSED;
             };
+            let request = Request {
+                operation: lane.library_operation.load(Ordering::Relaxed),
+                input: usize::try_from(lane.input_len.load(Ordering::Relaxed)).ok(),
+                shared: lane.shared.load(Ordering::Relaxed) != 0,
+            };
             // SAFETY: the range is within the memory, which stays mapped for the life of the process. No Rust reference
             // covers it, and no code here relies on what it holds: the app may write to it at any time.
-            symbols.exchange.call_raw(unsafe { LentMemory::new(data, len) })
+            let memory = unsafe { LentMemory::new(data, len) };
+            let caller = Asked {
+                lane,
+                report: Report::default(),
+            };
+            let result = symbols.call(memory, &request, &caller);
+            if let Some(text) = caller.take_message() {
+                lane.set_message(&text);
+            }
+            result
         }
         Operation::OPEN => symbols.open().err().unwrap_or(0),
         Operation::CLOSE => {
@@ -136,6 +152,32 @@ fn answer(buffers: &Mapping, lane: &Lane, symbols: &Symbols) -> i64 {
             None => 0,
         },
         _ => REFUSED,
+    }
+}
+
+/// Who has asked, through a lane.
+struct Asked<'a> {
+    lane: &'a Lane,
+    /// The library may speak on several threads, and the lane has room for one.
+    report: Report,
+}
+
+impl Caller for Asked<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.lane.cancelled.load(Ordering::Relaxed) != 0
+    }
+
+    fn set_progress(&self, Progress { done, total }: Progress) {
+        self.lane.done.store(done, Ordering::Relaxed);
+        self.lane.total.store(total, Ordering::Relaxed);
+    }
+
+    fn set_message(&self, text: Option<String>) {
+        self.report.set_message(text);
+    }
+
+    fn take_message(&self) -> Option<String> {
+        self.report.take_message()
     }
 }
 

@@ -23,6 +23,15 @@ pub(crate) fn wait(word: &AtomicU32, value: u32, deadline: Option<Deadline>) {
     let _ = futex::wait(word, Flags::empty(), value, timeout.as_ref());
 }
 
+/// The longest that [`wait_a_little`] waits.
+const A_LITTLE: Duration = Duration::from_millis(20);
+
+/// As [`wait`], for a thread that has something to look after meanwhile.
+pub(crate) fn wait_a_little(word: &AtomicU32, value: u32, deadline: Option<Deadline>) {
+    let soon = Deadline::now() + A_LITTLE;
+    wait(word, value, Some(deadline.map_or(soon, |deadline| deadline.min(soon))));
+}
+
 /// Wakes all who wait for the word.
 pub(crate) fn wake(word: &AtomicU32) {
     let _ = futex::wake(word, Flags::empty(), u32::MAX >> 1);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote, Request, Waiting};
 use library_process::{Client, Options};
 
 fn fixture(name: &str) -> PathBuf {
@@ -35,7 +35,8 @@ fn with_options(library: &str, options: Options) -> Client {
 fn exchange(client: &Client, bytes: &mut [u8]) -> Result<i64, Box<Error>> {
     let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
     // SAFETY: the bytes are this function's for the time of the call.
-    client.exchange(&unsafe { LentMemory::new(data, bytes.len()) })
+    let memory = unsafe { LentMemory::new(data, bytes.len()) };
+    client.call(&memory, &Request::default(), &Waiting::default())
 }
 
 /// The descriptors of a process: the number of each, and what it is.

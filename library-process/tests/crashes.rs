@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote, Request, Waiting};
 use library_process::{Client, Options};
 
 const THREADS: usize = 4;
@@ -34,7 +34,8 @@ fn ask(client: &Client, what: u8) -> Result<i64, Box<Error>> {
     let mut bytes = [what; 5000];
     let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
     // SAFETY: the bytes are this function's for the time of the call.
-    let outcome = client.exchange(&unsafe { LentMemory::new(data, bytes.len()) });
+    let memory = unsafe { LentMemory::new(data, bytes.len()) };
+    let outcome = client.call(&memory, &Request::default(), &Waiting::default());
     let expected = if outcome.is_ok() { 0xA5 } else { what };
     assert!(bytes.iter().all(|byte| *byte == expected));
     outcome

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote};
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote, Request, Waiting};
 use library_process::{Client, Options};
 
 /// One test at a time: each compares what the process has before and after it.
@@ -44,7 +44,8 @@ fn script(name: &str, text: &str) -> PathBuf {
 fn exchange(client: &Client, bytes: &mut [u8]) -> Result<i64, Box<Error>> {
     let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
     // SAFETY: the bytes are this function's for the time of the call.
-    client.exchange(&unsafe { LentMemory::new(data, bytes.len()) })
+    let memory = unsafe { LentMemory::new(data, bytes.len()) };
+    client.call(&memory, &Request::default(), &Waiting::default())
 }
 
 /// What a call does with this first byte of its request. The memory is as it was if it fails.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use inplace_exchange_host::{Error, LentMemory, Pages, Remote};
+use inplace_exchange_host::{Error, LentMemory, Pages, Remote, Request, Waiting};
 use library_process::{Client, Options};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
@@ -64,7 +64,7 @@ impl Memory {
         let data = unsafe { self.data.add(start) };
         // SAFETY: the mapping is this test's own. Where that is false, the test is that it is noticed.
         let memory = unsafe { LentMemory::in_pages(data, len, pages) };
-        client.exchange(&memory)
+        client.call(&memory, &Request::default(), &Waiting::default())
     }
 
     fn exchange(&mut self, client: &Client) -> Result<i64, Box<Error>> {

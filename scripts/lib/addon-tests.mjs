@@ -3,6 +3,7 @@ export const ADDON_TESTS = [
   'addon',
   'memory-cage',
   'inputs',
+  'operations',
   'libraries',
   'security-libraries',
   'async',

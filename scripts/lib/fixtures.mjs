@@ -29,6 +29,7 @@ const NATIVE = {
   'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
   'uppercase-rs': { source: 'docs/examples/uppercase.rs' },
   'smooth-c': { source: 'docs/examples/smooth.c' },
+  'double-c': { source: 'docs/examples/double.c' },
   address: { source: `${LIBRARIES}/address.rs` },
   throws: { source: `${LIBRARIES}/throws.cc` },
   panics: { source: `${LIBRARIES}/panics.rs` },
@@ -59,6 +60,12 @@ const NATIVE = {
   hostile: { source: `${LIBRARIES}/hostile.c`, onlyOn: 'linux' }, // where libraries have processes of their own
   faults: { source: `${LIBRARIES}/faults.c`, onlyOn: 'linux' }, // as above
   'faults-concurrent': { source: `${LIBRARIES}/faults.c`, defines: { CONCURRENT: '1' }, onlyOn: 'linux' },
+  perform: { source: `${LIBRARIES}/perform.c` },
+  'perform-both': { source: `${LIBRARIES}/perform.c`, defines: { BOTH: '1' } },
+  'perform-concurrent': { source: `${LIBRARIES}/perform.c`, defines: { CONCURRENT: '1' } },
+  'perform-none': { source: `${LIBRARIES}/perform.c`, defines: { NONE: '1' } },
+  'perform-null': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: 'NULL' } },
+  'perform-doubles': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: cString('upper\\nupper\\n') } },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },

@@ -8,9 +8,9 @@ import path from 'node:path';
 
 /** By folder of lib.rs. A module may use what is right of it. A name stands for its submodules too, which use each other. */
 export const ORDERS = {
-  src: 'lib > api memory > env > js > error',
+  src: 'lib > memory operation > api > env > js > error',
   'host/src':
-    'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate sync > lent_memory > error',
+    'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket descriptors end > pages ranges shared_memory > lane > lanes > protocol spin sync',
   'native-lib/src': 'lib > lent_buffer',

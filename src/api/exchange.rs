@@ -3,9 +3,11 @@
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use inplace_exchange_host::{LentMemory, Pages};
+use inplace_exchange_host::{LentMemory, Pages, Request};
 use napi::sys;
 
+use super::outcome::return_or_throw;
+use super::perform;
 use crate::env::binding::Binding;
 use crate::env::instance;
 use crate::env::mapping::{self, MAPPED_FROM};
@@ -53,6 +55,12 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
+    let entry = binding.entry();
+    if entry.is_some_and(|entry| entry.performs()) {
+        // SAFETY: null, or a value of this call.
+        let buffer = unsafe { Value::from_raw(scope, argument) };
+        return perform::perform(scope, binding, buffer, None);
+    }
     // SAFETY: the argument is a value of this call.
     let (data, len) = match unsafe { bytes(scope, argument) } {
         Ok(bytes) => bytes,
@@ -62,14 +70,14 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and
     // relies on none of them: other threads may write to shared ones, of which the library's contract warns it.
     let memory = unsafe { LentMemory::new(data, len) };
-    match binding.entry() {
+    match entry {
         Some(entry) => return_or_throw(scope, entry.exchange(memory)),
         // SAFETY: the argument is a value of this call, and a view of these bytes.
         None => unsafe { open_and_exchange(scope, binding, argument, memory) },
     }
 }
 
-/// For a library that is not open, or has a process of its own. Out of line, to keep the hot path's values in registers.
+/// For a library that is not open, or has a process of its own, or is unknown yet. Out of line, to keep the hot path's values in registers.
 ///
 /// # Safety
 /// `view` is a value of the scope's environment, a view of the memory.
@@ -80,11 +88,15 @@ unsafe fn open_and_exchange(
     view: sys::napi_value,
     memory: LentMemory<'_>,
 ) -> sys::napi_value {
-    if memory.len() < MAPPED_FROM {
-        return return_or_throw(scope, binding.open_and_exchange(memory));
-    }
     // SAFETY: the view is a value of the scope's environment (this function's contract).
     let view = unsafe { Value::from_raw(scope, view) }.and_then(|view| ByteView::of(view).ok());
+    let request = Request {
+        shared: view.is_some_and(|view| !view.buffer.is_array_buffer()),
+        ..Request::default()
+    };
+    if memory.len() < MAPPED_FROM {
+        return return_or_throw(scope, binding.open_and_exchange(memory, &request));
+    }
     let pages = match (instance::current(scope), view) {
         (Some(environment), Some(view)) => mapping::pages_of(&environment, &view),
         _ => Pages::Fixed,
@@ -92,26 +104,7 @@ unsafe fn open_and_exchange(
     // SAFETY: the memory of above, which no JavaScript uses before this call returns; where other threads have it, its pages
     // are shared. The rest is as `pages_of` has found it, and `can_map` has tried.
     let memory = unsafe { LentMemory::in_pages(memory.data(), memory.len(), pages) };
-    return_or_throw(scope, binding.open_and_exchange(memory))
-}
-
-/// What the function returns, or throws.
-#[inline(always)]
-fn return_or_throw<E>(scope: Scope<'_>, outcome: Result<u32, E>) -> sys::napi_value
-where
-    Box<Error>: From<E>,
-{
-    match outcome {
-        Ok(count) => {
-            let mut result = ptr::null_mut();
-            // A count is at most 2^31-1, so this is the same number as create_uint32 makes, one step sooner.
-            // SAFETY: env is live, as the scope proves, and the result is a place for one value; it stays null if that
-            // fails.
-            unsafe { sys::napi_create_int32(scope.raw(), count.cast_signed(), &mut result) };
-            result
-        }
-        Err(error) => Box::<Error>::from(error).throw(scope),
-    }
+    return_or_throw(scope, binding.open_and_exchange(memory, &request))
 }
 
 /// The bytes that JavaScript has passed.

@@ -8,6 +8,7 @@
 use std::ptr;
 use std::sync::Arc;
 
+use inplace_exchange_host::Request;
 use napi::sys;
 
 use crate::env::binding::Binding;
@@ -17,12 +18,13 @@ use crate::env::own_loop::Ownership;
 use crate::env::pending::{PendingCalls, Submission};
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
+use crate::js::input::input_len;
 use crate::js::lent_buffer::{Custody, LentBuffer};
 use crate::js::reference::Deferred;
 use crate::js::rejection::Rejection;
 use crate::js::scope::Scope;
 
-use crate::js::value::{Value, raw_of};
+use crate::js::value::{Thrown, Value, raw_of};
 
 /// The native side of `exchangeDataAsync`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -95,24 +97,40 @@ fn prepare<'e, 's>(
     let id = pending.next_id();
     // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
     let subscription = environment.abort_listeners.subscribe(options, id)?;
+    let input = match said_of_call(options, id) {
+        Ok(input) => input,
+        Err(thrown) => {
+            if let Some(subscription) = subscription {
+                subscription.unsubscribe(scope);
+            }
+            return Err(thrown.into());
+        }
+    };
     let taken = ByteView::of(buffer).and_then(|view| {
         if environment.libraries.is_closing() {
             return Err(Error::aborted());
         }
+        let request = Request {
+            operation: binding.operation(),
+            input: input.map_or(Ok(None), |input| input_len(input, view.len))?,
+            shared: !view.buffer.is_array_buffer(),
+        };
         let session = binding.session()?; // before the memory is taken: the library may not load
+        session.library().check(&request)?;
         let pages = mapping::pages_of(environment, &view); // before it is taken, and detached
         let buffer = LentBuffer::take(&environment.intrinsics, &view, custody)?;
         // SAFETY: no JavaScript uses the memory that was taken, which is that of the view; where that is shared, so are its
         // pages. The rest is as `pages_of` has found it, and `can_map` has tried.
         let buffer = unsafe { buffer.in_pages(pages) };
-        Ok((Arc::clone(session), buffer))
+        Ok((Arc::clone(session), buffer, request))
     });
     match taken {
-        Ok((session, buffer)) => {
+        Ok((session, buffer, request)) => {
             let submission = Submission {
                 id,
                 session,
                 buffer,
+                request,
                 subscription,
             };
             Ok((pending, submission))
@@ -124,6 +142,20 @@ fn prepare<'e, 's>(
             Err(error.into())
         }
     }
+}
+
+/// What the options say of the input, which is checked later. Their `progress`, which is lib/progress.js's, is given the
+/// number of the call. The caller's code may run.
+fn said_of_call<'s>(options: Value<'s>, id: u64) -> Result<Option<Value<'s>>, Thrown<'s>> {
+    if !options.is_object() {
+        return Ok(None);
+    }
+    let progress = options.get_property(c"progress")?;
+    if progress.is_object() {
+        let id = i64::try_from(id).unwrap_or(i64::MAX);
+        progress.define(c"call", options.scope().number(id));
+    }
+    options.get_property(c"input").map(Some)
 }
 
 /// Submits a call, or holds it until it is known whose the event loop is. From here on it settles the promise.

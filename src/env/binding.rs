@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{EntryPoint, LentMemory, Library, Session};
+use inplace_exchange_host::{EntryPoint, LentMemory, Library, Request, Session};
 
 use crate::error::Error;
 
@@ -19,21 +19,29 @@ pub(crate) struct Libraries {
 }
 
 impl Libraries {
-    /// The binding of a library: always the same one, so that opening it again costs no memory. It lives as long as
-    /// this.
-    pub(crate) fn binding(&self, source: Source) -> Rc<Binding> {
+    /// The binding of an operation of a library, with its number: always the same one, so that opening it again costs no
+    /// memory. It lives as long as this. 0 is no operation, and one that is not is the library's.
+    pub(crate) fn bind(&self, source: Source, operation: u32) -> (u32, Rc<Binding>) {
         let mut bindings = self.bindings.borrow_mut();
-        let known = bindings.iter().position(|binding| binding.source == source);
+        let known = bindings
+            .iter()
+            .position(|binding| binding.source == source && binding.operation == operation);
         let index = known.unwrap_or_else(|| {
             bindings.push(Rc::new(Binding {
                 entry: Cell::new(None),
                 source,
+                operation,
                 session: OnceCell::new(),
                 sessions: Rc::clone(&self.sessions),
             }));
             bindings.len() - 1
         });
-        Rc::clone(&bindings[index])
+        (u32::try_from(index).unwrap_or(u32::MAX), Rc::clone(&bindings[index]))
+    }
+
+    /// The binding of a number.
+    pub(crate) fn binding(&self, number: u32) -> Option<Rc<Binding>> {
+        self.bindings.borrow().get(number as usize).map(Rc::clone)
     }
 
     /// Says that the environment is about to end: what is opened from here on is closed again at once.
@@ -77,7 +85,7 @@ impl Sessions {
 }
 
 /// Which library a function calls.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The one at this path, loaded at the first call.
     Path(PathBuf),
@@ -92,6 +100,7 @@ pub(crate) struct Binding {
     /// First, at the start of a cache line: all that a call reads is then in one, wherever the allocator puts it.
     entry: Cell<Option<EntryPoint>>,
     source: Source,
+    operation: u32,
     session: OnceCell<Arc<Session>>,
     sessions: Rc<Sessions>,
 }
@@ -103,16 +112,28 @@ impl Binding {
         self.entry.get()
     }
 
-    /// As [`EntryPoint::exchange`], for a library that is not open.
+    /// Which library it is.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Which of the library's operations it calls.
+    #[inline]
+    pub(crate) fn operation(&self) -> u32 {
+        self.operation
+    }
+
+    /// As [`EntryPoint::perform`], for a library that is not open.
     #[cold]
-    pub(crate) fn open_and_exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
+    pub(crate) fn open_and_exchange(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
         /// How long the last call may hold up an environment that is about to end.
         const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
         let session = self.session()?;
         let library = session.library();
+        library.check(request)?; // before the library is opened for nothing
         session.open()?;
-        let outcome = library.exchange_now(memory);
+        let outcome = library.exchange_now(memory, request);
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + CLOSE_TIMEOUT));
         } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use inplace_exchange_host::{self as host, Cancelled, NativeCall, Session};
+use inplace_exchange_host::{self as host, Cancelled, NativeCall, Progress, Request, Session};
 
 use crate::env::completions::LoopHandle;
 use crate::error::Error;
@@ -30,6 +30,7 @@ pub(crate) struct Submission {
     pub(crate) id: u64,
     pub(crate) session: Arc<Session>,
     pub(crate) buffer: LentBuffer,
+    pub(crate) request: Request,
     pub(crate) subscription: Option<Subscription>,
 }
 
@@ -88,10 +89,13 @@ impl PendingCalls {
             id,
             session,
             buffer,
+            request,
             subscription,
         } = submission;
         let completions = self.event_loop.completions();
-        let loan = Loan::new(buffer, |memory| NativeCall::new(id, session, completions, memory));
+        let loan = Loan::new(buffer, |memory| {
+            NativeCall::new(id, session, completions, memory, request)
+        });
         let call = Arc::clone(loan.call());
         let pending = PendingCall {
             loan,
@@ -117,6 +121,11 @@ impl PendingCalls {
         if self.call(id).is_some_and(|call| call.cancel() == Cancelled::Dropped) {
             self.complete(scope, id, None);
         }
+    }
+
+    /// How far a call is. `None` if it has been settled.
+    pub(crate) fn progress(&self, id: u64) -> Option<Progress> {
+        self.call(id).map(|call| call.progress())
     }
 
     fn call(&self, id: u64) -> Option<Arc<NativeCall>> {

@@ -6,6 +6,7 @@ pub(crate) mod callback;
 pub(crate) mod callback_scope;
 mod create;
 pub(crate) mod ended_flag;
+pub(crate) mod input;
 pub(crate) mod intrinsics;
 pub(crate) mod lent_buffer;
 pub(crate) mod reference;

@@ -144,6 +144,13 @@ impl<'s> Value<'s> {
         status == sys::Status::napi_ok && answer
     }
 
+    pub(crate) fn to_f64(self) -> Option<f64> {
+        let mut number = 0.0;
+        // SAFETY: env and the value are live, and number is a place for the answer.
+        let status = unsafe { sys::napi_get_value_double(self.scope.raw(), self.raw(), &mut number) };
+        (status == sys::Status::napi_ok).then_some(number)
+    }
+
     pub(crate) fn to_u32(self) -> Option<u32> {
         let mut number = 0;
         // SAFETY: env and the value are live, and number is a place for the answer.

@@ -43,6 +43,7 @@ function useOwnProcesses(addon) {
       openLibrary(file, { process: 'own', restarts: restarts(), ...options }),
     exchangeDataInPlace: (/** @type {any} */ bytes) => byDefault().exchangeDataInPlace(bytes),
     exchangeDataAsync,
+    operation: (/** @type {any} */ name) => byDefault().operation(name),
     owned: (/** @type {Function} */ exchange) =>
       owned(exchange === exchangeDataAsync ? byDefault().exchangeDataAsync : exchange),
   });

@@ -20,6 +20,8 @@ const UNSAFE = [
   'src/env/teardown.rs',
   'src/memory.rs',
   'host/src/abi.rs',
+  'host/src/abi/perform.rs',
+  'host/src/abi/text.rs',
   'host/src/lent_memory.rs',
   'host/src/loader.rs',
   'host/src/loader/',

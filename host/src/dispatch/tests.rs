@@ -9,6 +9,7 @@ use crate::call::{CompletionSink, NativeCall};
 use crate::error::Error;
 use crate::library::Library;
 use crate::library::tests::{Exports, lend, library};
+use crate::request::Request;
 use crate::session::Session;
 use crate::sync::{AtomicBool, Ordering, after};
 
@@ -33,6 +34,7 @@ impl Environment {
             Arc::clone(session),
             Arc::clone(self) as Arc<dyn CompletionSink>,
             lend(memory),
+            Request::default(),
         );
         call.submit().unwrap();
         call
@@ -249,7 +251,13 @@ fn a_call_that_was_not_submitted_can_be_cancelled_and_takes_no_other_with_it() {
     gate.acquire();
     let submitted = environment.submit(&session, 0, &mut first);
     let completions = Arc::clone(&environment) as Arc<dyn CompletionSink>;
-    let held = NativeCall::new(1, Arc::clone(&session), completions, lend(&mut second));
+    let held = NativeCall::new(
+        1,
+        Arc::clone(&session),
+        completions,
+        lend(&mut second),
+        Request::default(),
+    );
     assert_eq!(held.cancel(), Cancelled::Dropped);
     gate.release();
     submitted.wait(None);

@@ -79,6 +79,15 @@ impl fmt::Display for Error {
                  the app to run the new build.",
                 path.display(),
             ),
+            Self::LibrarySymbol {
+                path,
+                symbol: symbol @ "exchange_perform",
+            } => write!(
+                f,
+                "{} does not export {symbol}, and so takes no operation, and no length of the input. Call it without \
+                 them, or export that function with C linkage, as exchange.h declares it.",
+                path.display(),
+            ),
             Self::LibrarySymbol { path, symbol } => write!(
                 f,
                 "{} does not export {symbol}, which this addon calls. If the library is meant for it, export the \
@@ -114,6 +123,18 @@ impl fmt::Display for Error {
                     "{} failed with status {status}, and gives no reason.",
                     path.display()
                 )
+            }
+            Self::OperationUnknown { path, operation, known } => {
+                write!(f, "{} has no operation {operation:?}. ", path.display())?;
+                let mut names = known.iter().filter(|name| !name.is_empty());
+                match names.next() {
+                    None => f.write_str("It names none: exchange_operations does, together with exchange_perform."),
+                    Some(first) => {
+                        write!(f, "It has: {first}")?;
+                        names.try_for_each(|name| write!(f, ", {name}"))?;
+                        f.write_str(".")
+                    }
+                }
             }
             Self::LibraryBusy { path } => write!(
                 f,

@@ -43,6 +43,7 @@ pub(crate) fn library(exports: Exports) -> &'static Library {
         name: None,
         version: crate::abi::VERSION,
         serial: exports.serial,
+        operations: Vec::new(),
     };
     let library: &'static Library = Box::leak(Box::new(Library::new(description, Path::new("/test"))));
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(library);

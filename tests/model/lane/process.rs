@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32 as Plain;
 
-use crate::checker::{AtomicBool, Region, Thread, start};
+use crate::checker::{AtomicBool, Region, Thread, start, yield_now};
 use crate::lane::{self, Failed, Side, State};
 use crate::lanes::Lanes;
 use crate::protocol::MAX_LANES;
@@ -173,7 +173,15 @@ impl Process {
         };
         let answered = (State::REQUESTED, State::ANSWERED);
         let read = || assert_eq!(state.history(), answered, "read without an answer");
-        Some(lane::call(side, &mut claim, deadline, || self.kill(), || (), read))
+        Some(lane::call(
+            side,
+            &mut claim,
+            deadline,
+            || self.kill(),
+            Some(&yield_now),
+            || (),
+            read,
+        ))
     }
 
     fn call_and(
@@ -191,7 +199,7 @@ impl Process {
             there: &hint,
         };
         let (write, read) = (|| memory.request.put(number), || check(memory.result.get()));
-        let outcome = lane::call(side, &mut claim, deadline, || self.kill(), write, read);
+        let outcome = lane::call(side, &mut claim, deadline, || self.kill(), None, write, read);
         // The bytes are the app's again, whatever the outcome.
         memory.request.put(0);
         memory.result.put(0);

@@ -157,6 +157,10 @@ pub(crate) fn wait(handle: &AtomicU32, value: u32, deadline: Option<Deadline>) {
     handle.end_if_killed();
 }
 
+pub(crate) fn wait_a_little(handle: &AtomicU32, value: u32, deadline: Option<Deadline>) {
+    wait(handle, value, deadline);
+}
+
 pub(crate) fn wake(handle: &AtomicU32) {
     handle.end_if_killed();
     let word = handle.word.as_ref().unwrap();

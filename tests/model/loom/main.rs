@@ -37,10 +37,11 @@ mod host {
     pub(crate) mod error;
     pub(crate) mod functions;
     pub(crate) mod library;
+    pub(crate) mod request;
     pub(crate) mod session;
 }
 
-use host::{call, dispatch, error, functions, library, session};
+use host::{call, dispatch, error, functions, library, request, session};
 
 use scenarios::SCENARIOS;
 

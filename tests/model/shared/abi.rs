@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
 use crate::record::Record;
+use crate::request::{Caller, Request};
 
 #[derive(Debug, PartialEq, Eq)]
 #[expect(dead_code, reason = "the library handles more than a model returns")]
@@ -17,7 +18,7 @@ pub(crate) enum ReturnValue {
 
 impl ReturnValue {
     pub(crate) fn of(_number: i64, _len: usize) -> Self {
-        unreachable!("a model's libraries are in this process")
+        Self::Message(0)
     }
 }
 
@@ -32,7 +33,6 @@ impl ExchangeFunction {
 }
 
 pub(crate) struct Symbols {
-    pub(crate) exchange: ExchangeFunction,
     pub(crate) record: &'static Record,
 }
 
@@ -41,6 +41,7 @@ pub(crate) struct Description {
     pub(crate) name: Option<String>,
     pub(crate) version: u32,
     pub(crate) serial: bool,
+    pub(crate) operations: Vec<String>,
 }
 
 /// The path of a library that takes one call at a time.
@@ -55,14 +56,26 @@ impl Symbols {
         let serial = path == Path::new(SERIAL);
         image.set_serial(serial);
         Ok(Description {
-            symbols: Self {
-                exchange: ExchangeFunction(image),
-                record: image,
-            },
+            symbols: Self { record: image },
             name: None,
             version: 1,
             serial,
+            operations: Vec::new(),
         })
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as in the host")]
+    pub(crate) fn in_place(&self) -> Option<ExchangeFunction> {
+        Some(ExchangeFunction(self.record))
+    }
+
+    pub(crate) fn performs(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn call(&self, memory: LentMemory<'_>, _request: &Request, _caller: &dyn Caller) -> i64 {
+        self.record.exchange(memory.call());
+        0
     }
 
     pub(crate) fn open(&self) -> Result<(), i64> {

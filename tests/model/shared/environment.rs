@@ -15,6 +15,7 @@ use crate::lent_memory::LentMemory;
 use crate::library::Library;
 use crate::loader;
 use crate::record::{Behaviour, Record};
+use crate::request::Request;
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, join_threads, lock, wait};
 
@@ -90,7 +91,13 @@ impl Environment {
     pub(crate) fn try_submit(&self, behaviour: Behaviour) -> Result<Arc<NativeCall>, Box<Error>> {
         let id = self.record.add_call(self.number, behaviour);
         let completions = Arc::clone(&self.completions) as Arc<dyn CompletionSink>;
-        let call = NativeCall::new(id, Arc::clone(&self.session), completions, LentMemory::of(id));
+        let call = NativeCall::new(
+            id,
+            Arc::clone(&self.session),
+            completions,
+            LentMemory::of(id),
+            Request::default(),
+        );
         self.record.note_native(&call);
         call.submit().inspect_err(|_| {
             assert!(call.has_ended());
@@ -120,7 +127,9 @@ impl Environment {
     pub(crate) fn exchange(&self) -> bool {
         let made = self.session.open().and_then(|()| {
             let id = self.record.add_call(self.number, Behaviour::Returns);
-            self.session.library().exchange_now(LentMemory::of(id))
+            self.session
+                .library()
+                .exchange_now(LentMemory::of(id), &Request::default())
         });
         match made {
             Ok(_) => true,
