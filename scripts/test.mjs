@@ -114,7 +114,7 @@ const header = (/** @type {string[]} */ ...args) => [
 ];
 
 const ADDON_FILES = ADDON_TESTS.map((name) => `tests/addon/${name}.test.js`);
-const PAGE_TESTS = 'connect unexposed exchange memory frames port isolation own-process mapped'
+const PAGE_TESTS = 'connect unexposed exchange operations memory frames port isolation own-process mapped'
   .split(' ')
   .map((name) => `tests/page/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
