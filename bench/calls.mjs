@@ -34,6 +34,7 @@ async function compileNative() {
   for (const [output, ...flags] of [
     ['fill.so'],
     ['fill-serial.so', '-DSERIAL'],
+    ['fill-perform.so', '-DPERFORM'],
     ['fill-slow.so', '-DSLEEP_MS=100'],
     ['fill-timed.so', '-DTIMED'],
   ])
@@ -52,6 +53,7 @@ async function measure(electron, environment) {
     INPLACE_EXCHANGE_LIBRARY: library, // every row calls the same library
     BENCH_LIBRARY: library,
     BENCH_SERIAL_LIBRARY: builtFile('fill-serial.so'),
+    BENCH_PERFORM_LIBRARY: builtFile('fill-perform.so'),
     BENCH_TIMED_LIBRARY: builtFile('fill-timed.so'),
     BENCH_SLOW_LIBRARY: builtFile('fill-slow.so'),
     BENCH_NATIVE: builtFile(''),
@@ -107,6 +109,8 @@ function print(runs) {
   }
   out('');
   const twice = ratio(row('peer/raw-c, again'), row('peer/raw-c'));
+  const more = row('in-place/performs').ns.map((ns, round) => ns - row('in-place/opened').ns[round]);
+  out(`exchange_perform takes ${median(more).toFixed(1)} ns more than exchange_inplace (limit: 6)`);
   out(`noise: the control's two rows differ by a factor of ${twice.toFixed(2)}`);
   if (Math.abs(twice - 1) > 0.1) out('This run is too noisy to compare.');
   const grown = runs.map((run) => `${(run.memory.grownBytes / 1024).toFixed(0)} KiB`).join(', ');

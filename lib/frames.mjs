@@ -14,12 +14,12 @@ const MAX_BUFFERS = 64;
 /**
  * @typedef {object} Page
  * @property {Exchange['exchange']} exchange
- * @property {(byteLength: number, shared?: boolean) => ArrayBufferLike} allocateMemory
+ * @property {(library: string, byteLength: number, shared?: boolean) => ArrayBufferLike} allocateFor
  * @property {() => void} assertLoaded
  */
 
 /** @param {Page} page @param {FramesOptions} options */
-export function createFrames({ exchange, allocateMemory, assertLoaded }, options) {
+export function createFrames({ exchange, allocateFor, assertLoaded }, options) {
   const { library, operation, signal } = checkedOptions(options);
   const { byteLength, shared, depth = 3, request, input } = options;
   assertLoaded();
@@ -46,7 +46,7 @@ export function createFrames({ exchange, allocateMemory, assertLoaded }, options
     const lendNext = async () => {
       let memory = free.pop();
       while (memory && isDetached(memory)) memory = free.pop(); // transferred after it was recycled
-      memory ??= allocateMemory(byteLength, shared);
+      memory ??= allocateFor(library, byteLength, shared);
       request?.(new Uint8Array(memory), index);
       index += 1;
       return exchange(memory, { library, operation, input, signal: stop });

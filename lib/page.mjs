@@ -182,10 +182,15 @@ function openConnection() {
     assertLoaded();
     const { library } = checkedOptions(options);
     checkSize(byteLength);
-    const memory = allocateMemory(byteLength);
+    return new Uint8Array(allocateFor(library, byteLength));
+  };
+
+  /** @param {string} library @param {number} byteLength @param {boolean} [shared] */
+  const allocateFor = (library, byteLength, shared) => {
+    const memory = allocateMemory(byteLength, shared);
     // Now, while nobody else has it: later it could not be mapped without losing what is written meanwhile.
     if (isShared(memory)) offer(memory, bridge.map, library);
-    return new Uint8Array(memory);
+    return memory;
   };
 
   /**
@@ -219,7 +224,7 @@ function openConnection() {
 
   /** @type {Exchange['frames']} */
   const frames = (/** @type {FramesOptions<any>} */ options) =>
-    /** @type {Frames<any>} */ (createFrames({ exchange, allocateMemory, assertLoaded }, options));
+    /** @type {Frames<any>} */ (createFrames({ exchange, allocateFor, assertLoaded }, options));
 
   return { page: { exchange, allocate, shared, frames }, assertLoaded };
 }

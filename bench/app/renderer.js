@@ -6,6 +6,7 @@ const { ipcRenderer } = require('electron');
 
 const {
   BENCH_LIBRARY = '',
+  BENCH_PERFORM_LIBRARY = '',
   BENCH_SERIAL_LIBRARY = '',
   BENCH_SLOW_LIBRARY = '',
   BENCH_TIMED_LIBRARY = '',
@@ -37,6 +38,7 @@ function rows() {
   const { DataType, load, open } = peer('ffi-rs');
   open({ library: 'fill', path: BENCH_LIBRARY });
   const raw = nativeModule('raw');
+  const performs = openLibrary(BENCH_PERFORM_LIBRARY);
   return {
     'peer/raw-c': raw.exchange,
     'peer/raw-c, again': nativeModule('raw').exchange,
@@ -44,6 +46,8 @@ function rows() {
     'in-place/default': exchangeDataInPlace,
     'in-place/opened': openLibrary(BENCH_LIBRARY).exchangeDataInPlace,
     'in-place/opened, one call at a time': openLibrary(BENCH_SERIAL_LIBRARY).exchangeDataInPlace,
+    'in-place/performs': performs.exchangeDataInPlace,
+    'in-place/operation': performs.operation('fill'),
     'peer/node-addon-api': nativeModule('addon-api').exchange,
     'peer/koffi': (buffer) => viaKoffi(buffer, buffer.length),
     'peer/ffi-rs': (buffer) =>

@@ -1,14 +1,15 @@
 /* The library that every row calls: it fills the memory.
  *
  * SLEEP_MS: a call takes this number of milliseconds. TIMED: writes the time of the fill, in nanoseconds, into the last
- * 8 bytes. ZERO: writes nothing, and its message is empty. SERIAL: takes one call at a time. */
+ * 8 bytes. ZERO: writes nothing, and its message is empty. SERIAL: takes one call at a time. PERFORM:
+ * exports exchange_perform in place of exchange_inplace. */
 #define _DEFAULT_SOURCE /* usleep, clock_gettime */
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "exchange.h"
 
-int64_t exchange_inplace(uint8_t *data, size_t len)
+static int64_t fill(uint8_t *data, size_t len)
 {
 #ifdef ZERO
     (void)data;
@@ -30,6 +31,14 @@ int64_t exchange_inplace(uint8_t *data, size_t len)
 #endif
     return (int64_t)len;
 }
+
+#ifdef PERFORM
+int64_t exchange_perform(const exchange_call *call) { return fill(call->data, call->capacity); }
+
+const char *exchange_operations(void) { return "fill"; }
+#else
+int64_t exchange_inplace(uint8_t *data, size_t len) { return fill(data, len); }
+#endif
 
 #ifndef SERIAL
 uint32_t exchange_flags(void) { return EXCHANGE_CONCURRENT; }

@@ -69,7 +69,7 @@ pub(crate) struct ExchangeFunction(Exchange);
 
 /// The function that makes a library's exchanges.
 #[derive(Clone, Copy)]
-enum CallFunction {
+pub(crate) enum CallFunction {
     InPlace(ExchangeFunction),
     Perform(PerformFunction),
 }
@@ -90,12 +90,23 @@ impl ExchangeFunction {
     }
 }
 
+impl CallFunction {
+    /// Calls it: the number that it returns.
+    #[inline]
+    pub(crate) fn call(self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
+        match self {
+            Self::InPlace(exchange) => exchange.call_raw(memory),
+            Self::Perform(perform) => perform.call(memory, request, caller),
+        }
+    }
+}
+
 /// The functions that a library exports.
 ///
 /// Constructed from a library that stays loaded for the life of the process, so that they can be called at any time. Which
 /// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
 pub struct Symbols {
-    call: CallFunction,
+    pub(crate) call: CallFunction,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
     close: Option<Action>,
@@ -193,26 +204,14 @@ impl Symbols {
         })
     }
 
-    /// `exchange_inplace`, if that makes the library's exchanges.
-    #[inline]
-    pub(crate) fn in_place(&self) -> Option<ExchangeFunction> {
-        match self.call {
-            CallFunction::InPlace(exchange) => Some(exchange),
-            CallFunction::Perform(_) => None,
-        }
-    }
-
     /// Whether `exchange_perform` makes the library's exchanges. Otherwise it can do the default request alone.
     pub fn performs(&self) -> bool {
-        self.in_place().is_none()
+        matches!(self.call, CallFunction::Perform(_))
     }
 
     /// Calls the library: the number that it returns.
     pub fn call(&self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
-        match self.call {
-            CallFunction::InPlace(exchange) => exchange.call_raw(memory),
-            CallFunction::Perform(perform) => perform.call(memory, request, caller),
-        }
+        self.call.call(memory, request, caller)
     }
 
     /// Opens the library for an environment. The status, if it refuses.

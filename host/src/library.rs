@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::abi::{Description, ExchangeFunction, ReturnValue, Symbols};
-use crate::dispatch::{Dispatcher, Gate};
+use crate::abi::{Description, ReturnValue, Symbols};
+use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::exit::finish_calls_at_exit;
 use crate::functions::{Functions, Properties, Remote};
@@ -88,17 +88,8 @@ impl Library {
         library
     }
 
-    /// What a synchronous call of an open library needs, if it is in this process.
-    pub fn entry_point(&'static self) -> Option<EntryPoint> {
-        let symbols = self.symbols()?;
-        Some(EntryPoint {
-            exchange: symbols.in_place(),
-            gate: self.dispatcher.gate(),
-            library: self,
-        })
-    }
-
-    /// As [`EntryPoint::exchange`], for all libraries and requests.
+    /// Makes an exchange on this thread: the number of bytes that the message takes. A library that takes one call at a time,
+    /// and is in use, refuses. The library is open in the caller's environment.
     pub fn exchange_now(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
         let exchange = || self.exchange(memory, request, &Waiting::default());
         match self.dispatcher.gate() {
@@ -143,14 +134,21 @@ impl Library {
         caller: &dyn Caller,
     ) -> Result<u32, Box<Error>> {
         self.check(request)?;
-        match self.dispatcher.functions().call(memory, request, caller)? {
+        let value = self.dispatcher.functions().call(memory, request, caller)?;
+        self.outcome_of(value, caller)
+    }
+
+    /// As [`outcome`](Self::outcome), with the library's words for this call.
+    #[inline]
+    pub(crate) fn outcome_of(&self, value: ReturnValue, caller: &dyn Caller) -> Result<u32, Box<Error>> {
+        match value {
             ReturnValue::Failed(status) => Err(self.failed(status, caller.take_message())),
             value => self.outcome(value),
         }
     }
 
     #[inline]
-    fn outcome(&self, value: ReturnValue) -> Result<u32, Box<Error>> {
+    pub(crate) fn outcome(&self, value: ReturnValue) -> Result<u32, Box<Error>> {
         match value {
             ReturnValue::Message(count) => Ok(count),
             value => Err(self.failure(value)),
@@ -199,6 +197,7 @@ impl Library {
     }
 
     /// Refuses what the library has no function for.
+    #[inline]
     pub fn check(&self, request: &Request) -> Result<(), Box<Error>> {
         if self.performs || !request.needs_perform() {
             return Ok(());
@@ -241,48 +240,6 @@ impl Library {
             status,
             message: message.or_else(|| self.dispatcher.functions().error_message(status)),
         })
-    }
-}
-
-/// What a synchronous call needs, in one place: whoever holds this reaches `exchange_inplace` in one step. The way through
-/// the [`Library`] is a load more, and costs a nanosecond.
-#[derive(Clone, Copy)]
-pub struct EntryPoint {
-    /// `None` if `exchange_perform` makes the library's exchanges.
-    exchange: Option<ExchangeFunction>,
-    /// If the library takes one call at a time.
-    gate: Option<&'static Gate>,
-    library: &'static Library,
-}
-
-impl EntryPoint {
-    /// Whether `exchange_perform` makes the library's exchanges.
-    #[inline]
-    pub fn performs(&self) -> bool {
-        self.exchange.is_none()
-    }
-
-    /// Makes the default request on this thread: the number of bytes that the message takes. A library that takes one call
-    /// at a time, and is in use, refuses. The library is open in the caller's environment.
-    #[inline]
-    pub fn exchange(&self, memory: LentMemory<'_>) -> Result<u32, Box<Error>> {
-        let Some(exchange) = self.exchange else {
-            return self.perform(memory, &Request::default());
-        };
-        let value = match self.gate {
-            None => exchange.call(memory),
-            Some(gate) => match gate.try_exclusive(|| exchange.call(memory)) {
-                Some(value) => value,
-                None => return Err(self.library.busy()),
-            },
-        };
-        self.library.outcome(value)
-    }
-
-    /// As [`exchange`](Self::exchange), for any request. Out of line, to keep the values of that in registers.
-    #[inline(never)]
-    pub fn perform(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
-        self.library.exchange_now(memory, request)
     }
 }
 

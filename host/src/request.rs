@@ -82,8 +82,13 @@ impl Report {
 }
 
 /// A thread that waits in the call, and cannot cancel it.
-#[derive(Default)]
-pub struct Waiting(Report);
+pub struct Waiting(Mutex<Option<String>>);
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
 
 impl Caller for Waiting {
     fn is_cancelled(&self) -> bool {
@@ -93,10 +98,10 @@ impl Caller for Waiting {
     fn set_progress(&self, _progress: Progress) {}
 
     fn set_message(&self, text: Option<String>) {
-        self.0.set_message(text);
+        *lock(&self.0) = text;
     }
 
     fn take_message(&self) -> Option<String> {
-        self.0.take_message()
+        lock(&self.0).take()
     }
 }

@@ -10,7 +10,7 @@ import path from 'node:path';
 export const ORDERS = {
   src: 'lib > memory operation > api > env > js > error',
   'host/src':
-    'lib > call > session > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
+    'lib > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket descriptors end > pages ranges shared_memory > lane > lanes > protocol spin sync',
   'native-lib/src': 'lib > lent_buffer',

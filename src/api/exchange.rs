@@ -1,22 +1,16 @@
 //! The call: from a JavaScript argument to the library and back, by hand over Node-API.
 
 use std::mem::MaybeUninit;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
-use inplace_exchange_host::{LentMemory, Pages, Request};
+use inplace_exchange_host::LentMemory;
 use napi::sys;
 
+use super::bytes::bytes;
 use super::outcome::return_or_throw;
 use super::perform;
 use crate::env::binding::Binding;
-use crate::env::instance;
-use crate::env::mapping::{self, MAPPED_FROM};
-use crate::error::Error;
-use crate::js::byte_view::{ByteView, is_bytes};
-use crate::js::lent_buffer::empty_ptr;
 use crate::js::scope::Scope;
-use crate::js::throw::invalid_buffer;
-use crate::js::value::Value;
 
 /// The native side of `exchangeDataInPlace`. Its data pointer is the [`Binding`] of the library to call.
 ///
@@ -55,14 +49,12 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
-    let entry = binding.entry();
-    if entry.is_some_and(|entry| entry.performs()) {
-        // SAFETY: null, or a value of this call.
-        let buffer = unsafe { Value::from_raw(scope, argument) };
-        return perform::perform(scope, binding, buffer, None);
-    }
+    let Some(entry) = binding.entry().filter(|entry| !entry.performs()) else {
+        // SAFETY: the argument is a value of this call.
+        return unsafe { not_open(scope, binding, argument) };
+    };
     // SAFETY: the argument is a value of this call.
-    let (data, len) = match unsafe { bytes(scope, argument) } {
+    let (data, len) = match unsafe { bytes(scope, argument, None) } {
         Ok(bytes) => bytes,
         Err(error) => return error.throw(scope),
     };
@@ -70,104 +62,16 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and
     // relies on none of them: other threads may write to shared ones, of which the library's contract warns it.
     let memory = unsafe { LentMemory::new(data, len) };
-    match entry {
-        Some(entry) => return_or_throw(scope, entry.exchange(memory)),
-        // SAFETY: the argument is a value of this call, and a view of these bytes.
-        None => unsafe { open_and_exchange(scope, binding, argument, memory) },
-    }
+    return_or_throw(scope, entry.exchange(memory))
 }
 
-/// For a library that is not open, or has a process of its own, or is unknown yet. Out of line, to keep the hot path's values in registers.
+/// The call of a library that is not open, or has a process of its own, or turns out to export `exchange_perform`. Out of
+/// line, to keep the hot path's values in registers.
 ///
 /// # Safety
-/// `view` is a value of the scope's environment, a view of the memory.
+/// `argument` is a value of the scope's environment.
 #[cold]
-unsafe fn open_and_exchange(
-    scope: Scope<'_>,
-    binding: &Binding,
-    view: sys::napi_value,
-    memory: LentMemory<'_>,
-) -> sys::napi_value {
-    // SAFETY: the view is a value of the scope's environment (this function's contract).
-    let view = unsafe { Value::from_raw(scope, view) }.and_then(|view| ByteView::of(view).ok());
-    let request = Request {
-        shared: view.is_some_and(|view| !view.buffer.is_array_buffer()),
-        ..Request::default()
-    };
-    if memory.len() < MAPPED_FROM {
-        return return_or_throw(scope, binding.open_and_exchange(memory, &request));
-    }
-    let pages = match (instance::current(scope), view) {
-        (Some(environment), Some(view)) => mapping::pages_of(&environment, &view),
-        _ => Pages::Fixed,
-    };
-    // SAFETY: the memory of above, which no JavaScript uses before this call returns; where other threads have it, its pages
-    // are shared. The rest is as `pages_of` has found it, and `can_map` has tried.
-    let memory = unsafe { LentMemory::in_pages(memory.data(), memory.len(), pages) };
-    return_or_throw(scope, binding.open_and_exchange(memory, &request))
-}
-
-/// The bytes that JavaScript has passed.
-///
-/// # Safety
-/// `value` is a value of the scope's environment.
-#[inline(always)]
-unsafe fn bytes(scope: Scope<'_>, value: sys::napi_value) -> Result<(NonNull<u8>, usize), Box<Error>> {
-    // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
-    let mut kind = sys::TypedarrayType::int8_array;
-    let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: env and value are live, and every out-pointer is null or a place of its type. A value that is no typed
-    // array is answered with a status.
-    let status = unsafe {
-        sys::napi_get_typedarray_info(
-            scope.raw(),
-            value,
-            &mut kind,
-            len.as_mut_ptr(),
-            data.as_mut_ptr(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-        )
-    };
-    if status != sys::Status::napi_ok {
-        // SAFETY: value is one of the scope's environment (this function's contract).
-        return Err(unsafe { not_bytes(scope, value) });
-    }
-    // SAFETY: Node-API has answered, and so written the length.
-    let len = unsafe { len.assume_init() };
-    // SAFETY: Node-API has answered, and so written the address.
-    let data = unsafe { data.assume_init() };
-    if !is_bytes(kind) {
-        // SAFETY: value is one of the scope's environment (this function's contract).
-        return Err(unsafe { not_bytes(scope, value) });
-    }
-    match NonNull::new(data.cast()) {
-        Some(data) if len > 0 => Ok((data, len)),
-        // SAFETY: value is one of the scope's environment (this function's contract).
-        _ => Ok((unsafe { empty_view(scope, value) }?, 0)),
-    }
-}
-
-/// # Safety
-/// `value` is a value of the scope's environment.
-#[cold]
-unsafe fn not_bytes(scope: Scope<'_>, value: sys::napi_value) -> Box<Error> {
-    // SAFETY: value is one of the scope's environment (this function's contract).
-    let value = unsafe { Value::from_raw(scope, value) };
-    value.map_or_else(Error::aborted, invalid_buffer)
-}
-
-/// The pointer for a view without bytes, unless that is because its memory has gone: V8's may be null or stale, and the
-/// contract gives the library one that is not null.
-///
-/// # Safety
-/// `value` is a value of the scope's environment.
-#[cold]
-unsafe fn empty_view(scope: Scope<'_>, value: sys::napi_value) -> Result<NonNull<u8>, Box<Error>> {
-    // SAFETY: value is one of the scope's environment (this function's contract).
-    let view = unsafe { Value::from_raw(scope, value) }.map(ByteView::of);
-    match view {
-        Some(Err(error)) => Err(error),
-        _ => Ok(empty_ptr()),
-    }
+unsafe fn not_open(scope: Scope<'_>, binding: &Binding, argument: sys::napi_value) -> sys::napi_value {
+    // SAFETY: this function's contract.
+    unsafe { perform::perform(scope, binding, argument, None) }
 }

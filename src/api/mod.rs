@@ -1,5 +1,6 @@
 //! The functions that exchange data with a library: what JavaScript calls, by hand over Node-API.
 
+mod bytes;
 pub(crate) mod exchange;
 pub(crate) mod exchange_async;
 mod outcome;
@@ -32,7 +33,7 @@ pub(crate) struct Functions<'env> {
 pub(crate) fn functions(env: &Env, source: Source, operation: u32) -> Result<Functions<'_>> {
     let scope = Scope::of(env);
     let environment = instance::of(scope)?;
-    let (number, binding) = environment.libraries.bind(source, operation);
+    let (number, binding) = environment.libraries.bind(source.clone(), operation);
     let binding = Rc::as_ptr(&binding);
     let create = |name, callback: RawCallback| {
         // SAFETY: the callbacks ask for a Binding of this environment, which keeps it until it ends.
@@ -40,8 +41,13 @@ pub(crate) fn functions(env: &Env, source: Source, operation: u32) -> Result<Fun
         let refused = || napi::Error::from_reason("the environment makes no functions any more");
         function.map(Value::to_unknown).ok_or_else(refused)
     };
+    // One that has still to be loaded may turn out to.
+    let in_place = match &source {
+        Source::Loaded(library) if library.performs() => perform::plain_callback,
+        _ => exchange::callback,
+    };
     Ok(Functions {
-        in_place: create(c"exchangeDataInPlace", exchange::callback)?,
+        in_place: create(c"exchangeDataInPlace", in_place)?,
         perform: create(c"perform", perform::callback)?,
         asynchronous: create(c"exchangeDataAsync", exchange_async::callback)?,
         owned_asynchronous: create(c"exchangeOwnedAsync", exchange_async::owned_callback)?,

@@ -6,29 +6,47 @@ use std::ptr::{self, NonNull};
 use inplace_exchange_host::{LentMemory, Pages, Request};
 use napi::sys;
 
+use super::bytes::bytes;
 use super::outcome::return_or_throw;
 use crate::env::binding::Binding;
 use crate::env::instance;
 use crate::env::mapping::{self, MAPPED_FROM};
-use crate::error::Error;
 use crate::js::byte_view::ByteView;
 use crate::js::input::input_len;
-use crate::js::lent_buffer::empty_ptr;
 use crate::js::scope::Scope;
 use crate::js::value::Value;
 
-/// The native side of a function that `operation` returns. Its data pointer is the [`Binding`] of the library and the
-/// operation to call.
+/// The native side of a function that `operation` returns, which takes an input. Its data pointer is the [`Binding`] of the
+/// library and the operation to call.
 ///
 /// # Safety
 /// - Called by Node-API, with a live environment and callback info.
 /// - The function was created with a pointer to a `Binding` of the same environment.
 pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut argc = 2;
-    let mut arguments = [ptr::null_mut(); 2];
+    // SAFETY: env, info and the function's data are as this function's contract says.
+    unsafe { start::<2>(env, info) }
+}
+
+/// The native side of `exchangeDataInPlace` of a library that exports `exchange_perform`: as [`callback`], without an input,
+/// so that an index which `Array.prototype.forEach` passes is not taken for one.
+///
+/// # Safety
+/// As [`callback`].
+pub(crate) unsafe extern "C" fn plain_callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: env, info and the function's data are as this function's contract says.
+    unsafe { start::<1>(env, info) }
+}
+
+/// # Safety
+/// As [`callback`].
+#[inline(always)]
+unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut argc = ARGUMENTS;
+    let mut arguments = [ptr::null_mut(); ARGUMENTS];
     let mut data = ptr::null_mut();
     // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type,
-    // with room for argc arguments. Node-API fills in undefined for those that the caller did not give.
+    // with room for argc arguments. Node-API fills in undefined for those that the caller did not give, and says in argc
+    // how many he has.
     let status =
         unsafe { sys::napi_get_cb_info(env, info, &mut argc, arguments.as_mut_ptr(), ptr::null_mut(), &mut data) };
     if status != sys::Status::napi_ok {
@@ -40,49 +58,73 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
+    let input = arguments.get(1).filter(|_| argc > 1);
     // SAFETY: null, or a value of this call.
-    let [buffer, input] = arguments.map(|argument| unsafe { Value::from_raw(scope, argument) });
-    perform(scope, binding, buffer, input)
+    let input = input.and_then(|&input| unsafe { Value::from_raw(scope, input) });
+    // SAFETY: the argument is a value of this call.
+    unsafe { perform(scope, binding, arguments[0], input) }
 }
 
 /// Makes the call. Without an input, all of the memory is that.
-#[inline(never)]
-pub(super) fn perform(
+///
+/// # Safety
+/// `view` is a value of the scope's environment.
+#[inline]
+pub(super) unsafe fn perform(
     scope: Scope<'_>,
     binding: &Binding,
-    buffer: Option<Value<'_>>,
+    view: sys::napi_value,
     input: Option<Value<'_>>,
 ) -> sys::napi_value {
-    let checked = buffer
-        .map_or_else(|| Err(Error::aborted()), ByteView::of)
-        .and_then(|view| {
-            let input = input.map_or(Ok(None), |input| input_len(input, view.len))?;
-            Ok((view, input))
-        });
-    let (view, input) = match checked {
+    let mut owner = ptr::null_mut();
+    // SAFETY: this function's contract.
+    let checked = unsafe { bytes(scope, view, Some(&mut owner)) }.and_then(|(data, len)| {
+        let input = input.map_or(Ok(None), |input| input_len(input, len))?;
+        Ok((data, len, input))
+    });
+    let (data, len, input) = match checked {
         Ok(checked) => checked,
         Err(error) => return error.throw(scope),
     };
+    // SAFETY: null, or a value that Node-API has made in the handle scope of this call.
+    let owner = unsafe { Value::from_raw(scope, owner) };
     let request = Request {
         operation: binding.operation(),
         input,
-        shared: !view.buffer.is_array_buffer(),
+        shared: !owner.is_some_and(Value::is_array_buffer),
     };
-    let data = NonNull::new(view.data)
-        .filter(|_| view.len > 0)
-        .unwrap_or_else(empty_ptr);
-    let entry = binding.entry();
-    let environment = (entry.is_none() && view.len >= MAPPED_FROM).then(|| instance::current(scope));
-    let pages = environment
-        .flatten()
-        .map_or(Pages::Fixed, |environment| mapping::pages_of(&environment, &view));
+    let Some(entry) = binding.entry() else {
+        // SAFETY: as above, and a view of these bytes.
+        return unsafe { open_and_perform(scope, binding, view, (data, len), &request) };
+    };
     // SAFETY: V8 owns len bytes at data, outside its moving heap; the view keeps them alive, and no JavaScript of this
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and relies on none
-    // of them: other threads may write to shared ones, of which the library is told. What may be done with their pages is
-    // as `pages_of` has found it, and `can_map` has tried.
-    let memory = unsafe { LentMemory::in_pages(data, view.len, pages) };
-    match entry {
-        Some(entry) => return_or_throw(scope, entry.perform(memory, &request)),
-        None => return_or_throw(scope, binding.open_and_exchange(memory, &request)),
-    }
+    // of them: other threads may write to shared ones, of which the library is told.
+    let memory = unsafe { LentMemory::new(data, len) };
+    return_or_throw(scope, entry.perform(memory, &request))
+}
+
+/// For a library that is not open, or has a process of its own, or is unknown yet.
+///
+/// # Safety
+/// `view` is a value of the scope's environment, a view of the bytes.
+#[cold]
+pub(super) unsafe fn open_and_perform(
+    scope: Scope<'_>,
+    binding: &Binding,
+    view: sys::napi_value,
+    (data, len): (NonNull<u8>, usize),
+    request: &Request,
+) -> sys::napi_value {
+    // SAFETY: the view is a value of the scope's environment (this function's contract).
+    let view = unsafe { Value::from_raw(scope, view) }.filter(|_| len >= MAPPED_FROM);
+    let view = view.and_then(|view| ByteView::of(view).ok());
+    let pages = match (instance::current(scope), view) {
+        (Some(environment), Some(view)) => mapping::pages_of(&environment, &view),
+        _ => Pages::Fixed,
+    };
+    // SAFETY: as in `perform`; where other threads have the memory, its pages are shared. The rest is as `pages_of` has
+    // found it, and `can_map` has tried.
+    let memory = unsafe { LentMemory::in_pages(data, len, pages) };
+    return_or_throw(scope, binding.open_and_exchange(memory, request))
 }

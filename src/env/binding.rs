@@ -137,7 +137,7 @@ impl Binding {
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + CLOSE_TIMEOUT));
         } else {
-            self.entry.set(library.entry_point());
+            self.entry.set(EntryPoint::of(library));
         }
         Ok(outcome?)
     }

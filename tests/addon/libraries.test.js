@@ -384,7 +384,7 @@ describe(`libraries, in the ${process.type} process`, () => {
     assert.equal(library.name, 'A name of its own');
     assert.equal(library.abiVersion, 1);
     assert.deepEqual(Object.keys(library), [
-      ...['path', 'name', 'abiVersion', 'exchangeDataInPlace', 'exchangeDataAsync'],
+      ...['path', 'name', 'abiVersion', 'exchangeDataInPlace', 'exchangeDataAsync', 'operations', 'operation'],
       ...(differs('handle') ? ['process'] : []),
     ]);
     for (const name of ['zero', 'name-null']) {

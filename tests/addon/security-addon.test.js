@@ -125,13 +125,15 @@ describe('internal functions of the addon', () => {
       Object.keys(addon)
         .filter((name) => !name.startsWith('__'))
         .sort(),
-      ['addressOf', 'exchangeDataAsync', 'exchangeDataInPlace', 'externalBuffersAllowed', 'openLibrary'],
+      ['addressOf', 'exchangeDataAsync', 'exchangeDataInPlace', 'externalBuffersAllowed', 'openLibrary', 'operation'],
     );
     assert.deepEqual(Object.keys(address).sort(), [
       'abiVersion',
       'exchangeDataAsync',
       'exchangeDataInPlace',
       'name',
+      'operation',
+      'operations',
       'path',
       ...(differs('handle') ? ['process'] : []),
     ]);

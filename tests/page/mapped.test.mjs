@@ -76,6 +76,22 @@ onLinux('memory that is mapped for a process of a library', () => {
     assert.deepEqual([mapped, count, first, last], [1, 2 ** 20, 0xa5, 0xa5]);
   });
 
+  it('is that of shared frames, of 64 MiB and more or by choice', async () => {
+    const mapped = await page.evaluate(async () => {
+      const counts = [];
+      for (const options of [{ byteLength: 65 * 2 ** 20 }, { byteLength: 2 ** 20, shared: true }]) {
+        const before = fixture.mapped(options.byteLength);
+        for await (const frame of link.frames({ ...options, library: 'own-fill', depth: 1 })) {
+          const after = fixture.mapped(options.byteLength);
+          counts.push(after > before, frame[16], frame.buffer instanceof SharedArrayBuffer);
+          break;
+        }
+      }
+      return counts;
+    });
+    assert.deepEqual(mapped, [true, 0xa5, true, true, 0xa5, true]);
+  });
+
   it('is not that of less than 1 MiB, of an isolated library, or of shared memory that others may have', async () => {
     const mapped = await page.evaluate(async () => {
       const before = fixture.mapped();

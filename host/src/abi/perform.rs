@@ -34,6 +34,7 @@ pub(crate) struct PerformFunction(pub(super) Perform);
 
 impl PerformFunction {
     /// Calls it: the number that it returns.
+    #[inline]
     pub(crate) fn call(self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
         let capacity = memory.len();
         let call = ExchangeCall {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::call::{CompletionSink, NativeCall};
+use crate::entry_point::EntryPoint;
 use crate::error::Error;
 use crate::library::Library;
 use crate::library::tests::{Exports, lend, library};
@@ -140,7 +141,7 @@ fn session_of(library: &'static Library) -> Arc<Session> {
 /// A synchronous call, as an environment makes it.
 fn exchange_now(session: &Session, memory: &mut [u8]) -> Result<u32, Box<Error>> {
     session.open()?;
-    session.library().entry_point().unwrap().exchange(lend(memory))
+    EntryPoint::of(session.library()).unwrap().exchange(lend(memory))
 }
 
 const SOON: Duration = Duration::from_millis(20);

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::abi::{Action, Exchange, Open};
+use crate::entry_point::EntryPoint;
 use crate::session::Session;
 use proptest::prelude::*;
 
@@ -90,7 +91,7 @@ proptest! {
             ANSWER.set(number);
             let view = &mut memory[before..before + len];
             let start = view.as_ptr().addr();
-            let outcome = library.entry_point().unwrap().exchange(lend(view));
+            let outcome = EntryPoint::of(library).unwrap().exchange(lend(view));
             prop_assert_eq!(SEEN.get(), (start, len));
             prop_assert!(Session::new(library).open().is_ok(), "others may enter again");
             match outcome.map_err(|error| *error) {
@@ -155,7 +156,7 @@ fn fixture(name: &str) -> &'static Library {
 /// Lends a real library just `len` bytes of the heap, where a byte too many is noticed.
 fn exchange_on_the_heap(library: &'static Library, len: usize) -> (Result<u32, Box<Error>>, Box<[u8]>) {
     let mut memory = vec![0; len].into_boxed_slice();
-    let outcome = library.entry_point().unwrap().exchange(lend(&mut memory));
+    let outcome = EntryPoint::of(library).unwrap().exchange(lend(&mut memory));
     (outcome, memory)
 }
 

@@ -32,7 +32,23 @@ impl ExchangeFunction {
     }
 }
 
+#[derive(Clone, Copy)]
+pub(crate) enum CallFunction {
+    InPlace(ExchangeFunction),
+    #[expect(dead_code, reason = "a model's libraries have the other")]
+    Perform(ExchangeFunction),
+}
+
+impl CallFunction {
+    pub(crate) fn call(self, memory: LentMemory<'_>, _request: &Request, _caller: &dyn Caller) -> i64 {
+        let (Self::InPlace(function) | Self::Perform(function)) = self;
+        function.call(memory);
+        0
+    }
+}
+
 pub(crate) struct Symbols {
+    pub(crate) call: CallFunction,
     pub(crate) record: &'static Record,
 }
 
@@ -56,7 +72,10 @@ impl Symbols {
         let serial = path == Path::new(SERIAL);
         image.set_serial(serial);
         Ok(Description {
-            symbols: Self { record: image },
+            symbols: Self {
+                call: CallFunction::InPlace(ExchangeFunction(image)),
+                record: image,
+            },
             name: None,
             version: 1,
             serial,
@@ -64,18 +83,12 @@ impl Symbols {
         })
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as in the host")]
-    pub(crate) fn in_place(&self) -> Option<ExchangeFunction> {
-        Some(ExchangeFunction(self.record))
-    }
-
     pub(crate) fn performs(&self) -> bool {
         false
     }
 
-    pub(crate) fn call(&self, memory: LentMemory<'_>, _request: &Request, _caller: &dyn Caller) -> i64 {
-        self.record.exchange(memory.call());
-        0
+    pub(crate) fn call(&self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
+        self.call.call(memory, request, caller)
     }
 
     pub(crate) fn open(&self) -> Result<(), i64> {
