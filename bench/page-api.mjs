@@ -89,20 +89,10 @@ const print = {
   },
 
   /** @param {Microseconds} rows */
-  own(rows) {
-    heading("A library in a process of its own (own), and in the page's (default)", ...HEADS);
+  rested(rows) {
+    heading('Shared, 64 bytes, after 2 ms of rest', ...HEADS);
     table(rows);
-    const limits = {
-      '64 B, main': 'at most 1.50',
-      '64 B, worker': 'at most 1.20',
-      '8,294,400 B, main': 'at most 1.10',
-      '8,294,400 B, worker': 'at most 1.10',
-      '100 MiB': 'at most 1.05',
-      'shared, 64 B': '10 us',
-      'shared, 64 B, after 2 ms of rest': '30 us',
-      'frames, 1080p': 'at most 1.11',
-    };
-    for (const [id, limit] of Object.entries(limits)) compare(rows, `${id}, own`, `${id}, default`, limit);
+    compare(rows, 'own process', "page's process", 'own process at most 30 us');
   },
 
   /** @param {{ samples: { frames: number, ms: number, heap: number, resident: number }[], bad: number }} measured */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { machine } from './measure.mjs';
-import { ALL, FRAME, LIMITS, MiB, ROWS, SIZES } from './plan.mjs';
+import { ALL, FRAME, HAS_OWN, LIMITS, MiB, ROWS, SIZES } from './plan.mjs';
 import { line, median, out, percentile } from './report.mjs';
 
 /** If the two measurements of the control differ by more, the run is too noisy to compare. */
@@ -46,9 +46,11 @@ export class Readings {
     return this.#errors.get(`${id} ${bytes}`);
   }
 
-  /** The ratio in each round. @param {import('./plan.mjs').Limit} limit */
-  ratios({ id, against, bytes, againstBytes = bytes }) {
+  /** The ratio in each round; the nanoseconds, if there is no other row. @param {import('./plan.mjs').Limit} limit */
+  limited({ id, against, bytes, againstBytes = bytes }) {
+    if (against === undefined) return this.ns(id, bytes);
     const others = this.ns(against, againstBytes);
+    if (others.length === 0) return [];
     return this.ns(id, bytes).map((ns, round) => ns / others[round]);
   }
 }
@@ -67,8 +69,8 @@ export function json(readings) {
     ),
   );
   const ratios = LIMITS.flatMap((limit) => {
-    const values = readings.ratios(limit);
-    return values.length > 0
+    const values = readings.limited(limit);
+    return values.length > 0 && limit.against !== undefined
       ? [{ id: limit.id, against: limit.against, bytes: limit.bytes, median: median(values) }]
       : [];
   });
@@ -132,21 +134,22 @@ export function print(readings) {
       if (error !== undefined) out(`  ${size(bytes)}: ${error}`);
     }
   }
+  if (!HAS_OWN) out('page/own-*: not measured, as libraries have processes of their own on Linux alone');
   out('\n0 B is the fixed cost of a call; GB/s is the slope from 64 B to 8,294,400 B.');
   const noise = noiseOf(readings);
   out(`noise: the control's two measurements differ by a factor of ${noise.toFixed(2)}`);
   if (Math.abs(noise - 1) > NOISE) out('This run is too noisy to compare.');
   out('');
-  line('ratio, inside each round'.padEnd(64), 'median', 'p25', 'p75', '  limit');
+  line('ratio inside each round, or time'.padEnd(64), 'median', 'p25', 'p75', '  limit');
 }
 
 /** @param {Readings} readings */
 const noiseOf = (readings) =>
-  median(readings.ratios({ id: 'control/no-op-again', against: 'control/no-op', bytes: 0 }));
+  median(readings.limited({ id: 'control/no-op-again', against: 'control/no-op', bytes: 0 }));
 
 /**
  * A limit is missed if three rounds in four miss it by more than the difference between the two measurements of the
- * control, which is the noise of the run.
+ * control, which is the noise of the run; or if one of its rows has failed.
  * @param {Readings} readings
  * @returns {number} the number of missed limits
  */
@@ -154,20 +157,25 @@ export function judge(readings) {
   const spread = 1 + Math.abs(noiseOf(readings) - 1);
   let missed = 0;
   for (const limit of LIMITS) {
-    const ratios = readings.ratios(limit);
+    const values = readings.limited(limit);
     const { id, against, bytes, againstBytes, atMost, atLeast } = limit;
-    const name = `${id} / ${againstBytes === undefined ? against : size(againstBytes)}, ${size(bytes)}`;
-    if (ratios.length === 0) {
-      line(name.padEnd(64), 'not measured');
+    const other = againstBytes === undefined ? against : size(againstBytes);
+    const name = `${other === undefined ? id : `${id} / ${other}`}, ${size(bytes)}`;
+    const shown = against === undefined ? duration : (/** @type {number} */ ratio) => ratio.toFixed(2);
+    if (values.length === 0) {
+      const error = readings.error(id, bytes) ?? readings.error(against ?? id, againstBytes ?? bytes);
+      if (error !== undefined) missed += 1;
+      line(name.padEnd(64), error === undefined ? 'not measured' : 'FAILED');
       continue;
     }
-    const [p25, p50, p75] = [25, 50, 75].map((percent) => percentile(ratios, percent));
-    const text = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+    const [p25, p50, p75] = [25, 50, 75].map((percent) => percentile(values, percent));
+    const text =
+      atMost === undefined ? `at least ${atLeast}` : `at most ${against === undefined ? duration(atMost) : atMost}`;
     const met = atMost === undefined ? p50 >= Number(atLeast) : p50 <= atMost;
     const clearly = atMost === undefined ? p75 * spread < Number(atLeast) : p25 > atMost * spread;
     if (clearly) missed += 1;
     const verdict = met ? '' : clearly ? '  MISSED' : '  missed, within the noise';
-    line(name.padEnd(64), ...[p50, p25, p75].map((value) => value.toFixed(2)), `  ${text}${verdict}`);
+    line(name.padEnd(64), ...[p50, p25, p75].map(shown), `  ${text}${verdict}`);
   }
   return missed;
 }

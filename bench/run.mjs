@@ -17,7 +17,7 @@ const USAGE = `npm run bench                      every row at every size, under
 npm run bench -- --quick           fewer and shorter batches, under one minute
                --json FILE         the figures
                --svg FILE          a chart of them
-               --check             exits with an error if a ratio misses its limit`;
+               --check             exits with an error if a limit is missed`;
 
 function options() {
   try {
@@ -92,5 +92,5 @@ await command(async () => {
     log(`wrote ${svgFile}`);
   }
   if (check && missed > 0)
-    throw new Failure(`${missed} of ${LIMITS.length} ratios miss their limit by more than the noise.`);
+    throw new Failure(`${missed} of ${LIMITS.length} limits are missed by more than the noise, or their rows failed.`);
 });

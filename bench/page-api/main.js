@@ -10,13 +10,12 @@ const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
-  ['/own.mjs', { file: 'own.mjs', type: 'text/javascript' }],
   ['/draw.mjs', { file: 'draw.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;
 /** Libraries have processes of their own on Linux alone. */
-const OWN = process.platform === 'linux' ? ['own'] : [];
-const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', ...OWN, 'frames', 'drawn'].concat(
+const RESTED = process.platform === 'linux' ? ['rested'] : [];
+const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', ...RESTED, 'frames', 'drawn'].concat(
   Array.from({ length: SOAK_PARTS }, () => 'soak'),
 );
 

@@ -2,11 +2,9 @@
 // machine affects all rows alike. A ratio is calculated within a round; the medians are those over all rounds.
 
 import { connect } from '../../lib/page.mjs';
-import { ownRows } from './own.mjs';
 
 const { bench } = /** @type {any} */ (globalThis);
-const connection = connect();
-const { exchange, allocate, shared, frames } = connection;
+const { exchange, allocate, shared, frames } = connect();
 
 const ROUNDS = 21;
 const SMALL = 64;
@@ -72,8 +70,6 @@ function checkFilled(bytes) {
 }
 
 const stages = {
-  own: () => inRounds(ownRows({ connection, timed, timedSync, lent, checkFilled })),
-
   /** The addresses of the page's memory before a call, in the library, and after the call. */
   async identity() {
     const where = portTo('where');
@@ -165,6 +161,26 @@ const stages = {
       'shared exchange': () => timedSync(50_000, small.exchange),
       'empty contextBridge call, again': () => timedSync(50_000, bench.empty),
     });
+  },
+
+  /** Calls after 2 ms of rest, by when the process of a library sleeps. */
+  async rested() {
+    const CALLS = 20;
+    /** @param {string} library */
+    const row = (library) => {
+      const { bytes, exchange } = shared(SMALL, { library });
+      return async () => {
+        let us = 0;
+        for (let call = 0; call < CALLS; call += 1) {
+          bytes.fill(0);
+          await new Promise((wake) => setTimeout(wake, 2));
+          us += timedSync(1, exchange);
+          checkFilled(bytes);
+        }
+        return us / CALLS;
+      };
+    };
+    return inRounds({ "page's process": row('default'), 'own process': row('own') });
   },
 
   /** Without a frame limit. */

@@ -9,6 +9,8 @@ const { exchange, allocate, shared, frames } = connect();
 
 const FILL = 0xa5;
 const FILL_8 = 0xa5a5a5a5a5a5a5a5n;
+/** A process of a library writes to buffers from this size on itself; shorter ones are copied there and back. */
+const MAPPED_FROM_BYTES = 1024 * 1024;
 
 /** @typedef {{ run(times: number): unknown, filled?: () => Uint8Array }} Prepared */
 
@@ -26,6 +28,33 @@ function lent(memory, options) {
   };
 }
 
+/** @param {number} bytes @param {object} [options] @returns {Prepared} */
+function sharing(bytes, options) {
+  const { bytes: memory, exchange } = shared(bytes, options);
+  return {
+    run(times) {
+      for (let i = 0; i < times; i += 1) exchange();
+    },
+    filled: () => memory,
+  };
+}
+
+/** @param {number} bytes @param {object} [options] @returns {Prepared} */
+function streaming(bytes, options) {
+  const stream = frames({ byteLength: bytes, ...options });
+  /** @type {Uint8Array} */
+  let last;
+  return {
+    async run(times) {
+      for (let i = 0; i < times; i += 1) last = (await stream.next()).value ?? last;
+    },
+    filled: () => last,
+  };
+}
+
+/** The library in a process of its own. */
+const own = { library: 'own' };
+
 /** @type {Record<string, (bytes: number) => Prepared>} */
 const rows = {
   'page/exchange-main': (bytes) => lent(new ArrayBuffer(bytes), { thread: 'main' }),
@@ -35,26 +64,12 @@ const rows = {
   'page/allocated-lend': (bytes) => ({
     run: lent(allocate(bytes).buffer, { thread: 'main', library: 'zero' }).run,
   }),
-  'page/shared': (bytes) => {
-    const { bytes: memory, exchange } = shared(bytes);
-    return {
-      run(times) {
-        for (let i = 0; i < times; i += 1) exchange();
-      },
-      filled: () => memory,
-    };
-  },
-  'page/frames': (bytes) => {
-    const stream = frames({ byteLength: bytes });
-    /** @type {Uint8Array} */
-    let last;
-    return {
-      async run(times) {
-        for (let i = 0; i < times; i += 1) last = (await stream.next()).value ?? last;
-      },
-      filled: () => last,
-    };
-  },
+  'page/shared': (bytes) => sharing(bytes),
+  'page/frames': (bytes) => streaming(bytes),
+  'page/own-main': (bytes) => lent(allocate(bytes, own).buffer, { thread: 'main', ...own }),
+  'page/own-worker': (bytes) => lent(new ArrayBuffer(bytes), own),
+  'page/own-shared': (bytes) => sharing(bytes, own),
+  'page/own-frames': (bytes) => streaming(bytes, own),
   'electron/context-bridge': (bytes) => {
     const sent = new Uint8Array(bytes).fill(1);
     let last = sent;
@@ -84,7 +99,19 @@ async function measure(id, bytes, times) {
   const filled = row.filled?.();
   if (filled && !isFilled(filled, bytes)) throw new Error(`${id} did not fill ${bytes} bytes`);
   filled?.fill(0);
+  if (id.startsWith('page/own-') && bytes >= MAPPED_FROM_BYTES) assertMapped(id, bytes);
   return ns;
+}
+
+/**
+ * Each row of the library's process has at least one buffer, which has to be memory of that process. Those of earlier
+ * sizes are shorter.
+ * @param {string} id @param {number} bytes
+ */
+function assertMapped(id, bytes) {
+  const own = [...prepared.keys()].filter((other) => other.startsWith('page/own-')).length;
+  const mapped = bench.mappedBuffers(bytes);
+  if (mapped < own) throw new Error(`${id}: of ${own} buffers of ${bytes} bytes or more, ${mapped} are mapped`);
 }
 
 /** @param {Uint8Array} memory @param {number} bytes */

@@ -4,6 +4,7 @@
 // A row is prepared for a number of bytes. `run` makes a number of calls, and may return the nanoseconds for one call
 // if it has measured them itself; `filled` returns the memory that the calls have filled.
 
+const fs = require('node:fs');
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
 const { expose } = require('../../lib/preload.js');
@@ -11,7 +12,10 @@ const { expose } = require('../../lib/preload.js');
 const { BENCH_LIBRARY = '', BENCH_ZERO_LIBRARY = '', BENCH_NATIVE = '', BENCH_PLAN = '{}' } = process.env;
 const FILL = 0xa5;
 
-expose({ libraries: { default: addon, zero: BENCH_ZERO_LIBRARY }, origins: ['app://bench'] });
+/** In a process of its own; on Linux alone. */
+const own = process.platform === 'linux' ? addon.openLibrary(BENCH_LIBRARY, { process: 'own' }) : undefined;
+
+expose({ libraries: { default: addon, zero: BENCH_ZERO_LIBRARY, ...(own && { own }) }, origins: ['app://bench'] });
 
 /** @typedef {{ run(times: number): unknown, filled?: () => Uint8Array | undefined, sync?: boolean }} Prepared */
 /** @typedef {(bytes: number) => Prepared | Promise<Prepared>} Row */
@@ -178,6 +182,25 @@ contextBridge.exposeInMainWorld('bench', {
     const filled = row.filled?.();
     if (filled && !expected.equals(filled)) throw new Error(`${id} did not fill ${bytes} bytes`);
     return ns;
+  },
+  /**
+   * How many buffers of this size or more are memory of the library's process. Its own mapping, which is as long as all
+   * of that memory, is not counted.
+   * @param {number} bytes
+   */
+  mappedBuffers(bytes) {
+    if (own?.process?.transport !== 'mapped') return 0;
+    return fs
+      .readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('inplace-exchange-buffers'))
+      .map((line) =>
+        line
+          .split(' ')[0]
+          .split('-')
+          .map((address) => Number.parseInt(address, 16)),
+      )
+      .filter(([start, end]) => end - start >= bytes && end - start < 2 ** 36).length;
   },
   /** Called through contextBridge, which clones the argument and the result. @param {Uint8Array} bytes */
   fill(bytes) {

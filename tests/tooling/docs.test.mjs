@@ -147,7 +147,7 @@ describe('the documents', () => {
 
   it('docs/benchmarks.md explains every row of the benchmark', () => {
     const ids = new Set(read('bench/plan.mjs').match(/'(limit|in-place|page|copy|peer|electron)\/[\w-]+'/g));
-    assert.equal(ids.size, 22);
+    assert.equal(ids.size, 26);
     for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
   });
 
