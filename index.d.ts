@@ -27,6 +27,11 @@ export interface LibraryOptions {
    * otherwise change mapped memory at any time, also after its answer.
    */
   isolate?: boolean | undefined;
+  /**
+   * For `'own'`: once the library is loaded, the process gives up files, connections and other processes. Where that cannot
+   * be had, the error is `ERR_PROCESS_UNAVAILABLE`.
+   */
+  confine?: boolean | undefined;
 }
 
 /** The process of a library that was opened with `process: 'own'`. */
@@ -211,7 +216,7 @@ export declare function externalBuffersAllowed(): boolean
  *   `restarts` times within a minute, and the next call does so
  * - `ERR_LIBRARY_TIMEOUT` (Error): the call took longer than `timeout`
  * - `ERR_LIBRARY_STOPPED` (Error): the process has ended too often, and rests
- * - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started, or too much memory is in calls
+ * - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started or confined, or too much memory is in calls
  *
  * Throws an error with a `code` and the `path`:
  * - `ERR_INVALID_ARG_TYPE` (TypeError): an option has the wrong type

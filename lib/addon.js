@@ -13,7 +13,7 @@ const { reporter } = require('./progress.js');
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
  *   openLibrary(path: string): NativeLibrary,
- *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean): NativeLibrary,
+ *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean, confine: boolean): NativeLibrary,
  *   ownProcess(number: number): [pid: number | undefined, restarts: number, isMapped: boolean],
  *   canMapMemory(): boolean,
  *   mapSharedMemory(number: number, memory: SharedArrayBuffer): void,
@@ -81,7 +81,7 @@ function openLibrary(path, options) {
   const process = ownProcess(options);
   const isOwn = process !== undefined && (process.fallback === 'copy' || native.canMapMemory());
   const opened = isOwn
-    ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate)
+    ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate, process.confine)
     : native.openLibrary(path);
   const { exchangeOwnedAsync, binding, own, ...library } = opened;
   const handle = {

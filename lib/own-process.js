@@ -9,13 +9,16 @@ const MAX = 2 ** 31 - 1;
 /**
  * Checks the options of `openLibrary`, or of a library in those of `expose`.
  * @param {any} options
- * @returns {{ timeout: number, restarts: number, isolate: boolean, fallback: 'copy' | 'here' } | undefined} `undefined`
- *   for a library in this process; a timeout of 0 stands for none
+ * @returns {{ timeout: number, restarts: number, isolate: boolean, confine: boolean, fallback: 'copy' | 'here' }
+ *   | undefined} `undefined` for a library in this process; a timeout of 0 stands for none
  */
 function ownProcess(options) {
   if (options === undefined) return undefined;
   if (options === null || typeof options !== 'object') throw invalid('The options of a library are an object', options);
-  const { process, timeout, restarts = RESTARTS, isolate = false, fallback = 'copy' } = options;
+  const { process, timeout, restarts = RESTARTS, isolate = false, confine = false, fallback = 'copy' } = options;
+  if (typeof confine !== 'boolean') throw invalid('confine is a boolean', confine);
+  // SECURITY: an app relies on it, so it is never ignored.
+  if (confine && process !== 'own') throw invalid("With confine the process is 'own'", process);
   if (process === undefined || process === 'here') return undefined;
   if (process !== 'own') throw invalid("The process of a library is 'own' or 'here'", process);
   if (timeout !== undefined && !isWhole(timeout, 1)) throw invalid('timeout is in milliseconds, 1 or more', timeout);
@@ -23,7 +26,8 @@ function ownProcess(options) {
   if (typeof isolate !== 'boolean') throw invalid('isolate is a boolean', isolate);
   if (fallback !== 'copy' && fallback !== 'here') throw invalid("The fallback is 'copy' or 'here'", fallback);
   if (isolate && fallback === 'here') throw invalid("With isolate the fallback is 'copy'", fallback);
-  return { timeout: timeout ?? 0, restarts, isolate, fallback };
+  if (confine && fallback === 'here') throw invalid("With confine the fallback is 'copy'", fallback);
+  return { timeout: timeout ?? 0, restarts, isolate, confine, fallback };
 }
 
 /** @param {unknown} value @param {number} least */

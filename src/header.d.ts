@@ -27,6 +27,11 @@ export interface LibraryOptions {
    * otherwise change mapped memory at any time, also after its answer.
    */
   isolate?: boolean | undefined;
+  /**
+   * For `'own'`: once the library is loaded, the process gives up files, connections and other processes. Where that cannot
+   * be had, the error is `ERR_PROCESS_UNAVAILABLE`.
+   */
+  confine?: boolean | undefined;
 }
 
 /** The process of a library that was opened with `process: 'own'`. */

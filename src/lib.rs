@@ -139,7 +139,7 @@ pub struct ExchangeLibrary<'env> {
 ///   `restarts` times within a minute, and the next call does so
 /// - `ERR_LIBRARY_TIMEOUT` (Error): the call took longer than `timeout`
 /// - `ERR_LIBRARY_STOPPED` (Error): the process has ended too often, and rests
-/// - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started, or too much memory is in calls
+/// - `ERR_PROCESS_UNAVAILABLE` (Error): no process can be started or confined, or too much memory is in calls
 ///
 /// Throws an error with a `code` and the `path`:
 /// - `ERR_INVALID_ARG_TYPE` (TypeError): an option has the wrong type
@@ -168,6 +168,7 @@ pub fn open_own_library<'env>(
     timeout: u32,
     restarts: u32,
     isolate: bool,
+    confine: bool,
 ) -> Result<ExchangeLibrary<'env>> {
     let scope = Scope::of(env);
     let program = process::library_program(env)?;
@@ -175,6 +176,7 @@ pub fn open_own_library<'env>(
         timeout,
         restarts,
         isolate,
+        confine,
     };
     mapping::can_map(scope, &*instance::of(scope)?); // before any memory is lent
     let (library, number) = path_of(path)

@@ -10,23 +10,12 @@ use std::time::{Duration, Instant};
 use inplace_exchange_host::{ABI_VERSION, Caller, Error, LentMemory};
 
 use crate::current::Current;
+use crate::options::Options;
 use crate::process::{Failed, Process, Request};
 use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
 
 /// The least time for a process to load its library, if calls are limited: that may take longer than a call.
 const START_LIMIT: Duration = Duration::from_secs(10);
-
-/// How a library's process is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// How long a call may take before its process is ended. If there is a limit, the process has as long to load the
-    /// library, but 10 s at least.
-    pub timeout: Option<Duration>,
-    /// How often in a minute the process is started again after it has ended by itself.
-    pub restarts: usize,
-    /// Whether all memory is copied, also where it can be mapped.
-    pub isolate: bool,
-}
 
 /// A library in a process of its own.
 ///
@@ -107,7 +96,7 @@ impl Client {
                 let limit = self.options.timeout.unwrap_or_default();
                 Err(Box::new(Error::LibraryTimeout { path, limit }))
             }
-            None => Err(self.unavailable(io::Error::other("too many threads are in calls"))),
+            None => Err(self.impossible("too many threads are in calls")),
         }
     }
 
@@ -117,6 +106,10 @@ impl Client {
             program: self.program.clone(),
             source,
         })
+    }
+
+    fn impossible(&self, why: &str) -> Box<Error> {
+        self.unavailable(io::Error::other(why))
     }
 
     fn lock(&self) -> MutexGuard<'_, Current> {
@@ -142,8 +135,14 @@ impl Client {
             .map_err(|source| self.unavailable(source))?;
         drop(current);
         let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
-        let (process, answer) = Process::start(&self.program, &self.library, &lender, deadline(limit))
-            .map_err(|source| self.unavailable(source))?;
+        let (process, answer) = Process::start(
+            &self.program,
+            &self.library,
+            self.options.confine,
+            &lender,
+            deadline(limit),
+        )
+        .map_err(|source| self.unavailable(source))?;
         let description = self
             .check(answer)
             .and_then(|description| self.publish(&process, description))
@@ -179,9 +178,11 @@ impl Client {
     fn check(&self, answer: Answer) -> Result<Description, Box<Error>> {
         let path = self.library.clone();
         match answer {
-            Answer::Loaded(description) if description.protocol != VERSION => {
-                Err(self.unavailable(io::Error::other("it is of another version")))
+            // One that does not confine itself when it is told to is of another version, too.
+            Answer::Loaded(found) if found.protocol != VERSION || found.confined != self.options.confine => {
+                Err(self.impossible("it is of another version"))
             }
+            Answer::Unconfined(why) => Err(self.impossible(&format!("it cannot be confined ({why})"))),
             Answer::Loaded(description) if !self.first.get_or_init(|| description.clone()).is_alike(&description) => {
                 Err(Box::new(Error::LibraryChanged { path }))
             }

@@ -3,11 +3,12 @@
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    let Some(library) = std::env::args_os().nth(1) else {
+    let mut args = std::env::args_os().skip(1);
+    let Some(library) = args.next() else {
         eprintln!("inplace-exchange-library is started by inplace-exchange.");
         return std::process::ExitCode::from(2);
     };
-    match library_process::serve(library) {
+    match library_process::serve(library, args.any(|arg| arg == library_process::CONFINE)) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("inplace-exchange-library: {error}");

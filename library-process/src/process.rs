@@ -19,7 +19,7 @@ use crate::end::{end_of, ended_early};
 use crate::lane::{self, Side};
 use crate::lanes::Lanes;
 use crate::lender::Lender;
-use crate::protocol::{Answer, CONTROL_LEN, Lane};
+use crate::protocol::{Answer, CONFINE, CONTROL_LEN, Lane};
 use crate::shared_memory::SharedMemory;
 use crate::socket;
 
@@ -44,10 +44,11 @@ impl Process {
     pub(crate) fn start(
         program: &Path,
         library: &Path,
+        confine: bool,
         lender: &Arc<Lender>,
         deadline: Option<Instant>,
     ) -> io::Result<(Arc<Self>, Answer)> {
-        let process = Self::spawn(program, library, Arc::clone(lender))?;
+        let process = Self::spawn(program, library, confine, Arc::clone(lender))?;
         let answer = socket::send_memories(&process.socket, &process.control, &lender.buffers().memory)
             .and_then(|()| socket::receive_answer(&process.socket, deadline));
         match answer {
@@ -62,11 +63,14 @@ impl Process {
 
     /// Starts the program, in a new thread that then waits for its end: the system ends the program with the thread that
     /// has started it, so that one has to live as long.
-    fn spawn(program: &Path, library: &Path, lender: Arc<Lender>) -> io::Result<Arc<Self>> {
+    fn spawn(program: &Path, library: &Path, confine: bool, lender: Arc<Lender>) -> io::Result<Arc<Self>> {
         let control = SharedMemory::new(c"inplace-exchange-control", CONTROL_LEN)?;
         let (socket, theirs) = UnixStream::pair()?;
         let mut command = Command::new(program);
-        command.arg(library).stdin(OwnedFd::from(theirs));
+        command
+            .arg(library)
+            .args(confine.then_some(CONFINE))
+            .stdin(OwnedFd::from(theirs));
         command.process_group(0); // the terminal's Ctrl-C is for the app
         let (started, start) = mpsc::sync_channel(1);
         let watcher = thread::Builder::new().name("library-watcher".to_owned());

@@ -6,7 +6,7 @@
 //!
 //! | step | app | program |
 //! | --- | --- | --- |
-//! | start | starts the program with the socket as its standard input, sends the descriptors of both memories | maps them, loads the library, answers with an [`Answer`] |
+//! | start | starts the program with the socket as its standard input, the path of the library and, it may be, [`CONFINE`]; sends the descriptors of both memories | maps them, loads the library, confines itself if it is to, answers with an [`Answer`] |
 //! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
@@ -29,6 +29,9 @@ use serde::{Deserialize, Serialize};
 
 /// The version of all this. Both sides come from one build; a program of another one is refused.
 pub const VERSION: u32 = 3;
+
+/// The program's second argument, if it is to confine itself.
+pub const CONFINE: &str = "confine";
 
 /// How many threads of the app can be in a call at a time.
 pub const MAX_LANES: usize = 64;
@@ -153,6 +156,8 @@ pub enum Answer {
         /// Its message.
         message: String,
     },
+    /// It is, but the process cannot be confined, for this reason.
+    Unconfined(String),
 }
 
 /// What the program says of its library.
@@ -174,6 +179,8 @@ pub struct Description {
     pub operations: Vec<String>,
     /// Whether it can be asked to return early.
     pub can_cancel: bool,
+    /// Whether the process has given up what `confine.rs` says.
+    pub confined: bool,
 }
 
 impl Description {

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use inplace_exchange_host::{Error, Library, Properties, is_same_file, real_path};
 
-use crate::client::{Client, Options};
+use crate::client::Client;
+use crate::options::Options;
 
 /// For the life of this process.
 static LIBRARIES: Mutex<Vec<Entry>> = Mutex::new(Vec::new());

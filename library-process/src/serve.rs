@@ -12,6 +12,7 @@ use std::thread;
 use inplace_exchange_host::{Caller, Error, LentMemory, Library, Progress, Report, Request, Symbols};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
+use crate::confine::confine;
 use crate::descriptors::{end_now, take_socket};
 use crate::lane::{self, Side};
 use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, VERSION};
@@ -23,7 +24,7 @@ use crate::spin::Spin;
 const STACK_SIZE: usize = 8 << 20;
 
 /// Serves until the app's side of the socket hangs up, and then ends the process, whatever the library does.
-pub fn serve(library: OsString) -> io::Result<()> {
+pub fn serve(library: OsString, confined: bool) -> io::Result<()> {
     // For an app that has forked: its children have the socket too, and need not end with it.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let socket = Arc::new(take_socket()?);
@@ -31,7 +32,9 @@ pub fn serve(library: OsString) -> io::Result<()> {
     let loading = Arc::clone(&control);
     let answering = Arc::clone(&socket);
     // In a thread of its own, so that this one notices the end of the app also while an initialiser runs.
-    spawn("library", move || load(&PathBuf::from(library), &loading, &answering))?;
+    spawn("library", move || {
+        load(&PathBuf::from(library), confined, &loading, &answering)
+    })?;
     let mut requests = &*socket;
     let mut lane = [0];
     while requests.read_exact(&mut lane).is_ok() {
@@ -50,7 +53,7 @@ pub fn serve(library: OsString) -> io::Result<()> {
 /// Set once, before the app is told that it may ask for lanes.
 static SYMBOLS: OnceLock<&'static Symbols> = OnceLock::new();
 
-fn load(path: &Path, control: &Arc<Mapping>, app: &UnixStream) {
+fn load(path: &Path, confined: bool, control: &Arc<Mapping>, app: &UnixStream) {
     let loaded = Library::load(path).map(|library| (library, library.symbols()));
     let answer = match loaded {
         Ok((library, Some(symbols))) => {
@@ -59,7 +62,7 @@ fn load(path: &Path, control: &Arc<Mapping>, app: &UnixStream) {
             if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&control, symbols)).is_err() {
                 end_now(0);
             }
-            Answer::Loaded(Description {
+            let description = Description {
                 protocol: VERSION,
                 path: library.path().as_os_str().as_bytes().to_vec(),
                 name: library.name().to_owned(),
@@ -68,7 +71,13 @@ fn load(path: &Path, control: &Arc<Mapping>, app: &UnixStream) {
                 performs: library.performs(),
                 operations: library.operations().to_vec(),
                 can_cancel: symbols.can_cancel(),
-            })
+                confined,
+            };
+            // Last: what the library and this program have done so far may need what is given up.
+            match if confined { confine() } else { Ok(()) } {
+                Ok(()) => Answer::Loaded(description),
+                Err(error) => Answer::Unconfined(error.to_string()),
+            }
         }
         Ok((_, None)) => end_now(0), // a library that is loaded is in this process
         Err(error) => match *error {

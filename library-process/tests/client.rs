@@ -21,6 +21,7 @@ const OPTIONS: Options = Options {
     timeout: None,
     restarts: 3,
     isolate: false,
+    confine: false,
 };
 
 fn client(library: &str) -> Client {
@@ -216,6 +217,7 @@ fn a_call_that_takes_too_long_ends_its_process() {
             timeout: Some(timeout),
             restarts: 3,
             isolate: false,
+            confine: false,
         },
     );
     exchange(&client, &mut [0; 64]).unwrap();

@@ -24,6 +24,7 @@ fn hostile(timeout: Option<Duration>) -> Client {
         timeout,
         restarts: usize::MAX,
         isolate: false,
+        confine: false,
     };
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     Client::new(program, library.canonicalize().unwrap(), options)

@@ -29,6 +29,7 @@ fn started_by(program: PathBuf, timeout: Option<Duration>) -> Client {
         timeout,
         restarts: UNLIMITED,
         isolate: false,
+        confine: false,
     };
     Client::new(program, library.canonicalize().unwrap(), options)
 }

@@ -28,6 +28,7 @@ fn client(library: &str, isolate: bool) -> Client {
         timeout: None,
         restarts: 3,
         isolate,
+        confine: false,
     };
     let library = fixtures.join(format!("{library}.so")).canonicalize().unwrap();
     Client::new(program, library, options)

@@ -66,6 +66,8 @@ const NATIVE = {
   'perform-none': { source: `${LIBRARIES}/perform.c`, defines: { NONE: '1' } },
   'perform-null': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: 'NULL' } },
   'perform-doubles': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: cString('upper\\nupper\\n') } },
+  attempts: { source: `${LIBRARIES}/attempts.c`, onlyOn: 'linux' }, // as above
+  'attempts-filters': { source: `${LIBRARIES}/attempts.c`, defines: { FILTERS: '1' }, onlyOn: 'linux' },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },

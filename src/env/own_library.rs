@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) restarts: u32,
     /// All memory is copied.
     pub(crate) isolate: bool,
+    /// Files, connections and processes are given up.
+    pub(crate) confine: bool,
 }
 
 /// What there is to say of a library's process.
@@ -31,6 +33,7 @@ pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'
         timeout: (options.timeout > 0).then(|| std::time::Duration::from_millis(options.timeout.into())),
         restarts: options.restarts as usize,
         isolate: options.isolate,
+        confine: options.confine,
     };
     let own = library_process::open(program, path, &options)?;
     Ok((own.library, own.number))

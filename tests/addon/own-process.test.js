@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { openLibrary } = require('../../index.js');
 const { FOR_EVER, RUNTIME, cameraRequest, each, fixtureLibrary, until } = require('../support/fixtures.js');
@@ -29,6 +30,7 @@ const failure = async (call) => {
   return assert.fail('it did not fail');
 };
 
+const { EPERM } = os.constants.errno;
 const WAYS = /** @type {const} */ (['exchangeDataInPlace', 'exchangeDataAsync']);
 
 describe('the options of a library', () => {
@@ -47,6 +49,11 @@ describe('the options of a library', () => {
       [{ process: 'own', restarts: -1 }, /restarts/],
       [{ process: 'own', restarts: 1n }, /restarts/],
       [{ process: 'own', isolate: 1 }, /isolate is a boolean; 1 was given/],
+      [{ process: 'own', confine: 1 }, /confine is a boolean; 1 was given/],
+      [{ confine: 'yes' }, /confine is a boolean; "yes" was given/],
+      [{ confine: true }, /With confine the process is 'own'; undefined was given/],
+      [{ process: 'here', confine: true }, /With confine the process is 'own'; "here" was given/],
+      [{ process: 'own', fallback: 'here', confine: true }, /With confine the fallback is 'copy'/],
       [{ process: 'own', fallback: 'there' }, /'copy' or 'here'; "there" was given/],
       [{ process: 'own', fallback: 'here', isolate: true }, /With isolate the fallback is 'copy'/],
     ]))
@@ -172,7 +179,7 @@ if (process.platform === 'linux') {
 
     it('has one process for a file and its options, whatever the names of the file', () => {
       const pidOf = (/** @type {ReturnType<typeof open>} */ library) => library.process?.pid;
-      const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'inplace-exchange-'));
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
       const linked = path.join(folder, 'linked.so');
       fs.linkSync(fixtureLibrary('named'), linked);
       const one = open('named');
@@ -180,6 +187,65 @@ if (process.platform === 'linux') {
       assert.equal(pidOf(open('named')), pidOf(one));
       assert.notEqual(pidOf(open('named', { timeout: 1000 })), pidOf(one));
       fs.rmSync(folder, { recursive: true });
+    });
+
+    for (const way of WAYS) {
+      /** The errno that an attempt has ended with, or 0. @param {ReturnType<typeof open>} library @param {string} name */
+      const attempt = async (library, name) => {
+        const memory = Buffer.alloc(64);
+        memory.write(name);
+        const result = await library[way](memory);
+        return Buffer.from(typeof result === 'number' ? memory : result).readInt32LE();
+      };
+
+      it(`${way}: a confined library can open nothing and start nothing, and goes on`, async () => {
+        const [free, confined] = [open('attempts'), open('attempts', { confine: true })];
+        const outcomes = [];
+        for (const name of [
+          'open',
+          'open in exchange_open',
+          'socket inet',
+          'fork',
+          'posix_spawn',
+          'kill app',
+          'thread',
+        ])
+          outcomes.push([name, await attempt(free, name), await attempt(confined, name)]);
+        assert.deepEqual(outcomes, [
+          ['open', 0, EPERM],
+          ['open in exchange_open', 0, EPERM],
+          ['socket inet', 0, EPERM],
+          ['fork', 0, EPERM],
+          ['posix_spawn', 0, EPERM],
+          ['kill app', 0, EPERM],
+          ['thread', 0, 0],
+        ]);
+        assert.notEqual(free.process?.pid, confined.process?.pid, 'the option is part of what makes a process');
+      });
+
+      it(`${way}: a confined library fills large memory, and is confined after a crash, too`, async () => {
+        const memory = new Uint8Array(8_294_400).fill(97);
+        const result = await open('uppercase-c', { confine: true })[way](memory);
+        const filled = typeof result === 'number' ? memory : result;
+        assert.ok(filled.length === 8_294_400 && filled.every((byte) => byte === 65));
+        const confined = open('attempts', { confine: true, restarts: 50 });
+        for (const [name, signal] of [
+          ['abort', 'SIGABRT'],
+          ['crash', 'SIGSEGV'],
+        ]) {
+          const error = await failure(() => attempt(confined, name));
+          assert.deepEqual([error.code, error.signal], ['ERR_LIBRARY_CRASHED', signal]);
+          assert.equal(await attempt(confined, 'open'), EPERM);
+        }
+      });
+    }
+
+    it('that cannot be confined is refused', () => {
+      assert.equal(open('attempts-filters').exchangeDataInPlace(Buffer.from('stat'.padEnd(64, '\0'))), 4);
+      assert.throws(() => open('attempts-filters', { confine: true }), {
+        code: 'ERR_PROCESS_UNAVAILABLE',
+        message: /it cannot be confined \(.*synchronization failed/,
+      });
     });
 
     for (const [how, script, status] of /** @type {[string, string, number | null][]} */ ([
@@ -208,6 +274,7 @@ if (process.platform === 'linux') {
 } else {
   describe('a library in a process of its own', () => {
     it('is refused on this system', () => {
+      assert.throws(() => open('zero', { confine: true }), { code: 'ERR_PROCESS_UNAVAILABLE' });
       assert.throws(() => open('zero'), { code: 'ERR_PROCESS_UNAVAILABLE', message: /on Linux only/ });
     });
   });

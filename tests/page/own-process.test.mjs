@@ -1,6 +1,7 @@
 // A page whose libraries run in processes of their own: what crashes or hangs is an error, and the page goes on.
 
 import assert from 'node:assert/strict';
+import os from 'node:os';
 import { appForAll, connect, link } from '../support/page-api.mjs';
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
@@ -67,6 +68,18 @@ onLinux('a library in a process of its own, from a page', () => {
       return new TextDecoder().decode(bytes.slice(0, 21));
     });
     assert.equal(text, 'SHARED BY TWO THREADS');
+  });
+
+  it('is confined if the preload says so', async () => {
+    const outcomes = await page.evaluate(async () => {
+      /** The errno that an attempt to open a file has ended with. @param {string} library */
+      const open = async (library) => {
+        const request = new TextEncoder().encode('open'.padEnd(64, '\0'));
+        return new DataView((await link.exchange(request, { library })).buffer).getInt32(0, true);
+      };
+      return [await open('own-free'), await open('own-confined')];
+    });
+    assert.deepEqual(outcomes, [0, os.constants.errno.EPERM]);
   });
 
   it('is gone after the page, whose reload starts another one', async () => {

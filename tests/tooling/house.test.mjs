@@ -25,6 +25,7 @@ const UNSAFE = [
   'host/src/lent_memory.rs',
   'host/src/loader.rs',
   'host/src/loader/',
+  'library-process/src/confine.rs',
   'library-process/src/lender.rs',
   'library-process/src/descriptors.rs',
   'library-process/src/mapped.rs',

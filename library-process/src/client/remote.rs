@@ -1,6 +1,5 @@
 //! The calls that the host makes.
 
-use std::io;
 use std::sync::Arc;
 
 use inplace_exchange_host::{self as host, Caller, Error, LentMemory, Remote};
@@ -13,7 +12,7 @@ impl Remote for Client {
     fn call(&self, memory: &LentMemory<'_>, request: &host::Request, caller: &dyn Caller) -> Result<i64, Box<Error>> {
         let (process, description) = self.running()?;
         let loan = process.lender().lend(memory);
-        let loan = loan.ok_or_else(|| self.unavailable(io::Error::other("too much memory is in calls")))?;
+        let loan = loan.ok_or_else(|| self.impossible("too much memory is in calls"))?;
         let asked = Request {
             operation: Operation::EXCHANGE,
             offset: loan.offset,
