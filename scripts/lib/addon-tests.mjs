@@ -4,6 +4,7 @@ export const ADDON_TESTS = [
   'memory-cage',
   'inputs',
   'operations',
+  'cpp',
   'libraries',
   'security-libraries',
   'async',

@@ -12,11 +12,13 @@ const root = path.join(import.meta.dirname, '..', '..');
 export const FIXTURES = path.join(root, 'target', 'fixtures');
 
 const LIBRARIES = 'tests/fixtures/libraries';
+const OLD_HEADER = 'tests/fixtures/abi-1';
 const cString = (/** @type {string} */ text) => `"${text}"`;
 
 /**
  * @typedef {object} Fixture
  * @property {string} source
+ * @property {string} [include] the folder of exchange.h
  * @property {Record<string, string>} [defines]
  * @property {string[]} [links] fixtures that it needs
  * @property {string} [notOn] a system on which it cannot be built
@@ -66,8 +68,14 @@ const NATIVE = {
   'perform-none': { source: `${LIBRARIES}/perform.c`, defines: { NONE: '1' } },
   'perform-null': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: 'NULL' } },
   'perform-doubles': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: cString('upper\\nupper\\n') } },
+  // By the header of before exchange_perform, which old libraries were built from.
+  'uppercase-old': { source: 'docs/examples/uppercase.c', include: OLD_HEADER },
+  'camera-old': { source: `${LIBRARIES}/camera.c`, include: OLD_HEADER },
   attempts: { source: `${LIBRARIES}/attempts.c`, onlyOn: 'linux' }, // as above
   'attempts-filters': { source: `${LIBRARIES}/attempts.c`, defines: { FILTERS: '1' }, onlyOn: 'linux' },
+  'sdk-cc': { source: `${LIBRARIES}/sdk.cc` },
+  'sdk-cc-concurrent': { source: `${LIBRARIES}/sdk.cc`, defines: { CONCURRENT: '1' } },
+  'sdk-cc-refuses': { source: `${LIBRARIES}/sdk.cc`, defines: { REFUSES: '1' } },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },
@@ -112,7 +120,9 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
   const fileOf = (/** @type {string} */ name) => path.join(folder, `${name}${extension}`);
   await cargo(['-p', 'fixture-probe', '--lib', '--examples']);
   fs.copyFileSync(path.join(built, libraryName('fixture_probe', os)), fileOf('probe'));
-  for (const [name, { source, defines = {}, links = [], notOn, onlyOn }] of Object.entries(NATIVE)) {
+  for (const [name, { source, include = 'include', defines = {}, links = [], notOn, onlyOn }] of Object.entries(
+    NATIVE,
+  )) {
     if (notOn === os || (onlyOn ?? os) !== os) continue;
     const output = fileOf(name);
     if (source.endsWith('.rs')) {
@@ -127,7 +137,7 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
       ...first,
       ...['-O2', '-shared', ...(os === 'win32' ? [] : ['-fPIC'])],
       ...['-Wall', '-Wextra', '-Werror'],
-      ...['-I', 'include'],
+      ...['-I', include],
       // The name by which a dependant looks for it, in place of the path at which it was linked.
       ...(os === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : []),
       ...['-o', output, source],

@@ -9,6 +9,16 @@ int64_t exchange_inplace(uint8_t *data, size_t len)
     return len > 0;
 }
 
+int64_t exchange_perform(const exchange_call *call)
+{
+    if (call->size < sizeof *call || call->input > call->capacity || call->flags & ~EXCHANGE_SHARED) return -1;
+    if (call->cancelled(call->host)) return -2;
+    call->progress(call->host, 1, call->operation);
+    call->message(call->host, NULL);
+    return exchange_inplace(call->data, call->capacity);
+}
+
+const char *exchange_operations(void) { return "one\ntwo"; }
 uint32_t exchange_abi_version(void) { return EXCHANGE_ABI_VERSION; }
 uint32_t exchange_flags(void) { return EXCHANGE_CONCURRENT; }
 const char *exchange_library_name(void) { return "header"; }

@@ -9,7 +9,9 @@ const path = require('node:path');
 const { openLibrary } = require('../../index.js');
 const { differs, itHere } = require('../support/differences.js');
 const {
+  FOR_EVER,
   assertDocumented,
+  cameraRequest,
   each,
   fixtureLibrary,
   replaceFile,
@@ -376,6 +378,19 @@ describe(`libraries, in the ${process.type} process`, () => {
       assert.equal(library.exchangeDataInPlace(Buffer.alloc(0)), 0);
     });
   }
+
+  it('one that was built before exchange_perform works as it did', async () => {
+    const { exchangeDataInPlace, operations } = openLibrary(fixtureLibrary('uppercase-old'));
+    const bytes = new TextEncoder().encode('abc');
+    assert.equal(exchangeDataInPlace(bytes), 3);
+    assert.equal(new TextDecoder().decode(bytes), 'ABC');
+    assert.deepEqual(operations, []);
+    const controller = new AbortController();
+    const camera = openLibrary(fixtureLibrary('camera-old'));
+    const call = camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: controller.signal });
+    setTimeout(() => controller.abort(), 30);
+    await assert.rejects(call, { code: 'ABORT_ERR' });
+  });
 
   it('a handle has its path, name, ABI version and functions', () => {
     const file = fixtureLibrary('named');

@@ -142,7 +142,7 @@ describe('the packages', () => {
     const lib = filesIn(path.join(root, 'lib')).map((name) => `lib/${name}`);
     assert.deepEqual(
       filesIn(path.join(modules, 'inplace-exchange')),
-      [...texts, 'include/exchange.h', 'index.d.ts', 'index.js', 'native.js', ...lib].sort(),
+      [...texts, 'include/exchange.h', 'include/exchange.hpp', 'index.d.ts', 'index.js', 'native.js', ...lib].sort(),
     );
     const addon = `inplace-exchange.${platform.replace(/^.*\/addon-/, '')}.node`;
     assert.deepEqual(

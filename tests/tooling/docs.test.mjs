@@ -46,11 +46,12 @@ describe('the documents', () => {
     ['cpp', 'uppercase.cc'],
     ['rust', 'uppercase.rs'],
     ['c', 'smooth.c'],
+    ['c', 'double.c'],
   ]) {
-    it(`the guide has ${file} as the tests build it, in under 25 lines`, () => {
+    it(`the guide has ${file} as the tests build it, in under 30 lines`, () => {
       const source = read(`docs/examples/${file}`);
       assert.ok(read('docs/write-a-library.md').includes(`\`\`\`${language}\n${source}\`\`\``));
-      assert.ok(source.trimEnd().split('\n').length < 25);
+      assert.ok(source.trimEnd().split('\n').length < 30);
     });
   }
 
