@@ -159,7 +159,7 @@ pub(crate) fn cancel(cancels: &AtomicU32) {
     sync::wake(cancels);
 }
 
-/// Waits until [`cancel`] has been called since this was `seen`, on the program's side.
+/// Waits until [`cancel`] has been called since this was `seen`, on the program's side, which is then its number.
 pub(crate) fn wait_for_cancel(cancels: &AtomicU32, seen: &mut u32) {
     loop {
         let now = cancels.load(Ordering::Acquire);

@@ -23,6 +23,7 @@ mod ranges;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod refused;
 mod registry;
+mod running;
 mod serve;
 mod shared_memory;
 mod socket;

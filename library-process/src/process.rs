@@ -165,6 +165,8 @@ impl Process {
             lane.done.store(0, Ordering::Relaxed);
             lane.total.store(0, Ordering::Relaxed);
             lane.clear_message();
+            let cancels = self.control.mapping().control().cancels.load(Ordering::Relaxed);
+            lane.cancels.store(cancels, Ordering::Relaxed);
         };
         let relay = caller.map(|caller| || relay(lane, caller));
         let watch = relay.as_ref().map(|relay| relay as &dyn Fn());

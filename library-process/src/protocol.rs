@@ -10,7 +10,7 @@
 //! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
-//! | a cancel | sets [`Lane::cancelled`], and, if all calls that run are meant, adds one to [`Control::cancels`] | tells the library when it asks, and calls `exchange_cancel` |
+//! | a cancel | sets [`Lane::cancelled`], and, if all calls that run are meant, adds one to [`Control::cancels`] | tells the library when it asks, and calls `exchange_cancel`, unless a call runs that began later |
 //! | the end of the app | the socket hangs up | ends itself at once; is ended by the system, if it cannot |
 //! | the end of the program | sets every lane to `DEAD`, until no thread waits any more | |
 //!
@@ -82,6 +82,8 @@ pub struct Lane {
     pub shared: AtomicU32,
     /// What the library returned.
     pub result: AtomicI64,
+    /// [`Control::cancels`] before the request: none of these cancels is meant for it.
+    pub cancels: AtomicU32,
     /// Set to 1 by the app, also while the call runs, to cancel this call alone.
     pub cancelled: AtomicU32,
     /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read

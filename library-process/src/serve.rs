@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 
 use inplace_exchange_host::{Caller, Error, LentMemory, Library, Progress, Report, Request, Symbols};
@@ -16,6 +16,7 @@ use crate::confine::confine;
 use crate::descriptors::{end_now, take_socket};
 use crate::lane::{self, Side};
 use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, VERSION};
+use crate::running::Running;
 use crate::shared_memory::Mapping;
 use crate::socket;
 use crate::spin::Spin;
@@ -52,6 +53,8 @@ pub fn serve(library: OsString, confined: bool) -> io::Result<()> {
 
 /// Set once, before the app is told that it may ask for lanes.
 static SYMBOLS: OnceLock<&'static Symbols> = OnceLock::new();
+
+static RUNNING: LazyLock<Running> = LazyLock::new(Running::default);
 
 fn load(path: &Path, confined: bool, control: &Arc<Mapping>, app: &UnixStream) {
     let loaded = Library::load(path).map(|library| (library, library.symbols()));
@@ -94,13 +97,12 @@ fn load(path: &Path, confined: bool, control: &Arc<Mapping>, app: &UnixStream) {
     }
 }
 
-/// `exchange_cancel` returns at once, by the contract; one that does not holds up no call.
 fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
     let cancels = &control.control().cancels;
     let mut seen = 0;
     loop {
         lane::wait_for_cancel(cancels, &mut seen);
-        symbols.cancel();
+        RUNNING.cancel(seen, || symbols.cancel());
     }
 }
 
@@ -142,7 +144,8 @@ fn answer(buffers: &Mapping, lane: &Lane, symbols: &Symbols) -> i64 {
                 lane,
                 report: Report::default(),
             };
-            let result = symbols.call(memory, &request, &caller);
+            let cancels = lane.cancels.load(Ordering::Relaxed);
+            let result = RUNNING.run(cancels, || symbols.call(memory, &request, &caller));
             if let Some(text) = caller.take_message() {
                 lane.set_message(&text);
             }

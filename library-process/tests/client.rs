@@ -237,15 +237,34 @@ fn a_cancel_reaches_a_call_that_runs() {
     let camera = Arc::new(client("camera"));
     camera.start().unwrap();
     let calling = Arc::clone(&camera);
-    let call = thread::spawn(move || {
-        let mut request = [0xFF; 64]; // for ever
-        exchange(&calling, &mut request).unwrap()
-    });
+    let call = thread::spawn(move || picture(&calling, u32::MAX));
     while !call.is_finished() {
         camera.cancel();
         thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(call.join().unwrap(), -1);
+}
+
+/// The library's answer to a request that takes so many milliseconds (all bits: for ever).
+fn picture(camera: &Client, milliseconds: u32) -> i64 {
+    let mut request = [0; 64];
+    request[..4].copy_from_slice(&milliseconds.to_le_bytes());
+    exchange(camera, &mut request).unwrap()
+}
+
+#[test]
+fn a_cancel_does_not_reach_a_call_that_begins_later() {
+    let camera = Arc::new(client("camera-slow-cancel"));
+    camera.start().unwrap();
+    let calling = Arc::clone(&camera);
+    let earlier = thread::spawn(move || picture(&calling, u32::MAX));
+    // Each of these begins while the library is in `exchange_cancel` for the call before it.
+    while !earlier.is_finished() {
+        camera.cancel();
+        thread::sleep(Duration::from_millis(10));
+        assert_eq!(picture(&camera, 100), 64);
+    }
+    assert_eq!(earlier.join().unwrap(), -1);
 }
 
 #[test]

@@ -50,6 +50,7 @@ const NATIVE = {
   'camera-deaf': { source: `${LIBRARIES}/camera.c`, defines: { DEAF: '1' } },
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },
   'camera-concurrent': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1' } },
+  'camera-slow-cancel': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1', CANCEL_TAKES: '50000' } },
   'camera-concurrent-deaf': { source: `${LIBRARIES}/camera.c`, defines: { CONCURRENT: '1', DEAF: '1' } },
   'crash-open': misbehaves({ OPEN: '1', DOES: 'crash' }),
   'crash-second': misbehaves({ CALL: '2', DOES: 'crash' }),

@@ -12,7 +12,7 @@ export const ORDERS = {
   'host/src':
     'lib > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
   'library-process/src':
-    'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane > lanes > protocol spin sync',
+    'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane running > lanes > protocol spin sync',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',
 };
