@@ -1,19 +1,21 @@
-// Random calls and crashes of libraries in processes of their own, from a page and from plain Node.js. Linux only.
+// Random calls, crashes and reloads with libraries in processes of their own, from a page and from plain Node.js. Linux only.
 //
 //   npm run fuzz:own                          20,000 calls in each, from a seed that is printed
 //   npm run fuzz:own -- --seed S --count N    the same calls again, or more of them
 //   npm run crashes                           200 crashes of each of five kinds, in each: how long everything takes
 //   npm run crashes -- --count N              so many of each
+//   npm run reloads                           1,000 reloads of a page with calls in flight: nothing may be left behind
+//   npm run reloads -- --seed S --count N     the same calls again, or more reloads
 
 import { spawn } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { noneIsLeft } from '../tests/support/library-programs.js';
 import { command, Failure, log } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, useElectron } from './lib/electron.mjs';
-import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
+import { buildFixtures, copyFixtures } from './lib/fixtures.mjs';
 import { killOnExit } from './lib/process-tree.mjs';
 
 const APP = path.join(import.meta.dirname, '..', 'tests', 'fuzz', 'own');
@@ -21,6 +23,10 @@ const APP = path.join(import.meta.dirname, '..', 'tests', 'fuzz', 'own');
 const CALL_LIMIT_MS = 300;
 const MAX_ERROR_MS = 10;
 const MAX_NEXT_MS = 50;
+const MiB = 2 ** 20;
+
+/** How many, if nothing is said. @type {Record<string, number>} */
+const COUNTS = { calls: 20_000, crashes: 200, reloads: 1000 };
 
 /** @typedef {{ error: number[], next: number[] }} Times */
 
@@ -33,36 +39,39 @@ await command(async () => {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const what = positionals[0] ?? 'calls';
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
-  const count = Number(values.count ?? (what === 'calls' ? 20_000 : 200));
-  if (!['calls', 'crashes'].includes(what) || !Number.isInteger(seed) || !Number.isInteger(count) || count < 1)
-    throw new Failure('calls or crashes; --seed and --count take whole numbers.');
+  if (!Object.hasOwn(COUNTS, what)) throw new Failure(`there are ${Object.keys(COUNTS).join(', ')}.`);
+  const count = Number(values.count ?? COUNTS[what]);
+  if (!Number.isInteger(seed) || !Number.isInteger(count) || count < 1)
+    throw new Failure('--seed and --count take whole numbers.');
   const electron = installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
   useElectron(electron);
   await buildFixtures();
+  const libraries = copyFixtures();
   const display = await openDisplay();
-  const flags = [...electronFlags(), '--log-level=3', '--enable-features=SharedArrayBuffer'];
+  const flags = [...electronFlags(), '--log-level=3', '--enable-features=SharedArrayBuffer', '--js-flags=--expose-gc'];
   /** @type {Record<string, [program: string, args: string[]]>} */
   const places = {
-    'plain Node.js': [process.execPath, [path.join(APP, 'node.mjs')]],
+    ...(what === 'reloads' ? {} : { 'plain Node.js': [process.execPath, [path.join(APP, 'node.mjs')]] }),
     'a page': [electron.executable, [...flags, APP]],
   };
   try {
     for (const [place, [program, args]] of Object.entries(places)) {
-      log(`${count} ${what}${what === 'calls' ? ` from seed ${seed}` : ' of each kind'} in ${place}`);
+      log(`${count} ${what}${what === 'crashes' ? ' of each kind' : ` from seed ${seed}`} in ${place}`);
       const started = Date.now();
       const plan = JSON.stringify({ what, seed, count, limit: CALL_LIMIT_MS });
-      const env = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES, OWN_PLAN: plan };
+      const env = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: libraries, OWN_PLAN: plan };
       const child = killOnExit(spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env }));
       const output = await text(child.stdout);
       if (!output.trim()) throw new Failure(`${place} has ended without a result.`);
       const result = JSON.parse(output);
       if (result.failure) throw new Failure(`in ${place}, seed ${seed}: ${result.failure}`);
-      if (what === 'calls') printCalls(result.seen);
-      else printCrashes(result.times);
+      if (result.seen) printCalls(result.seen);
+      if (result.times) printCrashes(result.times);
+      if (result.figures) printReloads(result);
       process.stdout.write(`${place}, ${((Date.now() - started) / 1000).toFixed(0)} s: `);
       process.stdout.write(`held before and after: ${JSON.stringify(result.held)}\n`);
-      await noneIsLeft();
+      await noneIsLeft(libraries);
     }
   } finally {
     await display.close();
@@ -93,20 +102,15 @@ function printCrashes(times) {
   }
 }
 
-/** Fails if a library of these fixtures still has a process. */
-async function noneIsLeft() {
-  const until = Date.now() + 3000;
-  for (;;) {
-    const left = fs.readdirSync('/proc').filter((pid) => {
-      try {
-        const [program, library = ''] = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return program.endsWith('inplace-exchange-library') && library.startsWith(path.join(FIXTURES, 'faults'));
-      } catch {
-        return false; // no process, or one that has ended
-      }
-    });
-    if (left.length === 0) return;
-    if (Date.now() > until) throw new Failure(`processes of libraries are left: ${left.join(', ')}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+/**
+ * Prints what the page's process held each time that it was at rest.
+ * @param {{ figures: Record<string, number>[], retries: number }} result
+ */
+function printReloads({ figures, retries }) {
+  const [first] = figures;
+  for (const name of Object.keys(first)) {
+    const values = figures.map((each) => (name === 'memory' ? `${Math.round(each[name] / MiB)} MiB` : each[name]));
+    process.stdout.write(`  ${name.padEnd(12)} ${values.join(', ')}\n`);
   }
+  process.stdout.write(`  ${retries} calls ended by one of the page before, and made again\n`);
 }

@@ -1,6 +1,7 @@
 // Builds the libraries that the tests load, from tests/fixtures and from the guide's examples.
 
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { Failure, run } from './console.mjs';
 import { libraryName } from './native-build.mjs';
@@ -147,6 +148,17 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
       ...(links.length > 0 ? FOUND_BESIDE[os] : []),
     ]);
   }
+}
+
+/**
+ * Copies them, for commands that run for long: a build or a test meanwhile must not change the libraries that their pages
+ * open again. The copies are removed in the end, also after Ctrl-C.
+ */
+export function copyFixtures() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-libraries-'));
+  fs.cpSync(FIXTURES, folder, { recursive: true });
+  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** How a library finds another one in its own folder. @type {Record<string, string[]>} */

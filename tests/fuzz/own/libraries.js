@@ -2,29 +2,20 @@
 
 const fs = require('node:fs');
 const { fixtureLibrary } = require('../../support/fixtures.js');
+const { libraryPrograms, mappedBuffers, mappings, sharedBytes } = require('../../support/library-programs.js');
 
 const LIMIT_MS = 300;
 const options = { process: /** @type {const} */ ('own'), restarts: 1_000_000 };
 
-const FILES = {
+/** @param {number} timeout in milliseconds, of the one that has a limit */
+const files = (timeout = LIMIT_MS) => ({
   one: { path: fixtureLibrary('faults'), ...options },
-  limited: { path: fixtureLibrary('faults'), ...options, timeout: LIMIT_MS },
+  limited: { path: fixtureLibrary('faults'), ...options, timeout },
   several: { path: fixtureLibrary('faults-concurrent'), ...options },
-};
+});
 
 /** The processes of libraries that this one has started, zombies too. */
-function ownProcesses() {
-  return fs.readdirSync('/proc').filter((pid) => {
-    try {
-      const [, name, parent] = /** @type {RegExpMatchArray} */ (
-        fs.readFileSync(`/proc/${pid}/stat`, 'latin1').match(/\((.*)\) \S (\d+)/s)
-      );
-      return Number(parent) === process.pid && name.startsWith('inplace-exchang');
-    } catch {
-      return false; // no process, or one that has ended
-    }
-  }).length;
-}
+const ownPrograms = () => libraryPrograms().filter(({ parent }) => parent === process.pid);
 
 /** What is left behind if it is not given back. Counted, without the threads and mappings of the runtime itself. */
 function held() {
@@ -37,7 +28,26 @@ function held() {
   });
   const sockets = fs.readdirSync('/proc/self/fd').length;
   const controls = fs.readFileSync('/proc/self/maps', 'utf8').match(/memfd:inplace-exchange-control/g) ?? [];
-  return { processes: ownProcesses(), watchers: threads.length, descriptors: sockets, controls: controls.length };
+  return {
+    processes: ownPrograms().length,
+    watchers: threads.length,
+    descriptors: sockets,
+    controls: controls.length,
+  };
 }
 
-module.exports = { FILES, LIMIT_MS, held };
+/** The same, and all else that could grow from page to page. */
+function left() {
+  const status = fs.readFileSync('/proc/self/status', 'utf8');
+  const field = (/** @type {string} */ name) => Number(status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))?.[1]);
+  return {
+    ...held(),
+    shared: sharedBytes('self'),
+    threads: field('Threads'),
+    buffers: mappedBuffers(),
+    mappings: mappings('self').length,
+    memory: field('VmRSS') * 1024,
+  };
+}
+
+module.exports = { LIMIT_MS, files, held, left, ownPrograms };

@@ -13,6 +13,9 @@ export const FAULTS = {
   L: { code: 'ERR_LIBRARY_TIMEOUT' },
 };
 
+/** What a call may fail with because of another one: of the same library, or of the same process. */
+export const BESIDE = ['ERR_LIBRARY_CRASHED', 'ERR_LIBRARY_BUSY', 'ABORT_ERR'];
+
 /** Writes a request, and a number that tells this memory from others. @param {Uint8Array} bytes @param {string} what */
 export function request(bytes, what, mark = 0) {
   bytes.fill(mark % 251, HEAD);

@@ -5,10 +5,10 @@ import { RUNS } from './runs.mjs';
 
 const require = createRequire(import.meta.url);
 const { openLibrary } = require('../../../index.js');
-const { FILES, held } = require('./libraries.js');
+const { files, held, left } = require('./libraries.js');
 
 const libraries = Object.fromEntries(
-  Object.entries(FILES).map(([name, { path, ...options }]) => [name, openLibrary(path, options)]),
+  Object.entries(files()).map(([name, { path, ...options }]) => [name, openLibrary(path, options)]),
 );
 
 /** @type {import('./runs.mjs').Api['exchange']} */
@@ -32,7 +32,7 @@ function shared(length, { library }) {
 const plan = JSON.parse(process.env.OWN_PLAN ?? '{}');
 try {
   const result = await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)](
-    { exchange, shared, held, maps: false },
+    { exchange, shared, held, left, maps: false },
     plan,
   );
   process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -9,7 +9,10 @@ const { exchange, shared } = connect();
 try {
   const plan = await host.plan();
   host.done(
-    await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)]({ exchange, shared, held: host.held, maps: true }, plan),
+    await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)](
+      { exchange, shared, held: host.held, left: host.left, maps: true },
+      plan,
+    ),
   );
 } catch (error) {
   host.failed(error instanceof Error ? `${error}\n${error.stack}` : String(error));

@@ -2,14 +2,15 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const { expose } = require('../../../lib/preload.js');
-const { FILES, LIMIT_MS, held } = require('./libraries.js');
+const { LIMIT_MS, files, held, left } = require('./libraries.js');
 
-expose({ libraries: FILES, origins: ['app://own'] });
+expose({ libraries: files(), origins: ['app://own'] });
 
 contextBridge.exposeInMainWorld('host', {
   plan: () => ipcRenderer.invoke('plan'),
   limit: LIMIT_MS,
   held,
+  left,
   done: (/** @type {object} */ result) => ipcRenderer.send('done', result),
   failed: (/** @type {string} */ failure) => ipcRenderer.send('failed', failure),
 });

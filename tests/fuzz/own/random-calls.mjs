@@ -2,20 +2,18 @@
 // nothing is left behind.
 
 import { randomFrom } from '../../soak/random.mjs';
-import { checkBytes, checkError, checkHeld, checkRest, FAULTS, request } from './memory.mjs';
+import { BESIDE, checkBytes, checkError, checkHeld, checkRest, FAULTS, request } from './memory.mjs';
 
 /** @import { Api } from './runs.mjs' */
 /** @typedef {{ bytes: Uint8Array<ArrayBuffer>, what: string, library: string, thread: 'main' | 'worker' }} Call */
 
 const LARGE = [960 * 1024, 2 ** 20, 2 ** 21, 2 ** 22];
 const KILLING = Object.keys(FAULTS).filter((what) => what !== 'L');
-/** What a call may fail with because of another one: of the same library, or of the same process. */
-const BESIDE = ['ERR_LIBRARY_CRASHED', 'ERR_LIBRARY_BUSY', 'ABORT_ERR'];
 const MAX_AT_A_TIME = 4;
 const MAX_POOL = 8;
 
 /** @param {Api} api @param {{ seed: number, count: number }} plan */
-export async function randomCalls({ exchange, shared, held, maps }, { seed, count }) {
+export async function randomCalls({ exchange, shared, held, maps, pause }, { seed, count }) {
   const random = randomFrom(seed);
   const below = (/** @type {number} */ n) => Math.floor(random() * n);
   const pick = (/** @type {readonly any[]} */ list) => list[below(list.length)];
@@ -126,6 +124,7 @@ export async function randomCalls({ exchange, shared, held, maps }, { seed, coun
     // Synchronous calls first: while one waits for its library's process, no other one begins.
     await Promise.all(calls.map((call, index) => make(call, calls.length === 1, made + index)));
     made += Math.max(1, calls.length);
+    await pause?.();
   }
   await warmUp();
   await checkHeld(held, before);

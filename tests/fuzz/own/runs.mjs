@@ -1,14 +1,17 @@
-// What a page and plain Node.js run alike: random calls, and crashes that are timed.
+// What a page and plain Node.js run alike, random calls and crashes that are timed; and the reloads of a page.
 
 import { crashes } from './crashes.mjs';
 import { randomCalls } from './random-calls.mjs';
+import { reloads } from './reloads.mjs';
 
 /**
  * @typedef {object} Api
  * @property {(bytes: Uint8Array<ArrayBuffer>, options: { library: string, thread: 'main' | 'worker', signal?: AbortSignal }) => Promise<Uint8Array<ArrayBuffer>>} exchange
  * @property {(length: number, options: { library: string }) => { bytes: Uint8Array, exchange: () => number }} shared
  * @property {() => Record<string, number>} held
+ * @property {() => Record<string, number>} left the same, with memory, mappings and threads
  * @property {boolean} maps whether large memory is mapped, and not copied
+ * @property {() => Promise<unknown>} [pause] after each round of random calls, for others
  */
 
-export const RUNS = { crashes, calls: randomCalls };
+export const RUNS = { crashes, calls: randomCalls, reloads };
