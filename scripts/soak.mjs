@@ -2,23 +2,26 @@
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { KINDS, windowsOf } from '../tests/soak/kinds.mjs';
+import { isHere, KINDS, windowsOf } from '../tests/soak/kinds.mjs';
+import { noneIsLeft } from '../tests/support/library-programs.js';
 import { command, Failure, log } from './lib/console.mjs';
 import { openDisplay } from './lib/display.mjs';
 import { electronFlags, installedElectron, useElectron } from './lib/electron.mjs';
-import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
+import { buildFixtures, copyFixtures } from './lib/fixtures.mjs';
 import { libraryName } from './lib/native-build.mjs';
 import { killOnExit } from './lib/process-tree.mjs';
-import { growth, MAX_MEMORY, MAX_SILENCE_MS, Series } from './lib/soak-verdict.mjs';
+import { growth, MAX_MEMORY, MAX_SILENCE_MS, QUANTITIES, Series } from './lib/soak-verdict.mjs';
 
 const root = path.dirname(import.meta.dirname);
-const PLANTS = ['leak', 'hang', 'wrong', 'crash'];
+const PLANTS = ['leak', 'hang', 'wrong', 'crash', ...(process.platform === 'linux' ? ['programs', 'stray'] : [])];
 const PRINT_S = 20;
 const MAX_FAULTS = 10;
+/** With more of them for each processor, the loads pause for longer, or no page would get on. */
+const WINDOWS_OF_A_CORE = 3;
 const MiB = 2 ** 20;
 
 const HELP = `npm run soak -- [options]
@@ -34,17 +37,20 @@ ${Object.entries(KINDS)
 It fails, with exit status 1 and the reason, when a process ends that should not, when a wrong byte or an unexpected error
 comes back, when a call or a page hangs for ${MAX_SILENCE_MS / 1000} s, when a kind did nothing, and when the memory, the descriptors or the
 threads of a process grow: when the median of the last third of the run is above that of the first (after a warm-up) by more
-than is allowed. Descriptors and threads are counted on Linux only.
+than is allowed. The same goes for the programs of libraries in processes of their own, of which none may be left in the end.
+Descriptors, threads, mappings and programs are counted on Linux only, where these are.
 `;
 
 /** @typedef {{ pending: number, oldest: number, silent: number }} Page */
-/** @typedef {{ pid: number, memory: number, descriptors?: number, threads?: number }} Held */
+/** @typedef {import('../tests/soak/processes.js').Usage} Held */
 /** @typedef {{ pages: Record<string, Page>, running: number, processes: Record<string, Held>, restarts: Record<string, number>, counts: Record<string, number>, errors: Record<string, number> }} Sample */
 
 await command(async () => {
   const options = parse();
   if (!options) return;
   const { minutes, kinds, heap, seed, plant } = options;
+  const left = Object.keys(KINDS).filter((kind) => !isHere(kind));
+  if (left.length > 0) log(`left out, as libraries have processes of their own on Linux only: ${left.join(', ')}`);
   const electron = installedElectron();
   if (!electron) throw new Failure('there is no Electron yet. Type: npm start');
   useElectron(electron);
@@ -53,7 +59,8 @@ await command(async () => {
   log(`${minutes} min of ${kinds.join(', ')} from seed ${seed}, in Electron ${electron.version}.`);
   const soak = observe();
   try {
-    const environment = { ...process.env, ...display.environment, ...copyLibraries() };
+    const libraries = copyLibraries();
+    const environment = { ...process.env, ...display.environment, ...libraries };
     const child = start(electron.executable, environment, { kinds, heap, seed, plant });
     const lines = createInterface({ input: child.stdout });
     const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
@@ -78,6 +85,7 @@ await command(async () => {
     for (const pid of soak.pids()) killIfRunning(pid);
     const status = await ended;
     if (!over) soak.faults.push(`Electron ended by itself (${status})`);
+    await noneIsLeft(libraries.INPLACE_EXCHANGE_FIXTURES).catch(({ message }) => soak.faults.push(message));
   } finally {
     await display.close();
   }
@@ -93,13 +101,10 @@ function killIfRunning(pid) {
   }
 }
 
-/** A soak may run for hours: a build or a test meanwhile must not change the libraries that its pages open again. */
 function copyLibraries() {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-soak-'));
-  fs.cpSync(FIXTURES, folder, { recursive: true });
+  const folder = copyFixtures();
   const library = path.join(folder, libraryName('native_lib'));
   fs.copyFileSync(path.join(root, libraryName('native_lib')), library);
-  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true })); // also after Ctrl-C
   return { INPLACE_EXCHANGE_FIXTURES: folder, INPLACE_EXCHANGE_LIBRARY: library };
 }
 
@@ -111,14 +116,15 @@ function start(executable, environment, { kinds, heap, seed, plant }) {
   const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
   const windows = windowsOf(kinds);
   const [first] = Object.values(windows);
-  if (plant !== '' && plant !== 'wrong') first.loads.push('planted');
+  if (!['', 'wrong', 'stray'].includes(plant)) first.loads.push('planted');
+  const pace = Math.max(1, Object.keys(windows).length / (WINDOWS_OF_A_CORE * availableParallelism()));
   const flags = [`--js-flags=--max-old-space-size=${heap}`, '--log-level=3'];
   return killOnExit(
     spawn(executable, [...electronFlags(), ...flags, path.join(root, 'tests', 'soak')], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {
         ...environment,
-        SOAK_PLAN: JSON.stringify({ windows, seed, version, plant }),
+        SOAK_PLAN: JSON.stringify({ windows, seed, version, plant, pace }),
       },
     }),
   );
@@ -164,11 +170,10 @@ function observe() {
       if (silent > MAX_SILENCE_MS) fault(`${label}: nothing was heard of the page for ${(silent / 1000).toFixed(0)} s`);
     }
     record('the app', 'running', sample.running);
-    pids = Object.values(sample.processes).map(({ pid }) => pid);
-    for (const [label, { memory, descriptors, threads }] of Object.entries(sample.processes)) {
-      record(label, 'memory', memory);
-      record(label, 'descriptors', descriptors);
-      record(label, 'threads', threads);
+    pids = Object.values(sample.processes).flatMap(({ pid }) => pid ?? []);
+    for (const [label, usage] of Object.entries(sample.processes)) {
+      for (const quantity of QUANTITIES) record(label, quantity, /** @type {any} */ (usage)[quantity]);
+      const { memory } = usage;
       if (memory > MAX_MEMORY) fault(`${label}: its process has ${(memory / MiB).toFixed(0)} MiB of memory`);
     }
     if (seconds() >= printed + PRINT_S) {
@@ -185,9 +190,10 @@ function observe() {
     const lines = [
       `${seconds().toFixed(0)} s: ${pending} calls pending, the oldest for ${(oldest / 1000).toFixed(1)} s; ${running} processes`,
       ...describeTotals(),
-      ...Object.entries(processes).map(([label, { memory, descriptors, threads }]) => {
-        const rest = descriptors === undefined ? '' : ` ${descriptors} descriptors, ${threads} threads`;
-        return `  ${label.padEnd(24)} ${(memory / MiB).toFixed(0).padStart(5)} MiB${rest}`;
+      ...Object.entries(processes).map(([label, { memory, shared, pid: _, ...counted }]) => {
+        const rest = Object.entries(counted).map(([name, value]) => `${value} ${name}`);
+        if (shared !== undefined) rest.push(`${(shared / MiB).toFixed(0)} MiB shared`);
+        return `  ${label.padEnd(26)} ${(memory / MiB).toFixed(0).padStart(5)} MiB ${rest.join(', ')}`;
       }),
     ];
     process.stdout.write(`${lines.join('\n')}\n`);
@@ -242,13 +248,15 @@ function parse() {
   const minutes = Number(values.minutes ?? 10);
   const heap = Number(values.heap ?? 64);
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
-  const kinds = values.only?.split(',') ?? Object.keys(KINDS);
+  const kinds = values.only?.split(',') ?? Object.keys(KINDS).filter(isHere);
   const plant = values.plant ?? '';
   if (!(minutes > 0) || !(heap >= 16) || !Number.isInteger(seed) || seed < 0)
     throw new Failure('--minutes takes a number above 0, --heap one from 16 on, --seed a whole one.');
   const unknown = kinds.filter((kind) => !Object.hasOwn(KINDS, kind));
   if (unknown.length > 0)
     throw new Failure(`there is no load called ${unknown.join(', ')}. There are: ${Object.keys(KINDS).join(', ')}.`);
+  const elsewhere = kinds.filter((kind) => !isHere(kind));
+  if (elsewhere.length > 0) throw new Failure(`there is ${elsewhere.join(', ')} on Linux only.`);
   if (plant !== '' && !PLANTS.includes(plant)) throw new Failure(`--plant takes ${PLANTS.join(', ')}.`);
   return { minutes, kinds, heap, seed, plant };
 }

@@ -12,6 +12,9 @@ const ALLOWED = {
   descriptors: { ratio: 0, plus: 16 },
   threads: { ratio: 0, plus: 8 },
   running: { ratio: 0, plus: 2 },
+  mappings: { ratio: 0.25, plus: 300 }, // a large buffer that waits for the garbage collector has one or two
+  programs: { ratio: 0, plus: 2 },
+  shared: { ratio: 0.5, plus: 128 * 2 ** 20 }, // pages that were in use once are kept while others are
 };
 /** @typedef {keyof typeof ALLOWED} Quantity */
 
@@ -21,7 +24,11 @@ const SHOWN = {
   descriptors: (number) => `${number} descriptors`,
   threads: (number) => `${number} threads`,
   running: (number) => `${number} processes`,
+  mappings: (number) => `${number} mappings`,
+  programs: (number) => `${number} programs of libraries`,
+  shared: (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB of memory shared with programs`,
 };
+export const QUANTITIES = /** @type {Quantity[]} */ (Object.keys(ALLOWED));
 
 /** The warm-up: this part of the run, and no more than this time. */
 const WARM_UP = 0.25;

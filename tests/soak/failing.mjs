@@ -45,10 +45,14 @@ export async function loadCrash(context) {
 const leaked = [];
 
 /** The fault that `--plant` names; `wrong` is planted where results are checked. @param {Context} context */
-export async function loadPlanted({ plant, pause, tracked }) {
+export async function loadPlanted({ plant, pause, soak, tracked }) {
   if (plant === 'hang') await tracked('planted', () => page.exchange(endlessRequest(), { library: 'camera-deaf' }), []);
   if (plant === 'crash') {
     for (;;) await page.exchange(new Uint8Array(64), { library: 'crash-second' });
+  }
+  for (let leaks = 1; plant === 'programs'; leaks += 1) {
+    soak.leakProgram(leaks);
+    await pause(2000);
   }
   while (plant === 'leak') {
     leaked.push(new Uint8Array(1024 * 1024).fill(1));

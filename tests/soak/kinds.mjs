@@ -1,14 +1,17 @@
 // The kinds of load: the window of each, and the loads that its page runs.
 
+import { platform } from 'node:process';
+
 /**
- * A kind of load. One of the counters in `signs`, at least, must be above 0 in the end.
- * @typedef {{ what: string, window: string, loads: string[], signs: string[] }} Kind
+ * A kind of load. One of the counters in `signs`, at least, must be above 0 in the end. `process: 'own'`: the libraries of
+ * its window have processes of their own, and its counters begin with `own`.
+ * @typedef {{ what: string, window: string, loads: string[], signs: string[], process?: 'own' }} Kind
  */
 
 const CALLS = ['main', 'shared', 'worker', 'abort'];
 
 /** @type {Record<string, Kind>} */
-export const KINDS = {
+const HERE = {
   main: { what: "exchange with thread: 'main'", window: 'calls', loads: ['main'], signs: ['main'] },
   shared: { what: 'synchronous exchanges over shared memory', window: 'calls', loads: ['shared'], signs: ['shared'] },
   worker: {
@@ -69,17 +72,58 @@ export const KINDS = {
   },
 };
 
+/** The same loads, with each library in a process of its own. */
+const SAME = ['main', 'shared', 'worker', 'abort', 'recycle', 'transfer', 'reload', 'leave'];
+
+/** Libraries in processes of their own. @type {Record<string, Kind>} */
+const OWN = {
+  ...Object.fromEntries(
+    SAME.map((name) => {
+      const { what, window, loads, signs } = HERE[name];
+      const ends = name === 'reload' || name === 'leave';
+      const kind = {
+        what: `${what}; libraries in own processes${ends ? ', which crash' : ''}`,
+        window: `own ${window.replace('dropped ', '')}`,
+        loads: ends ? [...loads, 'random'] : loads,
+        signs: signs.map((sign) => `own ${sign}`),
+        process: /** @type {const} */ ('own'),
+      };
+      return [`own-${name}`, kind];
+    }),
+  ),
+  'own-random': {
+    what: 'random calls of such libraries, which crash, exit, hang, fail and are aborted',
+    window: 'own random',
+    loads: ['random'],
+    signs: ['own ERR_LIBRARY_CRASHED'],
+    process: 'own',
+  },
+  'own-kill': {
+    what: 'programs of such libraries that are killed from outside',
+    window: 'own killed',
+    loads: ['kill'],
+    signs: ['own killed'],
+    process: 'own',
+  },
+};
+
+/** @type {Record<string, Kind>} */
+export const KINDS = { ...HERE, ...OWN };
+
+/** Whether this system has it: such processes are on Linux only. @param {string} kind */
+export const isHere = (kind) => platform === 'linux' || KINDS[kind].process !== 'own';
+
 /**
  * The windows of these kinds, each with the loads of its page.
  * @param {string[]} kinds
  */
 export function windowsOf(kinds) {
-  /** @type {Record<string, { kinds: string[], loads: string[] }>} */
+  /** @type {Record<string, { kinds: string[], loads: string[], process: string }>} */
   const windows = {};
   for (const kind of kinds) {
-    const { window, loads } = KINDS[kind];
+    const { window, loads, process = 'here' } = KINDS[kind];
     const { kinds: otherKinds = [], loads: otherLoads = [] } = windows[window] ?? {};
-    windows[window] = { kinds: [...otherKinds, kind], loads: [...new Set([...otherLoads, ...loads])] };
+    windows[window] = { kinds: [...otherKinds, kind], loads: [...new Set([...otherLoads, ...loads])], process };
   }
   return windows;
 }

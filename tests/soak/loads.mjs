@@ -4,6 +4,7 @@ import { page } from './connection.mjs';
 import { difference, fillPattern, PATTERN_BYTES, requestFill } from './expected.mjs';
 import { loadAborts, loadCrash, loadPlanted } from './failing.mjs';
 import { loadFrames } from './frames.mjs';
+import { loadKills, loadRandom } from './own.mjs';
 import { loadPopupGone, loadPopupPreload, loadPopups } from './popups.mjs';
 
 /** @import { Context } from './page.mjs' */
@@ -133,6 +134,8 @@ export const LOADS = {
   abort: loadAborts,
   crash: loadCrash,
   planted: loadPlanted,
+  random: loadRandom,
+  kill: loadKills,
   recycle: (context) => loadFrames(context, true),
   transfer: (context) => loadFrames(context, false),
   popup: (context) => loadPopups(context, true),

@@ -4,24 +4,27 @@
 const fs = require('node:fs/promises');
 const path = require('node:path');
 const { app, BrowserWindow, ipcMain, protocol } = require('electron');
-const { processes } = require('./processes.js');
+const { plantProgram, processes, strayPrograms } = require('./processes.js');
 
-/** @type {{ windows: Record<string, { kinds: string[], loads: string[] }>, seed: number, version: string, plant: string }} */
+/** @type {{ windows: Record<string, { kinds: string[], loads: string[], process: string }>, seed: number, version: string, plant: string, pace: number }} */
 const { windows, ...options } = JSON.parse(process.env.SOAK_PLAN ?? '{}');
 
 const SAMPLE_MS = 1000;
 /** A popup that is open for longer is a fault. */
 const POPUP_MS = 20_000;
+/** So is a library's program whose page's process has ended so long ago. */
+const STRAY_MS = 5000;
 
 const PAGE = 'app://soak/';
 const HEADERS = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** Serves the files of this folder, and the page half of the package. @param {string} url */
+/** Serves the files of this folder, the page half of the package, and the calls of npm run fuzz:own. @param {string} url */
 async function serve(url) {
   const { pathname } = new URL(url);
   const page = { '/': 'page.html', '/popup': 'popup.html' }[pathname];
-  const script = pathname.match(/^\/(lib\/)?[\w-]+\.mjs$/);
-  const file = page ?? (script && path.join(script[1] ? '../..' : '.', pathname));
+  const script = pathname.match(/^\/(?:(lib|fuzz\/own|soak)\/)?[\w-]+\.mjs$/);
+  const folder = { lib: '../..', 'fuzz/own': '..', soak: '..' }[script?.[1] ?? ''] ?? '.';
+  const file = page ?? (script && path.join(folder, pathname));
   const body = file ? await fs.readFile(path.join(__dirname, file)) : '';
   return new Response(body, { headers: { ...HEADERS, 'Content-Type': script ? 'text/javascript' : 'text/html' } });
 }
@@ -66,13 +69,18 @@ const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(
 
 /** @param {string} label */
 function openWindow(label) {
-  const { kinds, loads } = windows[label];
+  const { kinds, loads, process: inProcess } = windows[label];
   const webPreferences = {
     preload: path.join(__dirname, 'preload.js'),
     sandbox: false,
     backgroundThrottling: false,
     additionalArguments: [
-      `--soak=${JSON.stringify({ ...options, loads, seed: options.seed + Object.keys(windows).indexOf(label) })}`,
+      `--soak=${JSON.stringify({
+        ...options,
+        loads,
+        process: inProcess,
+        seed: options.seed + Object.keys(windows).indexOf(label),
+      })}`,
     ],
   };
   const window = new BrowserWindow({ show: false, webPreferences });
@@ -109,6 +117,9 @@ async function load(label, url) {
   await state.window.loadURL(url).catch(() => {}); // superseded, or the process has ended: both are detected elsewhere
 }
 
+/** Of the counters of a window. @param {string} label */
+const prefixOf = (label) => (windows[label].process === 'own' ? 'own ' : '');
+
 /** Reloads a page during its calls. @param {string} label */
 async function keepReloading(label) {
   for (;;) {
@@ -118,7 +129,7 @@ async function keepReloading(label) {
     const loaded = new Promise((done) => state.window.webContents.once('did-finish-load', () => done(true)));
     state.window.webContents.reload();
     await loaded; // a load that never ends is detected by missing reports
-    add(restarts, { reloaded: 1 });
+    add(restarts, { [`${prefixOf(label)}reloaded`]: 1 });
   }
 }
 
@@ -133,14 +144,25 @@ async function keepLeaving(label) {
       state.window.close();
       await closed;
       await openWindow(label);
-      add(restarts, { 'window closed': 1 });
+      add(restarts, { [`${prefixOf(label)}window closed`]: 1 });
     } else {
       await load(label, 'app://soak/elsewhere');
       await pause(between(0, 500));
       await load(label, PAGE);
-      add(restarts, { 'page left': 1 });
+      add(restarts, { [`${prefixOf(label)}page left`]: 1 });
     }
   }
+}
+
+/** When each was first without a page. @type {Map<number, number>} */
+let straySince = new Map();
+
+/** Reports libraries' programs that no page's process has: each is left behind. @param {number[]} pids of this app */
+function findStrays(pids) {
+  const now = Date.now();
+  straySince = new Map(strayPrograms(pids).map((pid) => [pid, straySince.get(pid) ?? now]));
+  for (const [pid, since] of straySince)
+    if (now - since > STRAY_MS) fail(`the program ${pid} of a library was left behind`);
 }
 
 function writeSample() {
@@ -157,6 +179,7 @@ function writeSample() {
   }
   const metrics = app.getAppMetrics();
   const sample = { pages, running: metrics.length, processes: processes(metrics, labels), restarts, counts, errors };
+  findStrays(metrics.map(({ pid }) => pid).filter((pid) => pid !== process.pid));
   write({ sample });
   [restarts, counts, errors] = [{}, {}, {}];
 }
@@ -172,9 +195,10 @@ app.whenReady().then(async () => {
   random = (await import('./random.mjs')).randomFrom(options.seed);
   for (const label of Object.keys(windows)) await openWindow(label);
   for (const [label, { kinds }] of Object.entries(windows)) {
-    if (kinds.includes('reload')) keepReloading(label);
-    if (kinds.includes('leave')) keepLeaving(label);
+    if (kinds.includes('reload') || kinds.includes('own-reload')) keepReloading(label);
+    if (kinds.includes('leave') || kinds.includes('own-leave')) keepLeaving(label);
   }
+  if (options.plant === 'stray') plantProgram();
   setInterval(writeSample, SAMPLE_MS);
 });
 process.stdin.on('end', () => app.exit(0)).resume(); // the command that reads these lines has ended, or ends the run

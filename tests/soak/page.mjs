@@ -3,11 +3,18 @@
 import { LOADS } from './loads.mjs';
 import { randomFrom } from './random.mjs';
 
-/** @typedef {{ loads: string[], seed: number, version: string, plant: string }} Options */
+/** @typedef {{ loads: string[], process: string, seed: number, version: string, plant: string, pace: number }} Options */
 
-const { soak } = /** @type {{ soak: { options: string, report(report: string): void, count(): number } }} */ (
-  /** @type {unknown} */ (globalThis)
-);
+/**
+ * @typedef {object} Bridge
+ * @property {string} options
+ * @property {(report: string) => void} report
+ * @property {() => number} count
+ * @property {() => Record<string, number>} held
+ * @property {() => void} kill
+ * @property {(restarts: number) => number | undefined} leakProgram
+ */
+const { soak } = /** @type {{ soak: Bridge }} */ (/** @type {unknown} */ (globalThis));
 const REPORT_MS = 500;
 /** A page that is being unloaded has gone by then. */
 const UNLOAD_MS = 3000;
@@ -37,11 +44,15 @@ const fault = (/** @type {string} */ text) => {
   if (faults.length < MAX_FAULTS) faults.push(text);
 };
 
+/** Of the counters: those of libraries in processes of their own are apart. */
+const prefix = options.process === 'own' ? 'own ' : '';
+
 export const context = {
   ...options,
-  count: soak.count,
+  soak,
   below: (/** @type {number} */ n) => Math.floor(random() * n),
-  pause: (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  /** For longer if many windows share the processors. @param {number} ms */
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms * options.pace)),
   fault,
   report,
   /**
@@ -55,17 +66,12 @@ export const context = {
     pending.set(id, performance.now());
     try {
       const result = await call();
-      counts[load] = (counts[load] ?? 0) + 1;
+      counts[prefix + load] = (counts[prefix + load] ?? 0) + 1;
       return result;
     } catch (error) {
       const { code = 'no code' } = /** @type {any} */ (error);
-      errors[code] = (errors[code] ?? 0) + 1;
-      if (unloading && code === 'ABORT_ERR') return undefined; // expected: pending calls are rejected
-      if (/was unloaded/.test(String(error))) {
-        // A window that is closed may lose its page without 'pagehide'. A page that is still there later was not unloaded.
-        setTimeout(() => fault(`${load}: ${error}, and it is still there`), UNLOAD_MS);
-        return undefined;
-      }
+      errors[prefix + code] = (errors[prefix + code] ?? 0) + 1;
+      if (isUnload(load, error)) return undefined;
       if (allowed.includes(code)) check?.(error);
       else fault(`${load}: ${error}`);
       return undefined;
@@ -75,6 +81,15 @@ export const context = {
   },
 };
 /** @typedef {typeof context} Context */
+
+/** Whether a call has failed because this page is being unloaded. @param {string} load @param {any} error */
+function isUnload(load, error) {
+  if (unloading && error?.code === 'ABORT_ERR') return true; // expected: pending calls are rejected
+  if (!/was unloaded/.test(String(error))) return false;
+  // A window that is closed may lose its page without 'pagehide'. A page that is still there later was not unloaded.
+  setTimeout(() => fault(`${load}: ${error}, and it is still there`), UNLOAD_MS);
+  return true;
+}
 
 /** Whether this page is being unloaded. */
 let unloading = false;
@@ -102,5 +117,7 @@ setInterval(report, REPORT_MS);
 globalThis.addEventListener('unhandledrejection', ({ reason }) => fault(`unhandled rejection: ${reason}`));
 report();
 for (const load of options.loads) {
-  LOADS[load](context).catch((error) => fault(`${load}: ${error.stack}`));
+  LOADS[load](context).catch((error) => {
+    if (!isUnload(load, error)) fault(`${load}: ${error.stack}`);
+  });
 }

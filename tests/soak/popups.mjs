@@ -25,17 +25,20 @@ export async function loadPopupPreload({ below, pause }) {
   }
 }
 
+/** Not the pause of other loads, whose length varies: the popup counts on these. @param {number} ms */
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /**
  * Gives functions that call native code to a popup, and reloads the page. The popup then calls them, and closes.
  * @param {Context} context
  */
-export async function loadPopupGone({ count, pause, report }) {
-  await pause(5000); // the popup of the previous page has closed
-  const kept = [page.shared(256).exchange, count];
+export async function loadPopupGone({ soak, report }) {
+  await wait(5000); // the popup of the previous page has closed
+  const kept = [page.shared(256).exchange, soak.count];
   for (const call of kept) call();
   Object.assign(globalThis, { kept });
   open('/popup?gone', '_blank', 'popup');
-  await pause(1500);
+  await wait(1500);
   report();
   location.reload();
 }

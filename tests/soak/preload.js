@@ -3,6 +3,7 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const addon = require('../../index.js');
+const { files, held, ownPrograms } = require('../fuzz/own/libraries.js');
 const { fixtureLibrary } = require('../support/fixtures.js');
 const preload = require('../../lib/preload.js');
 
@@ -11,18 +12,41 @@ const whileAlive = /** @type {any} */ (preload).whileAlive ?? ((/** @type {any} 
 
 const LIBRARIES = ['uppercase-c', 'camera', 'camera-deaf', 'camera-concurrent', 'crash-second'];
 
+/** The limit of a call in ms: many windows share the processors. */
+const OWN_LIMIT_MS = 3000;
+
+const options = process.argv.find((argument) => argument.startsWith('--soak='))?.slice('--soak='.length) ?? '{}';
+const inOwn = JSON.parse(options).process === 'own';
+
+/** @param {string} path */
+const own = (path) => ({ path, process: /** @type {const} */ ('own'), restarts: 1_000_000 });
+const paths = LIBRARIES.map((name) => [name, fixtureLibrary(name)]);
+
 preload.expose({
-  libraries: { default: addon, ...Object.fromEntries(LIBRARIES.map((name) => [name, fixtureLibrary(name)])) },
+  libraries: inOwn
+    ? {
+        default: own(process.env.INPLACE_EXCHANGE_LIBRARY ?? ''),
+        ...Object.fromEntries(paths.map(([name, path]) => [name, own(path)])),
+        ...files(OWN_LIMIT_MS),
+      }
+    : { default: addon, ...Object.fromEntries(paths) },
   origins: ['app://soak'],
 });
 
-const own = new Uint8Array(256);
+const bytes = new Uint8Array(256);
 
 contextBridge.exposeInMainWorld('soak', {
-  options: process.argv.find((argument) => argument.startsWith('--soak='))?.slice('--soak='.length) ?? '{}',
+  options,
   /** @param {string} report */
   report: (report) => ipcRenderer.send('report', report),
-  count: whileAlive(() => addon.exchangeDataInPlace(own)),
+  count: whileAlive(() => addon.exchangeDataInPlace(bytes)),
+  held,
+  /** Kills the programs of this page's libraries. */
+  kill() {
+    for (const { pid } of ownPrograms()) process.kill(pid, 'SIGKILL');
+  },
+  /** Opens a library that is never closed. Other options make it another process. @param {number} restarts */
+  leakProgram: (restarts) => addon.openLibrary(fixtureLibrary('faults'), { process: 'own', restarts }).process?.pid,
 });
 
 // In a window that shares another window's event loop, asynchronous calls must be refused, and must not crash the

@@ -9,6 +9,8 @@ import { KINDS, windowsOf } from '../soak/kinds.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 const MiB = 2 ** 20;
+const isLinux = process.platform === 'linux';
+const OWN_KINDS = 'own-main,own-shared,own-abort,own-recycle,own-reload,own-random,own-kill';
 
 /**
  * @param {string[]} args
@@ -33,7 +35,7 @@ function series(seconds, value) {
   return result;
 }
 
-/** @param {'memory' | 'descriptors' | 'threads' | 'running'} quantity @param {Series} values @param {number} seconds */
+/** @param {import('../../scripts/lib/soak-verdict.mjs').Quantity} quantity @param {Series} values @param {number} seconds */
 const judge = (quantity, values, seconds) => growth(new Map([['a process', { [quantity]: values }]]), seconds);
 
 describe('the soak', function () {
@@ -49,6 +51,13 @@ describe('the soak', function () {
     ['descriptors', 16, 17, 'from 40 descriptors to 57 descriptors, by more than 16 descriptors'],
     ['threads', 8, 9, 'from 40 threads to 49 threads, by more than 8 threads'],
     ['running', 2, 3, 'from 40 processes to 43 processes, by more than 2 processes'],
+    ['mappings', 310, 311, 'from 40 mappings to 351 mappings, by more than 25 % and 300 mappings'],
+    [
+      'programs',
+      2,
+      3,
+      'from 40 programs of libraries to 43 programs of libraries, by more than 2 programs of libraries',
+    ],
   ])) {
     it(`reports growth above the allowed amount: ${quantity}`, () => {
       const start = quantity === 'memory' ? 200 * MiB : 40;
@@ -88,9 +97,15 @@ describe('the soak', function () {
   });
 
   it('gives each kind a window, whose page runs its loads', () => {
-    assert.deepEqual(windowsOf(['main', 'abort', 'crash']), {
-      calls: { kinds: ['main', 'abort'], loads: ['main', 'abort'] },
-      crashing: { kinds: ['crash'], loads: ['crash'] },
+    assert.deepEqual(windowsOf(['main', 'abort', 'crash', 'own-main', 'own-reload']), {
+      calls: { kinds: ['main', 'abort'], loads: ['main', 'abort'], process: 'here' },
+      crashing: { kinds: ['crash'], loads: ['crash'], process: 'here' },
+      'own calls': { kinds: ['own-main'], loads: ['main'], process: 'own' },
+      'own reloaded': {
+        kinds: ['own-reload'],
+        loads: ['main', 'shared', 'worker', 'abort', 'random'],
+        process: 'own',
+      },
     });
   });
 
@@ -109,21 +124,19 @@ describe('the soak', function () {
     }
   });
 
-  it('passes a short run', async () => {
-    const { status, output, errors } = await soak(
-      '--minutes',
-      '0.2',
-      '--only',
-      'main,shared,abort,recycle,reload,crash',
-    );
-    assert.equal(status, 0, output + errors);
-    assert.match(output, /^passed, 1\d s: no unexpected end, no wrong byte, nothing hung/m);
-  });
+  for (const kinds of ['main,shared,abort,recycle,reload,crash', ...(isLinux ? [OWN_KINDS] : [])]) {
+    it(`passes a short run: ${kinds}`, async () => {
+      const { status, output, errors } = await soak('--minutes', '0.2', '--only', kinds);
+      assert.equal(status, 0, output + errors);
+      assert.match(output, /^passed, 1\d s: no unexpected end, no wrong byte, nothing hung/m);
+    });
+  }
 
-  it('fails on a wrong byte, and on an unexpected end of a process', async () => {
+  it('fails on a wrong byte, an unexpected end of a process, and a program that is left behind', async () => {
     for (const [plant, message] of /** @type {const} */ ([
       ['wrong', /main: wrong byte \d+ at \d+/],
       ['crash', /calls: the page's process has ended \(crashed\)/],
+      ...(isLinux ? [/** @type {const} */ (['stray', /the program \d+ of a library was left behind/])] : []),
     ])) {
       const { status, errors } = await soak('--minutes', '0.5', '--only', 'main', '--plant', plant);
       assert.equal(status, 1);
