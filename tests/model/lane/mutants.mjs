@@ -2,6 +2,7 @@
 
 const LANE = 'library-process/src/lane.rs';
 const LANES = 'library-process/src/lanes.rs';
+const RUNNING = 'library-process/src/running.rs';
 
 const DEADLOCK = /deadlock/;
 const ENDLESS = /exceeded maximum number of branches/;
@@ -200,6 +201,25 @@ export const LANE_MUTANTS = [
     checker: 'lane-loom',
     scenario: 'a_cancel_is_seen',
     says: DEADLOCK,
+  },
+  {
+    name: 'a cancel is for calls that began later, too',
+    file: RUNNING,
+    from: 'before.iter().all(is_earlier)',
+    to: 'before.iter().any(is_earlier)',
+    checker: 'lane-shuttle',
+    scenario: 'many_calls_beside_a_cancel',
+    says: /a cancel reaches a call that began later/,
+    quick: true,
+  },
+  {
+    name: 'a cancel counts for the call before which it came',
+    file: RUNNING,
+    from: '.cast_signed() > 0',
+    to: '.cast_signed() >= 0',
+    checker: 'lane-loom',
+    scenario: 'a_cancel_reaches_no_later_call',
+    says: /a cancel reaches a call that began later/,
   },
   {
     name: 'a lane that is claimed is still free',

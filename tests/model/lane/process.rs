@@ -8,6 +8,7 @@ use crate::checker::{AtomicBool, Region, Thread, start, yield_now};
 use crate::lane::{self, Failed, Side, State};
 use crate::lanes::Lanes;
 use crate::protocol::MAX_LANES;
+use crate::running::Running;
 use crate::spin::Spin;
 use crate::sync::{
     AtomicU32, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
@@ -15,6 +16,9 @@ use crate::sync::{
 
 /// How the program has ended.
 const END: u32 = 9;
+
+/// The number of a call that no cancel is meant for.
+pub(crate) const LATER: u32 = 1000;
 
 pub(crate) struct Process {
     lanes: Lanes<u32>,
@@ -24,7 +28,10 @@ pub(crate) struct Process {
     killed: Arc<AtomicBool>,
     /// Its number can be that of another process.
     reaped: AtomicBool,
-    /// How often `exchange_cancel` has been called.
+    running: Running,
+    /// The numbers of the calls that the library is in.
+    in_library: Mutex<Vec<u32>>,
+    /// The last cancel that the program has dealt with.
     cancelled: Mutex<u32>,
     cancel_noted: Condvar,
 }
@@ -33,6 +40,8 @@ pub(crate) struct Process {
 struct Memory {
     state: Arc<Word>,
     request: Data,
+    /// What the count of cancels was before it.
+    cancels: Data,
     result: Data,
 }
 
@@ -79,12 +88,15 @@ impl Process {
                 .map(|_| Memory {
                     state: Word::new(),
                     request: Data::new(),
+                    cancels: Data::new(),
                     result: Data::new(),
                 })
                 .collect(),
             cancels: Word::new(),
             killed: Arc::new(AtomicBool::new(false)),
             reaped: AtomicBool::new(false),
+            running: Running::default(),
+            in_library: Mutex::new(Vec::new()),
             cancelled: Mutex::new(0),
             cancel_noted: Condvar::new(),
         });
@@ -139,17 +151,26 @@ impl Process {
         loop {
             lane::serve(side, &mut spin, || {
                 let request = memory.request.get();
+                self.running.run(memory.cancels.get(), || {
+                    lock(&self.in_library).push(request);
+                    state.end_if_killed();
+                    lock(&self.in_library).retain(|other| *other != request);
+                });
                 state.end_if_killed();
                 memory.result.put(answer_to(request));
             });
         }
     }
 
-    /// Calls the library's function whenever the app asks.
+    /// Calls the library's function when the app asks, which it does before the call with the number [`LATER`].
     pub(crate) fn cancel_when_asked(&self, owner: &Owner) {
         let (cancels, mut seen) = (self.cancels.handle(owner), 0);
         loop {
             lane::wait_for_cancel(&cancels, &mut seen);
+            self.running.cancel(seen, || {
+                let in_library = lock(&self.in_library);
+                assert!(!in_library.contains(&LATER), "a cancel reaches a call that began later");
+            });
             *lock(&self.cancelled) = seen;
             self.cancel_noted.notify_all();
         }
@@ -198,10 +219,17 @@ impl Process {
             here: &hint,
             there: &hint,
         };
-        let (write, read) = (|| memory.request.put(number), || check(memory.result.get()));
+        let write = || {
+            memory.request.put(number);
+            memory
+                .cancels
+                .put(self.cancels.handle(&Owner::App).load(Ordering::Relaxed));
+        };
+        let read = || check(memory.result.get());
         let outcome = lane::call(side, &mut claim, deadline, || self.kill(), None, write, read);
         // The bytes are the app's again, whatever the outcome.
         memory.request.put(0);
+        memory.cancels.put(0);
         memory.result.put(0);
         Some(outcome)
     }

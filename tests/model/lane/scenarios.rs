@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::checker::{Thread, choose, start, yield_now};
 use crate::lane::{Failed, State};
-use crate::process::{Library, Process};
+use crate::process::{LATER, Library, Process};
 use crate::sync::{Ordering, Owner, after_turns, wake};
 
 pub(crate) struct Scenario {
@@ -35,6 +35,7 @@ scenarios! {
     another_process_writes_after_the_end
     another_process_answers_after_the_end
     a_cancel_is_seen
+    a_cancel_reaches_no_later_call
 }
 
 scenarios! {
@@ -43,6 +44,7 @@ scenarios! {
     many_calls_and_ends
     a_library_writes_all_the_time
     many_cancels
+    many_calls_beside_a_cancel
 }
 
 /// Runs this on a thread of the app.
@@ -173,6 +175,18 @@ fn a_cancel_is_seen() {
     });
 }
 
+/// The library may be in an earlier call, for which the cancel is, when the later one begins.
+fn a_cancel_reaches_no_later_call() {
+    Process::run(Some(Process::cancel_when_asked), |process| {
+        let earlier = caller(process, |process| {
+            process.call(1, None);
+        });
+        process.cancel();
+        process.call(LATER, None);
+        earlier.join().unwrap();
+    });
+}
+
 /// Calls of several threads, more than there are lanes, and what each does besides.
 fn callers(process: &Arc<Process>, act: fn(&Process, u32)) {
     let threads: Vec<_> = (0..4u32)
@@ -235,6 +249,24 @@ fn many_cancels() {
         process.wait_for_cancels(3);
         for other in others {
             other.join().unwrap();
+        }
+    });
+}
+
+fn many_calls_beside_a_cancel() {
+    Process::run(Some(Process::cancel_when_asked), |process| {
+        let earlier: Vec<_> = (1..4u32)
+            .map(|number| {
+                caller(process, move |process| {
+                    process.call(number, None);
+                    process.call(10 + number, None);
+                })
+            })
+            .collect();
+        process.cancel();
+        process.call(LATER, None);
+        for thread in earlier {
+            thread.join().unwrap();
         }
     });
 }

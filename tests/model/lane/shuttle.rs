@@ -26,9 +26,10 @@ mod protocol {
 mod library_process {
     pub(crate) mod lane;
     pub(crate) mod lanes;
+    pub(crate) mod running;
 }
 
-use library_process::{lane, lanes};
+use library_process::{lane, lanes, running};
 
 use scenarios::{SCENARIOS, WORKLOADS};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
