@@ -44,7 +44,8 @@ if (page && kind !== 'gone') {
 }
 
 if (kind === 'gone') {
-  const { kept } = opener;
+  const { kept, taken } = opener;
+  taken();
   // By then the page of these functions was unloaded, and another page has replaced it.
   await new Promise((resolve) => setTimeout(resolve, 3500));
   for (const call of kept) {

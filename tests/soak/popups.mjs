@@ -36,9 +36,10 @@ export async function loadPopupGone({ soak, report }) {
   await wait(5000); // the popup of the previous page has closed
   const kept = [page.shared(256).exchange, soak.count];
   for (const call of kept) call();
-  Object.assign(globalThis, { kept });
-  open('/popup?gone', '_blank', 'popup');
-  await wait(1500);
+  await new Promise((taken) => {
+    Object.assign(globalThis, { kept, taken });
+    open('/popup?gone', '_blank', 'popup');
+  });
   report();
   location.reload();
 }
