@@ -36,8 +36,8 @@ ${Object.entries(KINDS)
   --help          this
 It fails, with exit status 1 and the reason, when a process ends that should not, when a wrong byte or an unexpected error
 comes back, when a call or a page hangs for ${MAX_SILENCE_MS / 1000} s, when a kind did nothing, and when the memory, the descriptors or the
-threads of a process grow: when the median of the last third of the run is above that of the first (after a warm-up) by more
-than is allowed. The same goes for the programs of libraries in processes of their own, of which none may be left in the end.
+threads of a process grow: when the median and the 90th percentile of the last third of the run are above those of the first
+(after a warm-up) by more than is allowed. The same goes for the programs of libraries in processes of their own, of which none may be left in the end.
 Descriptors, threads, mappings and programs are counted on Linux only, where these are.
 `;
 

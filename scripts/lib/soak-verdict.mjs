@@ -6,7 +6,10 @@ export const MAX_SILENCE_MS = 15_000;
 /** More than any load needs: a larger process fails the soak at once, as the machine may have other users. */
 export const MAX_MEMORY = 1.5 * 2 ** 30;
 
-/** How far the median of the last third may be above that of the first. */
+/**
+ * How far the last third may be above the first. Both its median and its 90th percentile have to be: the median of what has two
+ * levels, such as the programs of a page that is reloaded, changes with how long each lasts, and the other with single peaks.
+ */
 const ALLOWED = {
   memory: { ratio: 0.15, plus: 48 * 2 ** 20 },
   descriptors: { ratio: 0, plus: 16 },
@@ -37,10 +40,12 @@ const MAX_WARM_UP_S = 120;
 const MIN_POINTS = 5;
 const MAX_POINTS = 720;
 
-/** @param {number[]} values */
-function median(values) {
+const PARTS = [0.5, 0.9];
+
+/** @param {number[]} values @param {number} part of them that is below it, such as 0.5 for the median */
+function quantile(values, part) {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1];
+  return sorted[Math.floor(sorted.length * part)];
 }
 
 /** A quantity of a process over time. Bounded: when there are too many points, every other one is dropped. */
@@ -64,14 +69,19 @@ export class Series {
     return this.#points.length;
   }
 
-  /** The medians of the first and the last third after the warm-up. @param {number} seconds how long the run took */
-  thirds(seconds) {
+  /**
+   * The medians, or other quantiles, of the first and the last third after the warm-up.
+   * @param {number} seconds how long the run took @param {number} [part]
+   */
+  thirds(seconds, part = 0.5) {
     const from = Math.min(seconds * WARM_UP, MAX_WARM_UP_S);
     const third = (seconds - from) / 3;
     const within = (/** @type {number} */ start) =>
       this.#points.filter(([at]) => at >= start && at <= start + third).map(([, value]) => value);
     const [first, last] = [within(from), within(seconds - third)];
-    return first.length < MIN_POINTS || last.length < MIN_POINTS ? undefined : [median(first), median(last)];
+    return first.length < MIN_POINTS || last.length < MIN_POINTS
+      ? undefined
+      : [quantile(first, part), quantile(last, part)];
   }
 }
 
@@ -96,9 +106,9 @@ export function growth(held, seconds) {
       if (!thirds) continue;
       judged += 1;
       const quantity = /** @type {Quantity} */ (name);
-      const [first, last] = thirds;
       const { ratio, plus } = ALLOWED[quantity];
-      if (last <= first * (1 + ratio) + plus) continue;
+      const isAbove = ([first, last] = thirds) => last > first * (1 + ratio) + plus;
+      if (!PARTS.every((part) => isAbove(series.thirds(seconds, part)))) continue;
       const [before, after] = thirds.map(SHOWN[quantity]);
       grown.push(`${label} has grown from ${before} to ${after}, by more than ${allowance(quantity)}`);
     }

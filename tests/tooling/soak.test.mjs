@@ -73,7 +73,9 @@ describe('the soak', function () {
   it('does not report warm-up or fluctuation as growth', () => {
     const warming = series(300, (second) => (second < 60 ? second : 60) * 10 * MiB);
     const sawtooth = series(300, (second) => (100 + (second % 20) * 50) * MiB);
-    for (const values of [warming, sawtooth]) assert.deepEqual(judge('memory', values, 300), { grown: [], judged: 1 });
+    const twoLevels = series(300, (second) => (second % 10 < (second < 200 ? 3 : 7) ? 500 : 200) * MiB);
+    for (const values of [warming, sawtooth, twoLevels])
+      assert.deepEqual(judge('memory', values, 300), { grown: [], judged: 1 });
   });
 
   it('does not judge a process with too few samples', () => {
