@@ -41,9 +41,14 @@ const STEPS_OF_OLDER = [
 ];
 
 /** What is linted for a system: what ships, and its tests. */
-const LINTED = ['inplace-exchange', 'inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap(
-  (name) => ['-p', name],
-);
+const LINTED = [
+  'inplace-exchange',
+  'inplace-exchange-host',
+  'library-process',
+  'inplace-exchange-sdk',
+  'native-lib',
+  'live-lib',
+].flatMap((name) => ['-p', name]);
 
 /**
  * @typedef {object} System

@@ -12,7 +12,7 @@ import { ensureProgram } from './lib/system.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const HOST = ['-p', 'inplace-exchange-host'];
-const PACKAGES = [...HOST, '-p', 'native-lib', '-p', 'live-lib'];
+const PACKAGES = [...HOST, '-p', 'inplace-exchange-sdk', '-p', 'native-lib', '-p', 'live-lib'];
 /** Valgrind is some fifty times slower: fewer random cases. */
 const FEW_CASES = { PROPTEST_CASES: '16' };
 

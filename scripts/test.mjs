@@ -222,10 +222,8 @@ const STEPS = [
 ];
 
 function rustTests() {
-  const packages = ['inplace-exchange-host', 'library-process', 'native-lib', 'live-lib'].flatMap((name) => [
-    '-p',
-    name,
-  ]);
+  const names = ['inplace-exchange-host', 'library-process', 'inplace-exchange-sdk', 'native-lib', 'live-lib'];
+  const packages = names.flatMap((name) => ['-p', name]);
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 

@@ -1,0 +1,30 @@
+//! The C ABI of `exchange.h`: the struct of a call, and the numbers.
+
+use std::ffi::{c_char, c_int, c_void};
+
+/// `EXCHANGE_ABI_VERSION`.
+pub const VERSION: u32 = 1;
+
+/// `EXCHANGE_CONCURRENT`, a bit of `exchange_flags`.
+pub const CONCURRENT: u32 = 1;
+
+/// `EXCHANGE_SHARED`, a bit of `exchange_call.flags`.
+pub const SHARED: u32 = 1;
+
+/// `exchange_call`. The header says what each field is.
+#[repr(C)]
+pub struct RawCall {
+    pub(crate) size: usize,
+    pub(crate) data: *mut u8,
+    pub(crate) capacity: usize,
+    pub(crate) input: usize,
+    pub(crate) operation: u32,
+    pub(crate) flags: u32,
+    pub(crate) host: *mut c_void,
+    pub(crate) cancelled: unsafe extern "C" fn(*mut c_void) -> c_int,
+    pub(crate) progress: unsafe extern "C" fn(*mut c_void, u64, u64),
+    pub(crate) message: unsafe extern "C" fn(*mut c_void, *const c_char),
+}
+
+/// `exchange_perform`.
+pub type Perform = unsafe extern "C" fn(*const RawCall) -> i64;

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod abi;
+mod bytes;
+mod call;
+mod control;
+mod definition;
+mod error;
+#[doc(hidden)]
+pub mod export;
+mod library;
+mod memory;
+mod private_copy;
+mod slot;
+pub mod testing;
+
+pub use bytes::Bytes;
+pub use call::Call;
+pub use control::Control;
+pub use error::Error;
+pub use library::Library;
+pub use zerocopy;
