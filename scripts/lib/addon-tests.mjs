@@ -5,6 +5,7 @@ export const ADDON_TESTS = [
   'inputs',
   'operations',
   'cpp',
+  'sdk',
   'libraries',
   'security-libraries',
   'async',

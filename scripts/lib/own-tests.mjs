@@ -14,7 +14,7 @@ const page = (/** @type {string[]} */ ...names) => names.map((name) => `tests/pa
 
 /** Without the memory cage, which is not about libraries, and the tests of own processes, which are what they are. */
 const ABOUT_LIBRARIES = ADDON_TESTS.filter((name) => name !== 'memory-cage' && name !== 'own-process');
-const QUICK = ['inputs', 'operations', 'libraries', 'async', 'async-order', 'security-addon'];
+const QUICK = ['inputs', 'operations', 'sdk', 'libraries', 'async', 'async-order', 'security-addon'];
 
 /**
  * The steps: those in `npm test`, and those that `npm run test:own` has besides.
