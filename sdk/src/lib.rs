@@ -9,6 +9,7 @@ mod error;
 #[doc(hidden)]
 pub mod export;
 mod library;
+mod macros;
 mod memory;
 mod private_copy;
 mod slot;

@@ -29,8 +29,8 @@
 //! assert_eq!(outcome.words.as_deref(), Some("the call was cancelled"));
 //! ```
 //!
-//! The calls go through the functions that the library exports and the struct of `exchange.h`. What is tested is what a
-//! page calls.
+//! The calls go through functions with the C ABI and the struct of `exchange.h`: the same code as behind the exported
+//! functions, with a state apart from theirs. So a library may even test itself in an app that has loaded it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -125,9 +125,9 @@ impl Host {
             message,
         };
         let turn = self.turn();
-        // SAFETY: the function is a library's (`Library::new`). The struct and the caller live until it returns, the memory is
-        // borrowed exclusively, and this environment has opened the library (`of`). If it takes one call at a time, this
-        // thread has its turn.
+        // SAFETY: the function is a library's, which hosts like this one alone call (`Library::new`). The struct and the caller
+        // live until it returns, the memory is borrowed exclusively, and this environment has opened the library (`of`). If
+        // it takes one call at a time, this thread has its turn.
         let value = unsafe { (self.library.functions.perform)(&raw const call) };
         drop(turn);
         Outcome {

@@ -39,6 +39,7 @@ const UNSAFE = [
   'sdk/src/call.rs',
   'sdk/src/definition.rs',
   'sdk/src/library.rs',
+  'sdk/src/macros.rs',
   'sdk/src/memory.rs',
   'sdk/src/slot.rs',
   'sdk/src/testing.rs',

@@ -1,11 +1,12 @@
-//! What the SDK adds to a call: prints it, with `cargo test --release -p inplace-exchange-sdk --test cost -- --ignored
-//! --nocapture`.
+//! The functions that a library exports, called by hand through the C ABI; and what they cost, which
+//! `cargo test --release -p inplace-exchange-sdk --test exported -- --ignored --nocapture` prints.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::hint::black_box;
 use std::panic::catch_unwind;
 use std::time::Instant;
 
+use inplace_exchange_sdk::testing::{Host, Request};
 use inplace_exchange_sdk::{Call, Error, library};
 
 /// `exchange_call`, as a host has it.
@@ -25,16 +26,17 @@ struct RawCall {
 
 type Perform = unsafe extern "C" fn(*const RawCall) -> i64;
 
-struct State(u64);
+struct State(usize);
 
 impl State {
     fn open() -> Result<Self, Error> {
         Ok(Self(0))
     }
 
-    fn count(&mut self, _call: &mut Call) -> Result<usize, Error> {
-        self.0 += 1;
-        Ok(0)
+    /// The number of the call, as the length of the message.
+    fn count(&mut self, call: &mut Call) -> Result<usize, Error> {
+        self.0 = (self.0 + 1) % call.capacity();
+        Ok(self.0)
     }
 
     fn slice(&mut self, call: &mut Call) -> Result<usize, Error> {
@@ -53,7 +55,12 @@ impl State {
 library! { state: State, operations: { "empty" => |_, _| Ok(0), "count" => State::count, "slice" => State::slice, "view" => State::view } }
 
 unsafe extern "C" {
+    safe fn exchange_abi_version() -> u32;
+    safe fn exchange_flags() -> u32;
+    safe fn exchange_library_name() -> *const c_char;
+    safe fn exchange_operations() -> *const c_char;
     safe fn exchange_open() -> i64;
+    fn exchange_close();
     fn exchange_perform(call: *const RawCall) -> i64;
 }
 
@@ -78,9 +85,9 @@ extern "C" fn progress(_host: *mut c_void, _done: u64, _total: u64) {}
 
 extern "C" fn message(_host: *mut c_void, _text: *const c_char) {}
 
-/// The median of the nanoseconds of a call.
-fn time(function: Perform, operation: u32, memory: &mut [u8], flags: u32, calls: u32) -> f64 {
-    let call = RawCall {
+/// A call of this thread's memory.
+fn call_of(memory: &mut [u8], operation: u32, flags: u32) -> RawCall {
+    RawCall {
         size: size_of::<RawCall>(),
         data: memory.as_mut_ptr(),
         capacity: memory.len(),
@@ -91,7 +98,42 @@ fn time(function: Perform, operation: u32, memory: &mut [u8], flags: u32, calls:
         cancelled,
         progress,
         message,
+    }
+}
+
+#[test]
+fn are_those_of_the_header_with_a_state_apart_from_that_of_tests() {
+    assert_eq!((exchange_abi_version(), exchange_flags()), (1, 0));
+    assert!(exchange_library_name().is_null(), "it says none");
+    // SAFETY: a static text, by the header.
+    let names = unsafe { CStr::from_ptr(exchange_operations()) };
+    assert_eq!(names.to_str(), Ok("empty\ncount\nslice\nview\n"));
+
+    let count = || {
+        let mut memory = [0; 64];
+        let call = call_of(&mut memory, 2, 0);
+        // SAFETY: the struct and the memory outlive the call, and no other runs: this test alone is not ignored.
+        unsafe { exchange_perform(&raw const call) }
     };
+    assert_eq!(exchange_open(), 0);
+    assert_eq!((count(), count()), (1, 2));
+    let request = Request {
+        operation: Some("count"),
+        ..Request::default()
+    };
+    assert_eq!(Host::of(&LIBRARY).perform(&mut [0; 64], request).result, Ok(1));
+    assert_eq!(count(), 3);
+    // SAFETY: it was opened once, and no call runs.
+    unsafe { exchange_close() };
+    assert_eq!(exchange_open(), 0);
+    assert_eq!(count(), 1);
+    // SAFETY: as above.
+    unsafe { exchange_close() };
+}
+
+/// The median of the nanoseconds of a call.
+fn time(function: Perform, operation: u32, memory: &mut [u8], flags: u32, calls: u32) -> f64 {
+    let call = call_of(memory, operation, flags);
     let mut rounds = [(); 21].map(|()| {
         let started = Instant::now();
         for _ in 0..calls {
