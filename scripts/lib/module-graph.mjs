@@ -14,7 +14,7 @@ export const ORDERS = {
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane running > lanes > protocol spin sync',
   'sdk/src':
-    'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi',
+    'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi panics',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request lent_buffer',
 };

@@ -1,11 +1,11 @@
 //! What [`library!`](crate::library) makes of a library: its functions, and the way of a call through them.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::abi::{CONCURRENT, RawCall};
 use crate::call::Call;
 use crate::error::Error;
+use crate::panics::words_of;
 use crate::slot::Slot;
 
 type Function = fn(&mut Call<'_>) -> Result<usize, Error>;
@@ -176,21 +176,6 @@ impl<S> Definition<S> {
     pub unsafe fn close(&self) {
         // SAFETY: this function's contract.
         unsafe { self.slot.leave() };
-    }
-}
-
-/// What a panic says.
-#[cold]
-fn words_of(payload: Box<dyn Any + Send>) -> String {
-    match payload.downcast::<String>() {
-        Ok(words) => *words,
-        Err(payload) => match payload.downcast::<&str>() {
-            Ok(words) => (*words).to_owned(),
-            Err(payload) => {
-                std::mem::forget(payload); // its destructor may panic, too
-                "without words".to_owned()
-            }
-        },
     }
 }
 

@@ -11,6 +11,7 @@ pub mod export;
 mod library;
 mod macros;
 mod memory;
+mod panics;
 mod private_copy;
 mod slot;
 pub mod testing;

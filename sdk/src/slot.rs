@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
+use crate::panics::words_of;
 
 /// A state that the first call makes, and that is dropped when the last environment closes the library.
 ///
@@ -88,7 +89,7 @@ impl<S> Slot<S> {
         let state = unsafe { Box::from_raw(state) };
         // A panic of its destructor must not leave the library; there is no call to tell of it.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(state))) {
-            std::mem::forget(payload); // its destructor may panic, too
+            words_of(payload);
         }
     }
 
