@@ -32,6 +32,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -111,6 +112,13 @@ public:
         static_assert(std::is_trivially_copyable_v<T>);
         if (offset > capacity() || sizeof value > capacity() - offset) throw too_small(offset + sizeof value);
         std::memcpy(data_ + offset, &value, sizeof value);
+    }
+
+    /// Puts text at the start of the memory: the length of the message. Throws too_small if it does not fit.
+    std::size_t reply(std::string_view text) {
+        if (text.size() > capacity()) throw too_small(text.size());
+        if (!text.empty()) std::memmove(data_, text.data(), text.size());
+        return text.size();
     }
 
 private:

@@ -117,6 +117,7 @@ const ADDON_FILES = ADDON_TESTS.map((name) => `tests/addon/${name}.test.js`);
 const PAGE_TESTS = 'connect unexposed exchange operations memory frames port isolation own-process mapped'
   .split(' ')
   .map((name) => `tests/page/${name}.test.mjs`);
+const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
@@ -167,7 +168,7 @@ const STEPS = [
     name: 'set-up',
     run: mocha(['setup', 'named-electron', 'processes'].map((name) => `tests/tooling/${name}.test.mjs`)),
   },
-  { name: 'packages', needs, run: mocha(['tests/packages/install.test.mjs']) },
+  { name: 'packages', needs, run: mocha(PACKAGE_TESTS) },
   {
     name: 'addon, main process',
     needs,

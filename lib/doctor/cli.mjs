@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// npx inplace-exchange doctor: what a person would ask for help with, in a report.
+// npx inplace-exchange: `doctor` says what a person would ask for help with, in a report; `new` is in lib/new.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { main as create, HELP as NEW_HELP } from '../new/command.mjs';
 import { examineInstalled } from './installed.mjs';
 import { examineLibrary } from './library.mjs';
 import { examinePackaged } from './packaged.mjs';
@@ -65,11 +66,11 @@ function main(args) {
   }
   const [command, target, ...more] = parsed.positionals;
   if (parsed.values.help) {
-    process.stdout.write(HELP);
+    process.stdout.write(command === 'doctor' ? HELP : `${HELP}\n${NEW_HELP}`);
     return;
   }
   if (command !== 'doctor' || more.length > 0) {
-    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}`);
+    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}\n${NEW_HELP}`);
     return;
   }
   const report = examineAny(target);
@@ -84,4 +85,6 @@ function main(args) {
 // A reader such as `head` has left.
 process.stdout.on('error', () => {});
 
-main(process.argv.slice(2));
+const args = process.argv.slice(2);
+if (args[0] === 'new' && !args.includes('--help') && !args.includes('-h')) process.exitCode = create(args.slice(1));
+else main(args);

@@ -28,6 +28,8 @@ const LICENCES = ['LICENSE-APACHE', 'LICENSE-MIT'];
 /** In the packages with native files: what the licences of others ask for. */
 const NOTICES = 'THIRD-PARTY-NOTICES';
 const MAIN_FILES = ['index.js', 'index.d.ts', 'native.js', 'lib', 'include', 'README.md', ...LICENCES];
+/** Of the crate for libraries, from which `npx inplace-exchange new` makes one. */
+const SDK_FILES = ['sdk/README.md', 'sdk/src'];
 
 /** @typedef {import('./portable-build.mjs').NativeBuild} NativeBuild */
 
@@ -77,7 +79,7 @@ function commonManifest(localOnly) {
 /** @param {NativeBuild[]} builds @param {string[]} platforms @param {string} staged */
 function stageMain(builds, platforms, staged) {
   const { name, version, description, exports, bin } = rootManifest();
-  return stage(
+  const folder = stage(
     staged,
     {
       name,
@@ -87,11 +89,30 @@ function stageMain(builds, platforms, staged) {
       types: 'index.d.ts',
       exports,
       bin,
-      files: MAIN_FILES,
+      files: [...MAIN_FILES, 'sdk'],
       optionalDependencies: Object.fromEntries(platforms.map((platform) => [platformPackage(platform), version])),
     },
-    Object.fromEntries(MAIN_FILES.map((file) => [file, path.join(root, file === 'README.md' ? PACKAGE_README : file)])),
+    Object.fromEntries(
+      [...MAIN_FILES, ...SDK_FILES].map((file) => [
+        file,
+        path.join(root, file === 'README.md' ? PACKAGE_README : file),
+      ]),
+    ),
   );
+  fs.writeFileSync(path.join(folder, 'sdk', 'Cargo.toml'), standaloneManifest('sdk'));
+  return folder;
+}
+
+/** The manifest of a crate without what it takes from the workspace. @param {string} crate */
+function standaloneManifest(crate) {
+  const [, common] = /** @type {RegExpMatchArray} */ (
+    fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8').match(/\[workspace\.package\]\n(.*?)\n\n/s)
+  );
+  const values = new Map(common.split('\n').map((line) => [line.split(' ')[0], line]));
+  return fs
+    .readFileSync(path.join(root, crate, 'Cargo.toml'), 'utf8')
+    .replace(/^(\S+)\.workspace = true$/gm, (_, key) => values.get(key) ?? '')
+    .replace(/\n\[lints\]\nworkspace = true\n/, '');
 }
 
 /** @param {NativeBuild} build @param {string} staged */
