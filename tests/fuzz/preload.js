@@ -37,6 +37,8 @@ const open = (/** @type {string} */ name) => addon.openLibrary(fixtureLibrary(na
 const ADDRESS = open('address');
 /** Their calls take the requested time: one call at a time, and concurrent. */
 const CAMERAS = [open('camera'), open('camera-concurrent')];
+/** They export exchange_perform. */
+const PERFORMERS = [open('perform'), open('perform-concurrent')];
 const OTHERS = [
   addon,
   ...['zero', 'too-small', 'negative', 'negative-message', 'int64-max', 'int64-min', 'uppercase-c', 'throws'].map(open),
@@ -50,6 +52,7 @@ const CODES = new Set([
   'ERR_LIBRARY_FAILED',
   'ERR_LIBRARY_BUSY',
   'ERR_INVALID_ARG_TYPE',
+  'ERR_OUT_OF_RANGE',
   'ABORT_ERR',
 ]);
 
@@ -112,6 +115,22 @@ function disturb(r, value) {
   } catch (error) {
     assert.ok(error instanceof Error); // most memory allows only some of these
   }
+}
+
+/**
+ * A random operation of a library that has them, with a random input, as if it were a library.
+ * @param {Random} r @param {boolean} stops whether the call will be aborted
+ */
+function performer(r, stops) {
+  const name = r.pick([undefined, 'upper', 'fail', 'unsaid', 'count', ...(stops ? ['until'] : [])]);
+  const perform = r.pick(PERFORMERS).operation(name);
+  const input = r.chance(0.5) ? r.below(100) : r.pick([undefined, 0, -1, 0.5, 2 ** 32, Number.NaN, '3', null]);
+  const onProgress = r.chance(0.5) ? () => {} : undefined;
+  return {
+    exchangeDataInPlace: (/** @type {any} */ value) => perform(value, /** @type {any} */ (input)),
+    exchangeDataAsync: (/** @type {any} */ value, /** @type {any} */ options) =>
+      perform.async(value, { ...options, input: /** @type {any} */ (input), onProgress }),
+  };
 }
 
 /** @param {any} error @param {Record<string, number>} seen */
@@ -184,9 +203,10 @@ async function run({ seed, page, calls }) {
   const inFlight = new Set();
   for (let call = 0; call < count; call += 1) {
     const camera = r.chance(0.2);
-    const library = camera ? r.pick(CAMERAS) : r.chance(0.5) ? ADDRESS : r.pick(OTHERS);
     const asynchronous = r.chance(0.6);
     const stop = asynchronous && r.chance(0.4) ? new AbortController() : undefined;
+    const other = () => (r.chance(0.3) ? performer(r, stop !== undefined) : r.pick(OTHERS));
+    const library = camera ? r.pick(CAMERAS) : r.chance(0.4) ? ADDRESS : other();
     const value = camera ? cameraRequest(stop && r.chance(0.5) ? FOR_EVER : r.below(2)) : buffer(r);
     const when = r.below(5);
     if (when === 0) stop?.abort('before');
