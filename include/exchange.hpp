@@ -165,7 +165,8 @@ inline std::size_t perform_shared(const exchange_call &given, function perform) 
     constexpr std::size_t kept = std::size_t{64} << 20;
     auto &copy = copy_of_shared();
     if (copy.size() < given.capacity) copy.resize(given.capacity);
-    if (given.input > 0) std::memcpy(copy.data(), given.data, given.input);
+    // All of it: what an earlier call has left in the copy may be another page's.
+    if (given.capacity > 0) std::memcpy(copy.data(), given.data, given.capacity);
     call own(given, copy.data());
     const std::size_t count = perform(own);
     if (count > 0 && count <= given.capacity) std::memcpy(given.data, copy.data(), count);
