@@ -136,9 +136,9 @@ EXCHANGE_EXPORT int64_t exchange_perform(const exchange_call *call);
 
 /*
  * Returns the names of the operations of exchange_perform, each on a line of its own: "decode\nencode" are the
- * operations 1 and 2. A name has at most 255 bytes; an empty line leaves out a number. Of two that are the same, the
- * first is meant. There are at most 65,535, in at most 32 KiB; the host ignores the rest. Absent or NULL: there are
- * none, and operation is always 0.
+ * operations 1 and 2. A name has at most 255 bytes; a longer one, and an empty line, leave out a number. Of two that are
+ * the same, the first is meant. All of it has at most 32 KiB; the host ignores the rest. Absent or NULL: there are no
+ * operations, and operation is always 0.
  * [load]
  */
 EXCHANGE_EXPORT const char *exchange_operations(void);

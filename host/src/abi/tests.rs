@@ -51,3 +51,22 @@ fn the_extremes_keep_their_exact_value() {
     // A message beyond the limit is refused even where it would fit.
     assert_eq!(ReturnValue::of(1 << 32, usize::MAX), ReturnValue::OutOfRange(1 << 32));
 }
+
+#[test]
+fn names_are_lines_within_the_limits() {
+    let names = |text: &str| names(Some(text.to_owned()));
+    assert_eq!(super::names(None), [""; 0]);
+    assert_eq!(names(""), [""; 0]);
+    assert_eq!(names("\n\n"), [""; 0]);
+    assert_eq!(names("decode"), ["decode"]);
+    assert_eq!(names("decode\nencode\n"), ["decode", "encode"]);
+    assert_eq!(
+        names("\ndecode\n\nencode"),
+        ["", "decode", "", "encode"],
+        "numbers are left out"
+    );
+    let long = "x".repeat(256);
+    assert_eq!(names(&format!("{long}\n{}", &long[1..])), ["", &long[1..]]);
+    let many = "x\n".repeat(20_000);
+    assert_eq!(names(&many).len(), 16_384, "32 KiB");
+}

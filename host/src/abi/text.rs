@@ -2,10 +2,9 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The most bytes of `exchange_operations`, of a name in it, and the most names.
+/// The most bytes of `exchange_operations`, and of a name in it.
 const MAX_NAMES_LEN: usize = 32 << 10;
 const MAX_NAME_LEN: usize = 255;
-const MAX_NAMES: usize = 65_535;
 
 /// The lines of `exchange_operations`, within the header's limits.
 pub(super) fn names(text: Option<String>) -> Vec<String> {
@@ -22,11 +21,10 @@ pub(super) fn names(text: Option<String>) -> Vec<String> {
             line.to_owned()
         }
     };
-    text.split('\n')
-        .take_while(is_within)
-        .take(MAX_NAMES)
-        .map(name)
-        .collect()
+    let mut names: Vec<String> = text.split('\n').take_while(is_within).map(name).collect();
+    let named = names.iter().rposition(|name| !name.is_empty());
+    names.truncate(named.map_or(0, |last| last + 1));
+    names
 }
 
 /// A library's text; bytes that are not UTF-8 are replaced.
