@@ -64,6 +64,30 @@ plain.recycle(new ArrayBuffer(64));
 // @ts-expect-error: these frames are not shared memory
 plain.recycle(new SharedArrayBuffer(64));
 
+// Operations, of a library and of a page.
+const codec = addon.openLibrary('/opt/codec.so');
+const names: readonly string[] = codec.operations;
+const decode = codec.operation(names[0]);
+const length: number = decode(new Uint8Array(64), 3) + decode(new Uint8ClampedArray(64)) + codec.operation()(moved, 3);
+const decoded: Uint8Array<ArrayBuffer> = await decode.async(new Uint8Array(length), {
+  input: 3,
+  signal: undefined,
+  onProgress: (done, total) => done / total,
+});
+// @ts-expect-error: an operation is named by a string
+codec.operation(1);
+// @ts-expect-error: the length of the input is a number
+decode(decoded, '3');
+const pages: Uint8Array<ArrayBuffer> = await page.exchange(decoded, {
+  library: 'codec',
+  operation: 'decode',
+  input: 3,
+  onProgress: (done: number, total: number) => `${done} of ${total}`,
+});
+page.shared(64, { operation: 'decode' }).exchange(pages.length);
+page.frames({ byteLength: 64, operation: 'decode', input: 8 });
+addon.operation('greet').async(new Uint8Array(8));
+
 // The errors, told apart by their code. The three entry points export one type.
 export function explain(error: unknown): string | number | bigint | Uint8Array | undefined {
   const failure = error as ExchangeError;
