@@ -6,7 +6,6 @@
 )]
 
 use crate::fluid::{Fluid, INK_HEIGHT, INK_WIDTH, Ink};
-use crate::lent_buffer::LentBuffer;
 use crate::request::Request;
 
 /// The colour of water without ink.
@@ -24,6 +23,9 @@ const LIGHT_DIRECTION: [f32; 3] = [-0.46, -0.58, 0.67];
 /// Red, green, blue and 255, from the lowest bits up: each is 0 to 255 in a lane of sixteen bits, so that one
 /// multiplication scales all four.
 type Colour = u64;
+
+/// Red, green, blue and 255.
+type Pixel = [u8; 4];
 
 /// The lower half of each lane.
 const LANE_MASK: Colour = 0x00ff_00ff_00ff_00ff;
@@ -63,8 +65,8 @@ impl Default for Painter {
 }
 
 impl Painter {
-    /// Paints the requested part of the water, at the start of the memory.
-    pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, memory: &LentBuffer) {
+    /// Paints the requested part of the water.
+    pub(crate) fn paint(&mut self, fluid: &Fluid, request: &Request, picture: &mut [u8]) {
         self.shade(&fluid.ink);
         let Request {
             width,
@@ -76,14 +78,15 @@ impl Painter {
         self.columns.clear();
         self.columns
             .extend((0..width).map(|x| blend(x, width, centre[0], zoom, INK_WIDTH)));
-        for y in 0..height {
+        let rows = picture.chunks_exact_mut(width as usize * size_of::<Pixel>());
+        for (y, pixels) in (0..height).zip(rows) {
             let Blend { first, weight } = blend(y, height, centre[1], zoom, INK_HEIGHT);
             let above = &self.shaded[first as usize * INK_WIDTH..][..INK_WIDTH];
             let below = &self.shaded[(first as usize + 1) * INK_WIDTH..][..INK_WIDTH];
             for ((cell, above), below) in self.row.iter_mut().zip(above).zip(below) {
                 *cell = mix(*above, *below, weight);
             }
-            write_row(&self.row, &self.columns, memory, y as usize * width as usize);
+            write_row(&self.row, &self.columns, pixels.as_chunks_mut().0);
         }
     }
 
@@ -126,16 +129,19 @@ impl Painter {
     }
 }
 
-/// Writes a row of the picture, scaled from a row of cells. `first_pixel` is the index of its first pixel.
+/// Writes a row of the picture, scaled from a row of cells.
 ///
-/// Out of line: from its arguments the compiler knows that the cells do not alias the memory, and may load ahead.
+/// Out of line: from its arguments the compiler knows that the cells do not alias the pixels, and may load ahead.
 #[inline(never)]
-fn write_row(row: &[Colour], columns: &[Blend], memory: &LentBuffer, first_pixel: usize) {
-    let pixel = |&Blend { first, weight }: &Blend| {
+fn write_row(row: &[Colour], columns: &[Blend], pixels: &mut [Pixel]) {
+    // By index: an iterator of pixels, zipped with the columns, made this 5 % slower.
+    let colours = columns.iter().map(|&Blend { first, weight }| {
         let first = first as usize;
         pack(mix(row[first], row[first + 1], weight))
-    };
-    memory.write(first_pixel * size_of::<[u8; 4]>(), columns.iter().map(pixel));
+    });
+    for (index, colour) in colours.take(pixels.len()).enumerate() {
+        pixels[index] = colour;
+    }
 }
 
 /// The cells on both sides of a pixel of the picture.
@@ -158,7 +164,7 @@ fn mix(a: Colour, b: Colour, weight: u16) -> Colour {
 
 /// The lower half of each lane, as bytes.
 #[inline(always)]
-fn pack(colour: Colour) -> [u8; 4] {
+fn pack(colour: Colour) -> Pixel {
     let pairs = (colour | colour >> 8) & 0x0000_ffff_0000_ffff;
     ((pairs | pairs >> 16) as u32).to_le_bytes()
 }

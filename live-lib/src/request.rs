@@ -1,5 +1,7 @@
 //! The request for a picture: 64 bytes at the start of the memory. The picture overwrites them.
 
+use std::fmt;
+
 /// The size of a request, whatever the size of the picture.
 pub const REQUEST_BYTES: usize = 64;
 
@@ -49,6 +51,18 @@ pub enum Rejection {
     /// A number is infinite or NaN.
     NotFinite,
 }
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "the memory does not begin with a request (64 bytes, the first four INK1)",
+            Self::Size => "a picture is 16 to 4096 pixels wide and high",
+            Self::NotFinite => "a number of the request is infinite or not a number",
+        })
+    }
+}
+
+impl std::error::Error for Rejection {}
 
 impl Request {
     /// Bit 0 of `flags`: restart with still water, without ink.

@@ -1,5 +1,4 @@
-//! The memory of one call, with safe access for a library. Also compiled into live-lib: the unsafe code of both
-//! libraries is here.
+//! The memory of one call, with safe access for this library.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

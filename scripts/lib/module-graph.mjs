@@ -16,7 +16,7 @@ export const ORDERS = {
   'sdk/src':
     'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi panics',
   'native-lib/src': 'lib > lent_buffer',
-  'live-lib/src': 'lib > picture > fluid > request lent_buffer',
+  'live-lib/src': 'lib > picture > fluid > request',
 };
 
 /** @typedef {Map<string, Set<string>>} Graph each module, as in `env::own_loop`, with those it uses; the root is `lib` */

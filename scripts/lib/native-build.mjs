@@ -18,6 +18,7 @@ const SOURCES = [
   'src',
   'host',
   'library-process',
+  'sdk',
   'native-lib',
   'live-lib',
 ];
