@@ -1,8 +1,8 @@
 //! The library of the Live panel: simulates ink in water, one step for each picture.
 //!
 //! Calls are serial, because the simulation has state. The picture overwrites the request in the memory, see
-//! [`request::Request`]. All state is freed when the last page that uses it ends. The result is `width * height` pixels of
-//! four bytes: red, green, blue, 255.
+//! [`request::Request`]. All state is freed when the last page that uses it ends. The result is `width * height` pixels
+//! of four bytes: red, green, blue, 255.
 #![forbid(unsafe_code)]
 
 mod fluid;
@@ -29,8 +29,8 @@ impl Simulation {
 
     /// Reads a request at the start of the memory and writes its picture over it.
     fn picture(&mut self, call: &mut Call) -> Result<usize, Error> {
-        // Copied, then checked: another thread may write to shared memory meanwhile. Only this copy decides the size of the
-        // picture, here and in the painter.
+        // Copied, then checked: another thread may write to shared memory meanwhile. Only this copy decides the size of
+        // the picture, here and in the painter.
         let request = Request::read(call.read().map_err(|_| Rejection::Missing)?)?;
         let picture = call.output_of(request.picture_bytes())?;
         self.fluid.step(&request);

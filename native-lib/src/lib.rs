@@ -1,9 +1,9 @@
 //! The dynamic library that Inplace Exchange calls by default: it writes a greeting, and fills the rest of the memory
 //! on request.
 //!
-//! `include/exchange.h` is the contract of these symbols. They are written by hand, without the SDK, because this library is
-//! what a call is measured with: the host calls `exchange_inplace` with nothing between, which takes some 40 ns less than
-//! `exchange_perform`.
+//! `include/exchange.h` is the contract of these symbols. They are written by hand, without the SDK, because this
+//! library is what a call is measured with: the host calls `exchange_inplace` with nothing between, which takes some 40
+//! ns less than `exchange_perform`.
 
 mod lent_buffer;
 

@@ -10,14 +10,15 @@ const WORD: usize = size_of::<u64>();
 
 /// A view of the memory of a call that costs no copy, whether or not the memory is shared.
 ///
-/// Guarantees that no byte outside the memory is accessed, and that no reference to a byte of it exists: a `&[u8]` would
-/// promise the compiler that no other thread writes there. Each byte is read once by each of these functions, and not
-/// again behind the back of its caller. What is read twice may differ: copy, then check the copy.
+/// Guarantees that no byte outside the memory is accessed, and that no reference to a byte of it exists: a `&[u8]`
+/// would promise the compiler that no other thread writes there. Each byte is read once by each of these functions, and
+/// not again behind the back of its caller. What is read twice may differ: copy, then check the copy.
 ///
 /// All accesses are volatile, of single bytes or of aligned words. Shared memory belongs to V8 and is outside of every
 /// allocation of Rust; there a volatile access is an access of the machine, and does not race in Rust's memory model.
-/// (Atomic accesses would: not with JavaScript, but with another call that was lent the same memory and reads it in pieces
-/// of another size.) In memory that is not shared nothing else has access, and they are reads and writes as any other.
+/// (Atomic accesses would: not with JavaScript, but with another call that was lent the same memory and reads it in
+/// pieces of another size.) In memory that is not shared nothing else has access, and they are reads and writes as any
+/// other.
 pub struct Bytes<'memory> {
     start: *mut u8,
     len: usize,
@@ -138,10 +139,11 @@ impl Bytes<'_> {
     pub fn read<T: FromBytes>(&self, at: usize) -> Result<T, Error> {
         let mut value = T::new_zeroed();
         let start = (&raw mut value).cast::<u8>();
-        // SAFETY: the bytes of a value that nothing else refers to; they are initialised, as `new_zeroed` makes those of a
-        // type that implements FromBytes, padding included: it is made by writing zeros over all of it.
+        // All bytes, as a move of the value may have left those of its padding uninitialised.
+        // SAFETY: these are the bytes of `value`, for which zeros are valid: `T` implements FromBytes.
         unsafe { start.write_bytes(0, size_of::<T>()) };
-        // SAFETY: as above. Whatever is written here, the value stays valid: `T` implements FromBytes.
+        // SAFETY: the bytes of `value`, which is not used while this slice is, all initialised by the line above.
+        // Whatever is written here is valid, too: `T` implements FromBytes.
         let bytes = unsafe { std::slice::from_raw_parts_mut(start, size_of::<T>()) };
         self.read_into(at, bytes)?;
         Ok(value)

@@ -10,15 +10,16 @@ use crate::memory::Memory;
 
 /// One call: memory that JavaScript lends, with the caller's input at its start.
 ///
-/// The message is written over the input, from the start of [`output`](Self::output) on; the function returns its length.
-/// The input comes from a JavaScript program: check it as what it is, untrusted.
+/// The message is written over the input, from the start of [`output`](Self::output) on; the function returns its
+/// length. The input comes from a JavaScript program: check it as what it is, untrusted.
 ///
 /// # Memory that is shared
 ///
-/// If the caller lends a `SharedArrayBuffer`, other threads of the page may write to it during the call, and a `&[u8]` of
-/// it would be undefined behaviour. `input` and `output` are therefore slices of a private copy then: all of the memory is
-/// copied when one of them is first called, and the message is copied back when the function has returned `Ok`. A thread
-/// reuses the buffer of the copy, up to 32 MiB. Memory that is not shared, which is nearly all, is never copied.
+/// If the caller lends a `SharedArrayBuffer`, other threads of the page may write to it during the call, and a `&[u8]`
+/// of it would be undefined behaviour. `input` and `output` are therefore slices of a private copy then: all of the
+/// memory is copied when one of them is first called, and the message is copied back when the function has returned
+/// `Ok`. A thread reuses the buffer of the copy, up to 32 MiB. Memory that is not shared, which is nearly all, is never
+/// copied.
 ///
 /// [`bytes`](Self::bytes), [`read`](Self::read) and [`write`](Self::write) make no copy in either case.
 ///
@@ -67,14 +68,14 @@ pub struct Call<'call> {
 
 impl<'call> Call<'call> {
     /// # Safety
-    /// During `'call` the struct is that of a call of `exchange_perform` that has not returned, and keeps the contract of
-    /// `exchange.h`; and this is the only `Call` of it.
+    /// During `'call` the struct is that of a call of `exchange_perform` that has not returned, and keeps the contract
+    /// of `exchange.h`; and this is the only `Call` of it.
     #[inline]
     pub(crate) unsafe fn new(raw: &'call RawCall, names: &'static [&'static str]) -> Self {
         debug_assert!(raw.size >= size_of::<RawCall>(), "a struct of version 1");
         Self {
-            // SAFETY: by the header the memory is lent for as long as the call runs, and nothing else accesses it unless the
-            // flag says that it is shared; that memory belongs to V8.
+            // SAFETY: by the header the memory is lent for as long as the call runs, and nothing else accesses it
+            // unless the flag says that it is shared; that memory belongs to V8.
             memory: unsafe { Memory::new(raw.data, raw.capacity, raw.flags & SHARED != 0) },
             // SAFETY: this function's contract.
             control: unsafe { Control::new(raw) },
@@ -130,8 +131,8 @@ impl<'call> Call<'call> {
         self.names.get(self.operation.checked_sub(1)?).copied()
     }
 
-    /// A copy of the start of the input as a type, whatever its alignment. `zerocopy`, which this crate re-exports, derives
-    /// what it takes:
+    /// A copy of the start of the input as a type, whatever its alignment. `zerocopy`, which this crate re-exports,
+    /// derives what it takes:
     ///
     /// ```
     /// use inplace_exchange_sdk::zerocopy::{FromBytes, Immutable, IntoBytes, byteorder::little_endian::U32};
@@ -167,7 +168,8 @@ impl<'call> Call<'call> {
     /// # assert_eq!(memory, [3, 0, 0, 0, 128, 128, 128, 0]);
     /// ```
     ///
-    /// `#[zerocopy(crate = …)]` tells the derive where that crate is; a crate that depends on `zerocopy` itself leaves it out.
+    /// `#[zerocopy(crate = …)]` tells the derive where that crate is; a crate that depends on `zerocopy` itself leaves
+    /// it out.
     ///
     /// # Errors
     /// If the input has fewer bytes than a `T`.

@@ -80,8 +80,8 @@ impl<'call> Control<'call> {
         unsafe { (self.call.cancelled)(self.call.host) != 0 }
     }
 
-    /// Says how far the call is, in a measure of your own; a total of 0 is not known. The caller sees the latest values,
-    /// at most every 50 ms.
+    /// Says how far the call is, in a measure of your own; a total of 0 is not known. The caller sees the latest
+    /// values, at most every 50 ms.
     #[inline]
     pub fn progress(&self, done: u64, total: u64) {
         // SAFETY: as in `cancelled`.

@@ -131,8 +131,8 @@ impl<S> Definition<S> {
             }
             Functions::Exclusive(operations) => {
                 let function = operations.get(number).ok_or_else(|| call.unknown())?;
-                // SAFETY: the state is there until this environment closes the library. No other call runs meanwhile, so
-                // that this is the only reference (both by this function's contract).
+                // SAFETY: the state is there until this environment closes the library. No other call runs meanwhile,
+                // so that this is the only reference (both by this function's contract).
                 function(unsafe { self.slot.get()?.as_mut() }, call)
             }
             Functions::Shared(operations) => {
@@ -144,9 +144,9 @@ impl<S> Definition<S> {
         }
     }
 
-    /// After a panic. A state that a method had to itself may be half changed: it is dropped, and the next call opens a new
-    /// one. One that is shared may be in use by other calls; what is to guard it against a panic is in it, as Mutex does by
-    /// its poison.
+    /// After a panic. A state that a method had to itself may be half changed: it is dropped, and the next call opens a
+    /// new one. One that is shared may be in use by other calls; what is to guard it against a panic is in it, as Mutex
+    /// does by its poison.
     ///
     /// # Safety
     /// As for [`Definition::perform`], and the call does not use the state any more.

@@ -49,8 +49,8 @@ impl Error {
         })))
     }
 
-    /// The message needs `bytes` bytes, more than there are. JavaScript gets `ERR_BUFFER_TOO_SMALL` with this number, and
-    /// can call again with more memory: leave the input as it was.
+    /// The message needs `bytes` bytes, more than there are. JavaScript gets `ERR_BUFFER_TOO_SMALL` with this number,
+    /// and can call again with more memory: leave the input as it was.
     #[cold]
     pub fn too_small(bytes: usize) -> Self {
         Self(Kind::TooSmall(bytes))

@@ -27,8 +27,8 @@ pub struct Functions {
 impl Library {
     /// # Safety
     /// - The functions are those of one library, and keep the contract of `exchange.h`.
-    /// - Nothing else calls `perform`, `open` and `close`: the state behind them is not that of a library which an app has
-    ///   loaded.
+    /// - Nothing else calls `perform`, `open` and `close`: the state behind them is not that of a library which an app
+    ///   has loaded.
     #[doc(hidden)]
     pub const unsafe fn new(functions: Functions) -> Self {
         Self {

@@ -2,8 +2,8 @@
 
 /// Exports a library: a function, or some settings in any order.
 ///
-/// A crate has one library. Its `Cargo.toml` says `crate-type = ["cdylib"]`, or `["cdylib", "rlib"]` if tests in `tests/`
-/// use it. The macro exports all functions of `exchange.h` that are needed, and defines `LIBRARY` for
+/// A crate has one library. Its `Cargo.toml` says `crate-type = ["cdylib"]`, or `["cdylib", "rlib"]` if tests in
+/// `tests/` use it. The macro exports all functions of `exchange.h` that are needed, and defines `LIBRARY` for
 /// [`testing`](crate::testing).
 ///
 /// ```
@@ -28,8 +28,8 @@
 ///
 /// # State
 ///
-/// The first call makes the state, and the last page or worker that closes the library drops it. Calls come from several
-/// threads, so that the type is `Send`; it is `Sync` if they are concurrent, or the library does not compile.
+/// The first call makes the state, and the last page or worker that closes the library drops it. Calls come from
+/// several threads, so that the type is `Send`; it is `Sync` if they are concurrent, or the library does not compile.
 ///
 /// ```
 /// use inplace_exchange_sdk::{Call, Error, library};
@@ -63,9 +63,10 @@
 /// # Panics
 ///
 /// A panic fails its call, with its words and the status -3. The state of a library that takes one call at a time is
-/// dropped then, because it may be half changed; the next call opens a new one. Poisoning it instead would leave every page
-/// of the app without the library until the app is restarted. The state of a concurrent library stays, as other calls may
-/// be using it: a `Mutex` in it has its own poison. With `panic = "abort"` in the profile a panic ends the process.
+/// dropped then, because it may be half changed; the next call opens a new one. Poisoning it instead would leave every
+/// page of the app without the library until the app is restarted. The state of a concurrent library stays, as other
+/// calls may be using it: a `Mutex` in it has its own poison. With `panic = "abort"` in the profile a panic ends the
+/// process.
 ///
 /// # What the compiler refuses
 ///

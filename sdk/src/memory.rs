@@ -11,8 +11,8 @@ use crate::private_copy::PrivateCopy;
 
 /// The memory that the host lends for one call.
 ///
-/// Guarantees that a reference to lent bytes exists only if the memory is not shared. What is written into a private copy
-/// is copied back by [`Memory::finish`].
+/// Guarantees that a reference to lent bytes exists only if the memory is not shared. What is written into a private
+/// copy is copied back by [`Memory::finish`].
 pub(crate) struct Memory<'call> {
     start: *mut u8,
     len: usize,
@@ -53,8 +53,8 @@ impl<'call> Memory<'call> {
         if self.shared {
             return self.copy();
         }
-        // SAFETY: valid for reads during 'call, and bytes that nothing else accesses (new's contract); the borrow of self
-        // keeps those writes away that go through it.
+        // SAFETY: valid for reads during 'call, and bytes that nothing else accesses (new's contract); the borrow of
+        // self keeps those writes away that go through it.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
@@ -63,8 +63,8 @@ impl<'call> Memory<'call> {
         if self.shared {
             return self.copy_mut();
         }
-        // SAFETY: valid for reads and writes during 'call, and bytes that nothing else accesses (new's contract); self is
-        // borrowed exclusively.
+        // SAFETY: valid for reads and writes during 'call, and bytes that nothing else accesses (new's contract); self
+        // is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
     }
 
@@ -75,8 +75,9 @@ impl<'call> Memory<'call> {
             Some(copy) => copy.as_mut_ptr(),
             None => self.start,
         };
-        // SAFETY: valid for reads and writes of so many bytes (new's contract, or a slice of that length); self is borrowed
-        // exclusively, so that no slice of it is in use. A private copy, and memory that is not shared, nobody else accesses.
+        // SAFETY: valid for reads and writes of so many bytes (new's contract, or a slice of that length); self is
+        // borrowed exclusively, so that no slice of it is in use. A private copy, and memory that is not shared, nobody
+        // else accesses.
         unsafe { Bytes::new(start, self.len) }
     }
 

@@ -14,8 +14,8 @@ thread_local! {
 
 /// The bytes of shared memory as they were at one moment, in a buffer that the thread reuses.
 ///
-/// All bytes are copied, also those after the input: a buffer with what an earlier call has left there could tell one page
-/// what another has done.
+/// All bytes are copied, also those after the input: a buffer with what an earlier call has left there could tell one
+/// page what another has done.
 pub(crate) struct PrivateCopy {
     /// May be longer.
     buffer: Vec<u8>,

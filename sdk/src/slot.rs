@@ -10,9 +10,9 @@ use crate::panics::words_of;
 
 /// A state that the first call makes, and that is dropped when the last environment closes the library.
 ///
-/// It is made by a call and not by `exchange_open`, because only a call can say in words why that fails. The next call tries
-/// again. A lock is taken to make and to drop it, so that a new one is never made while an old one is being dropped: it may
-/// hold a device that only one can have. A call that finds it made takes none.
+/// It is made by a call and not by `exchange_open`, because only a call can say in words why that fails. The next call
+/// tries again. A lock is taken to make and to drop it, so that a new one is never made while an old one is being
+/// dropped: it may hold a device that only one can have. A call that finds it made takes none.
 pub(crate) struct Slot<S> {
     open: fn() -> Result<S, Error>,
     /// From `Box::into_raw`; null while there is none. Written with the lock held.

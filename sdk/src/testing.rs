@@ -41,8 +41,8 @@ use crate::library::Library;
 
 /// An environment that uses a library, as a page does: opens it, and closes it when it is dropped.
 ///
-/// All hosts of a library share its state, as the pages of a process do. They may be on several threads: calls of a library
-/// that takes one call at a time wait for each other.
+/// All hosts of a library share its state, as the pages of a process do. They may be on several threads: calls of a
+/// library that takes one call at a time wait for each other.
 pub struct Host {
     library: &'static Library,
 }
@@ -97,8 +97,8 @@ impl Host {
     /// Calls it. On this thread, as a synchronous call does.
     ///
     /// # Panics
-    /// If the library has no operation of that name, or the input is longer than the memory: a page gets an error then, and
-    /// the library is not called.
+    /// If the library has no operation of that name, or the input is longer than the memory: a page gets an error then,
+    /// and the library is not called.
     pub fn perform(&self, memory: &mut [u8], request: Request<'_>) -> Outcome {
         let number = request.operation.map_or(0, |name| self.number_of(name));
         let input = request.input.unwrap_or(memory.len());
@@ -125,9 +125,9 @@ impl Host {
             message,
         };
         let turn = self.turn();
-        // SAFETY: the function is a library's, which hosts like this one alone call (`Library::new`). The struct and the caller
-        // live until it returns, the memory is borrowed exclusively, and this environment has opened the library (`of`). If
-        // it takes one call at a time, this thread has its turn.
+        // SAFETY: the function is a library's, which hosts like this one alone call (`Library::new`). The struct and
+        // the caller live until it returns, the memory is borrowed exclusively, and this environment has opened the
+        // library (`of`). If it takes one call at a time, this thread has its turn.
         let value = unsafe { (self.library.functions.perform)(&raw const call) };
         drop(turn);
         Outcome {
@@ -175,7 +175,8 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         let _turn = self.turn();
-        // SAFETY: `of` has opened it; no call of this environment runs, as each borrows it; and it is this thread's turn.
+        // SAFETY: `of` has opened it; no call of this environment runs, as each borrows it; and it is this thread's
+        // turn.
         unsafe { (self.library.functions.close)() };
     }
 }

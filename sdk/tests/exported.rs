@@ -52,7 +52,15 @@ impl State {
     }
 }
 
-library! { state: State, operations: { "empty" => |_, _| Ok(0), "count" => State::count, "slice" => State::slice, "view" => State::view } }
+library! {
+    state: State,
+    operations: {
+        "empty" => |_, _| Ok(0),
+        "count" => State::count,
+        "slice" => State::slice,
+        "view" => State::view,
+    },
+}
 
 unsafe extern "C" {
     safe fn exchange_abi_version() -> u32;
