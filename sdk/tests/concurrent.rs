@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use inplace_exchange_sdk::testing::{Answer, Host, Request};
 use inplace_exchange_sdk::{Call, Error, library};
@@ -20,7 +21,7 @@ struct Device {
 impl Device {
     fn open() -> Result<Self, Error> {
         assert_eq!(LIVE.fetch_add(1, SeqCst), 0, "opened twice");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(1)); // long enough for another call to look for the state
         OPENED.fetch_add(1, SeqCst);
         Ok(Self {
             both_inside: Barrier::new(2),
@@ -59,13 +60,14 @@ fn a_state_is_shared_by_calls_at_the_same_time() {
     };
     let log = |host: &Host, text: &str| host.perform(&mut text.as_bytes().to_vec(), request("log"));
 
+    let host = Host::of(&LIBRARY);
+    assert_eq!(log(&host, "").result, Ok(0));
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| assert_eq!(Host::of(&LIBRARY).perform(&mut [0; 4], request("meet")).result, Ok(0)));
         }
     });
 
-    let host = Host::of(&LIBRARY);
     assert_eq!(log(&host, "ab").result, Ok(2));
     let before = OPENED.load(SeqCst);
     assert_eq!(log(&host, "panic").result, Err(Answer::Failed(-3)));
@@ -82,7 +84,7 @@ fn a_state_is_shared_by_calls_at_the_same_time() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..500 {
+                for _ in 0..100 {
                     assert_eq!(log(&Host::of(&LIBRARY), "d").result, Ok(1));
                 }
             });
