@@ -140,10 +140,14 @@ describe('the packages', () => {
 
   it('have the files of the package, and none of the app or of another system', () => {
     const texts = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json'];
-    const lib = filesIn(path.join(root, 'lib')).map((name) => `lib/${name}`);
+    const [lib, include] = ['lib', 'include'].map((part) =>
+      filesIn(path.join(root, part)).map((name) => `${part}/${name}`),
+    );
+    const source = filesIn(path.join(root, 'sdk', 'src')).map((name) => `sdk/src/${name}`);
+    const sdk = ['sdk/Cargo.toml', 'sdk/README.md', ...source];
     assert.deepEqual(
       filesIn(path.join(modules, 'inplace-exchange')),
-      [...texts, 'include/exchange.h', 'include/exchange.hpp', 'index.d.ts', 'index.js', 'native.js', ...lib].sort(),
+      [...texts, ...include, 'index.d.ts', 'index.js', 'native.js', ...lib, ...sdk].sort(),
     );
     const addon = `inplace-exchange.${platform.replace(/^.*\/addon-/, '')}.node`;
     assert.deepEqual(
