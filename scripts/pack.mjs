@@ -18,8 +18,10 @@ await command(async () => {
   const builds = [];
   for (const triple of target ?? [undefined]) builds.push(await buildPortable(triple));
   for (const { triple, localOnly } of builds) if (localOnly) log(`${triple}: not to be published: ${localOnly}.`);
-  const files = await pack(builds, { ...(release && { platforms: publishedPlatforms() }) });
-  for (const file of files) {
+  const [first] = await pack(builds, { ...(release && { platforms: publishedPlatforms() }) });
+  const folder = path.dirname(first);
+  for (const name of fs.readdirSync(folder)) {
+    const file = path.join(folder, name);
     const size = `${(fs.statSync(file).size / 1000).toFixed(0)} kB`;
     process.stdout.write(`${path.relative(process.cwd(), file)}, ${size}\n`);
   }

@@ -46,6 +46,7 @@ const LINTED = [
   'inplace-exchange-host',
   'library-process',
   'inplace-exchange-sdk',
+  'validator',
   'native-lib',
   'live-lib',
 ].flatMap((name) => ['-p', name]);

@@ -120,6 +120,7 @@ const PAGE_TESTS = 'connect unexposed exchange operations memory frames port iso
 const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
+const DOCTOR_TESTS = ['doctor', 'doctor-foreign'].map((name) => `tests/packages/${name}.test.mjs`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 /** With the addon that ships, by a variable of the loader. */
 const asPacked = () => ({ NAPI_RS_NATIVE_LIBRARY_PATH: packedAddon() });
@@ -212,11 +213,8 @@ const STEPS = [
   { name: 'fuzz', run: fuzz },
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
-  {
-    name: 'packaged, doctor',
-    needs,
-    run: mocha(['tests/packages/doctor.test.mjs', 'tests/packages/doctor-foreign.test.mjs']),
-  },
+  { name: 'packaged, doctor', needs, run: mocha(DOCTOR_TESTS) },
+  { name: 'validate', needs, run: mocha(['tests/packages/validate.test.mjs']) },
   ...(process.platform === 'linux' ? [{ name: 'consumer, electron-builder', run: consumer }] : []),
   { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// npx inplace-exchange: `doctor` says what a person would ask for help with, in a report; `new` is in lib/new.
+// npx inplace-exchange: `doctor` says what a person would ask for help with, in a report; `new` is in lib/new, and
+// `validate` calls the validator.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { examineLibrary } from './library.mjs';
 import { examinePackaged } from './packaged.mjs';
 import { packagedAppsIn } from './packaged-app.mjs';
 import { asJson, asText, errorAsJson, isOk } from './report.mjs';
+import { HELP as VALIDATE_HELP, validate } from './validator.mjs';
 
 const HELP = `npx inplace-exchange doctor [TARGET] [--json]
 
@@ -66,11 +68,11 @@ function main(args) {
   }
   const [command, target, ...more] = parsed.positionals;
   if (parsed.values.help) {
-    process.stdout.write(command === 'doctor' ? HELP : `${HELP}\n${NEW_HELP}`);
+    process.stdout.write(command === 'doctor' ? HELP : `${HELP}\n${NEW_HELP}\n${VALIDATE_HELP}`);
     return;
   }
   if (command !== 'doctor' || more.length > 0) {
-    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}\n${NEW_HELP}`);
+    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}\n${NEW_HELP}\n${VALIDATE_HELP}`);
     return;
   }
   const report = examineAny(target);
@@ -87,4 +89,5 @@ process.stdout.on('error', () => {});
 
 const args = process.argv.slice(2);
 if (args[0] === 'new' && !args.includes('--help') && !args.includes('-h')) process.exitCode = create(args.slice(1));
+else if (args[0] === 'validate') process.exitCode = await validate(args.slice(1));
 else main(args);

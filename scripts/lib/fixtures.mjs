@@ -36,6 +36,8 @@ const NATIVE = {
   'double-c': { source: 'docs/examples/double.c' },
   address: { source: `${LIBRARIES}/address.rs` },
   throws: { source: `${LIBRARIES}/throws.cc` },
+  'unwinds-cc': { source: `${LIBRARIES}/unwinds.cc` },
+  'unwinds-rs': { source: `${LIBRARIES}/unwinds.rs` },
   panics: { source: `${LIBRARIES}/panics.rs` },
   int: { source: `${LIBRARIES}/int.c` },
   life: { source: `${LIBRARIES}/life.c` },
@@ -68,6 +70,11 @@ const NATIVE = {
   perform: { source: `${LIBRARIES}/perform.c` },
   'perform-both': { source: `${LIBRARIES}/perform.c`, defines: { BOTH: '1' } },
   'perform-concurrent': { source: `${LIBRARIES}/perform.c`, defines: { CONCURRENT: '1' } },
+  // Without `count`, which breaks the contract.
+  'perform-sound': {
+    source: `${LIBRARIES}/perform.c`,
+    defines: { NAMES: cString('upper\\nfail\\n\\nunsaid\\nsteps\\nuntil') },
+  },
   'perform-none': { source: `${LIBRARIES}/perform.c`, defines: { NONE: '1' } },
   'perform-null': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: 'NULL' } },
   'perform-doubles': { source: `${LIBRARIES}/perform.c`, defines: { NAMES: cString('upper\\nupper\\n') } },
@@ -102,6 +109,17 @@ const NATIVE = {
   'abi-99': answer('0', { VERSION: '99' }),
   'needs-nothing': { ...answer('0', { DEPENDENCY: '1' }), links: ['nothing'] },
 };
+
+/** The ways in which defects.c breaks the contract, for `npx inplace-exchange validate`. */
+const DEFECTS = [
+  ...fs.readFileSync(path.join(root, LIBRARIES, 'defects.c'), 'utf8').matchAll(/^#define (\w+) \d+$/gm),
+].map(([, name]) => name);
+for (const name of DEFECTS)
+  NATIVE[`defect-${name.toLowerCase().replaceAll('_', '-')}`] = {
+    source: `${LIBRARIES}/defects.c`,
+    defines: { DEFECT: name },
+    onlyOn: 'linux', // where the command runs
+  };
 
 /** @param {string} expression @param {Record<string, string>} [defines] */
 function answer(expression, defines) {

@@ -3,7 +3,7 @@
 // Arrows run page -> preload -> addon, and from an app to the package; there is no circle.
 
 /** The files and folders whose imports are checked. */
-export const IMPORTING = ['index.js', 'main.js', 'bench', 'lib', 'main', 'renderer', 'scripts', 'tests'];
+export const IMPORTING = ['index.js', 'main.js', 'bench', 'lib', 'main', 'renderer', 'scripts', 'tests', 'validator'];
 
 /** @typedef {import('dependency-cruiser').IRegularForbiddenRuleType} Rule */
 
@@ -17,13 +17,19 @@ export default {
       'package-without-app',
       'The package (lib/, index.js) is installed without this app.',
       { path: '^(lib/|index\\.js$)' },
-      { path: '^(bench|main|renderer|scripts|tests)/|^main\\.js$' },
+      { path: '^(bench|main|renderer|scripts|tests|validator)/|^main\\.js$' },
     ),
     never(
       'addon-without-electron',
       'The addon also runs in plain Node.js.',
       { path: '^(index\\.js|lib/addon\\.js)$' },
       { path: '(^|/)electron(/|$)' },
+    ),
+    never(
+      'validator-alone',
+      'The validator is in a package of its own.',
+      { path: '^validator/' },
+      { pathNot: '^validator/', dependencyTypesNot: ['core'] },
     ),
     never(
       'page-half-alone',

@@ -13,6 +13,7 @@ export const ORDERS = {
     'lib > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane running > lanes > protocol spin sync',
+  'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events > fault options usage',
   'sdk/src':
     'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi panics',
   'native-lib/src': 'lib > lent_buffer',

@@ -19,6 +19,7 @@ const SOURCES = [
   'host',
   'library-process',
   'sdk',
+  'validator',
   'native-lib',
   'live-lib',
 ];
@@ -58,7 +59,7 @@ export async function build() {
   const { triple } = await rust();
   const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
   const files = [
-    ...[...LIBRARIES.map((name) => libraryName(name)), programName()].map((name) =>
+    ...[...LIBRARIES.map((name) => libraryName(name)), programName(), validatorName()].map((name) =>
       path.join(root, 'target', triple, 'release', name),
     ),
     ...addon.map((name) => path.join(output, name)),
@@ -103,6 +104,9 @@ export function libraryName(name, os = process.platform) {
 
 /** The program that runs a library in a process of its own. @param {string} [os] as `process.platform` calls it */
 export const programName = (os = process.platform) => `inplace-exchange-library${os === 'win32' ? '.exe' : ''}`;
+
+/** The program that makes the calls of `inplace-exchange validate`. @param {string} [os] as `process.platform` calls it */
+export const validatorName = (os = process.platform) => `inplace-exchange-validator${os === 'win32' ? '.exe' : ''}`;
 
 /** The Rust toolchain: its version and the target triple of this machine. */
 export async function rust() {

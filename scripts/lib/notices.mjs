@@ -18,10 +18,11 @@ const OWN = { mit: 'LICENSE-MIT', apache: 'LICENSE-APACHE' };
 
 /**
  * @param {string} triple that was built for
- * @param {string} addon the file
+ * @param {string} file one of those that ship
+ * @param {string[]} built the crates that they are
  */
-export async function thirdPartyNotices(triple, addon) {
-  const parts = [...(await linkedCrates(triple)), await standardLibrary(triple), ...unwinder(addon)];
+export async function thirdPartyNotices(triple, file, built = BUILT) {
+  const parts = [...(await linkedCrates(triple, built)), await standardLibrary(triple), ...unwinder(file)];
   /** Equal texts are there once, whatever their line breaks. @type {Map<string, { text: string, number: number }>} */
   const texts = new Map();
   const numberOf = (/** @type {string} */ text) => {
@@ -41,9 +42,9 @@ export async function thirdPartyNotices(triple, addon) {
   ].join('\n');
 }
 
-/** The crates of others: without those of build scripts and procedural macros. @param {string} triple */
-async function linkedCrates(triple) {
-  const packages = BUILT.flatMap((name) => ['--package', name]);
+/** The crates of others: without those of build scripts and procedural macros. @param {string} triple @param {string[]} built */
+async function linkedCrates(triple, built) {
+  const packages = built.flatMap((name) => ['--package', name]);
   // The metadata has the features of the whole workspace in it, and the tree those of these packages alone.
   const tree = await cargo('tree', [
     ...packages,
@@ -93,10 +94,10 @@ async function standardLibrary(triple) {
 
 /**
  * Where zig links, LLVM's library that unwinds the stack is in the file. Its exception asks for no text in binaries.
- * @param {string} addon @returns {Part[]}
+ * @param {string} file @returns {Part[]}
  */
-function unwinder(addon) {
-  if (!fs.readFileSync(addon).includes('libunwind: ')) return [];
+function unwinder(file) {
+  if (!fs.readFileSync(file).includes('libunwind: ')) return [];
   return [{ name: 'libunwind of LLVM', licence: 'Apache-2.0 WITH LLVM-exception', texts: [own(OWN.apache)] }];
 }
 

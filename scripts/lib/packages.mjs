@@ -1,5 +1,6 @@
 // The npm packages as they are published: one with the JavaScript, and one for each system with its native files, which
-// npm installs on that system alone. No package has an install script, and none needs a compiler.
+// npm installs on that system alone. No package has an install script, and none needs a compiler. The program of
+// `inplace-exchange validate` has a package of its own, which nothing depends on: apps do not ship it.
 //
 // They are made of the files that are named here, in a folder that is emptied before: the tarballs do not depend on
 // what was built earlier. The root's package.json is the app's, and is never published.
@@ -9,6 +10,7 @@ import path from 'node:path';
 import { parseTriple } from '@napi-rs/cli';
 import { Failure, npm } from './console.mjs';
 import { thirdPartyNotices } from './notices.mjs';
+import { isValidator } from './release.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -39,6 +41,9 @@ const rootManifest = () => JSON.parse(fs.readFileSync(path.join(root, 'package.j
 /** The package with a system's native files. @param {string} platform */
 export const platformPackage = (platform) => `${rootManifest().napi.packageName}-${platform}`;
 
+/** The package with the validator for a system. @param {string} platform */
+const validatorPackage = (platform) => `${path.posix.dirname(rootManifest().napi.packageName)}/validator-${platform}`;
+
 /** Those that a release has. @returns {string[]} */
 export const publishedPlatforms = () =>
   rootManifest().napi.targets.map((/** @type {string} */ triple) => parseTriple(triple).platformArchABI);
@@ -48,7 +53,7 @@ export const publishedPlatforms = () =>
  * @param {NativeBuild[]} builds
  * @param {{ folders?: Folders, platforms?: string[] }} [options] `platforms`: those that the main package names, which
  *   are those of the builds if left out
- * @returns {Promise<string[]>} their paths
+ * @returns {Promise<string[]>} the paths of those that an app installs
  */
 export async function pack(builds, { folders = FOLDERS, platforms = builds.map(({ platform }) => platform) } = {}) {
   const { dist, staged } = folders;
@@ -56,12 +61,13 @@ export async function pack(builds, { folders = FOLDERS, platforms = builds.map((
   fs.mkdirSync(dist, { recursive: true });
   const packages = [
     stageMain(builds, platforms, staged),
-    ...(await Promise.all(builds.map((build) => stagePlatform(build, staged)))),
+    ...(await Promise.all(builds.flatMap((build) => [stagePlatform(build, staged), ...stageValidator(build, staged)]))),
   ];
   const options = ['--pack-destination', dist, '--ignore-scripts', '--loglevel=error'];
   const { status, output } = await npm(['pack', ...packages, ...options], { cwd: staged });
   if (status !== 0) throw new Failure(`npm pack failed:\n${output.trim()}`);
-  return fs.readdirSync(dist).map((name) => path.join(dist, name));
+  const apps = fs.readdirSync(dist).filter((name) => !isValidator(name));
+  return apps.map((name) => path.join(dist, name));
 }
 
 /** The addon that was packed. */
@@ -116,12 +122,8 @@ function standaloneManifest(crate) {
 }
 
 /** @param {NativeBuild} build @param {string} staged */
-/** @param {NativeBuild} build @param {string} staged */
-async function stagePlatform(
-  { triple, platform, system: { os, cpu, libc }, addon, library, program, localOnly },
-  staged,
-) {
-  const name = platformPackage(platform);
+async function stagePlatform(build, staged) {
+  const { triple, platform, addon, library, program } = build;
   const main = `inplace-exchange.${platform}.node`;
   const native = {
     [main]: addon,
@@ -129,6 +131,41 @@ async function stagePlatform(
     ...(program && { [path.basename(program)]: program }),
   };
   const description = `The addon and the default library of inplace-exchange for ${platform}`;
+  return stageNative(build, staged, {
+    name: platformPackage(platform),
+    description: `${description}. npm installs it with that package, on that system`,
+    native,
+    main,
+    notices: await thirdPartyNotices(triple, addon),
+  });
+}
+
+/** @param {NativeBuild} build @param {string} staged */
+function stageValidator(build, staged) {
+  const { triple, platform, validator } = build;
+  if (!validator) return [];
+  const name = validatorPackage(platform);
+  const description = `The program of npx inplace-exchange validate for ${platform}`;
+  const usage = 'It is for those who write libraries, and no app ships it: npm install --save-dev';
+  const notices = thirdPartyNotices(triple, validator, ['validator']);
+  return [
+    notices.then((text) =>
+      stageNative(build, staged, {
+        name,
+        description: `${description}. ${usage} ${name}`,
+        native: { [path.basename(validator)]: validator, command: path.join(root, 'validator', 'command') },
+        notices: text,
+      }),
+    ),
+  ];
+}
+
+/**
+ * A package with native files.
+ * @param {NativeBuild} build @param {string} staged
+ * @param {{ name: string, description: string, native: Record<string, string>, main?: string, notices: string }} parts
+ */
+function stageNative({ system: { os, cpu, libc }, localOnly }, staged, { name, description, native, main, notices }) {
   const folder = stage(
     staged,
     {
@@ -138,16 +175,16 @@ async function stagePlatform(
       os: [os],
       cpu: [cpu],
       ...(libc && { libc: [libc] }),
-      main,
+      ...(main && { main }),
       files: [...Object.keys(native), ...LICENCES, NOTICES],
     },
     { ...native, ...Object.fromEntries(LICENCES.map((file) => [file, path.join(root, file)])) },
   );
   const remark = localOnly ? `\n\nNot to be published: ${localOnly}.` : '';
   const licences = `${NOTICES} has the licences of the code by others in these files.`;
-  const readme = `# ${name}\n\n${description}. npm installs it with that package, on that system.\n\n${licences}${remark}\n`;
+  const readme = `# ${name}\n\n${description}.\n\n${licences}${remark}\n`;
   fs.writeFileSync(path.join(folder, 'README.md'), readme);
-  fs.writeFileSync(path.join(folder, NOTICES), await thirdPartyNotices(triple, addon));
+  fs.writeFileSync(path.join(folder, NOTICES), notices);
   return folder;
 }
 

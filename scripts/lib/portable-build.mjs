@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseTriple } from '@napi-rs/cli';
 import { Failure, log, run } from './console.mjs';
 import { isNewer, neededGlibc } from './elf.mjs';
-import { libraryName, programName, rust } from './native-build.mjs';
+import { libraryName, programName, rust, validatorName } from './native-build.mjs';
 import { fetchZig, LINKED_GLIBC, zigToolchain } from './toolchain.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -24,6 +24,7 @@ const MAX_GLIBC = '2.25';
  * @property {string} addon the file
  * @property {string} library the default library's file
  * @property {string} [program] that runs a library in a process of its own; where there is none, that is refused
+ * @property {string} [validator] the program that makes the calls of `inplace-exchange validate`, where there is one
  * @property {string} [localOnly] why it must not be published
  */
 
@@ -44,7 +45,10 @@ export async function buildPortable(target) {
   const ordinary = {
     addon: path.join(root, `inplace-exchange.${platform}.node`),
     library: path.join(root, libraryName('native_lib')),
-    ...(hasProgram(triple) && { program: path.join(root, programName(os)) }),
+    ...(hasProgram(triple) && {
+      program: path.join(root, programName(os)),
+      validator: path.join(root, validatorName(os)),
+    }),
   };
   if (triple === here && libc !== 'glibc') return { triple, platform, system, ...ordinary };
   if (os === 'win32' && abi === 'msvc')
@@ -76,8 +80,10 @@ async function build(triple) {
   const glibc = triple.endsWith('linux-gnu') ? `, glibc ${LINKED_GLIBC}` : '';
   log(`building what ships (release, ${triple}${glibc}).`);
   const { os, built, cargo } = await zigToolchain(triple);
-  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram(triple) ? ['library-process'] : [])];
+  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram(triple) ? ['library-process', 'validator'] : [])];
   await cargo(packages.flatMap((name) => ['-p', name]));
   const [addon, library] = ['inplace_exchange', 'native_lib'].map((name) => path.join(built, libraryName(name, os)));
-  return { addon, library, ...(hasProgram(triple) && { program: path.join(built, programName(os)) }) };
+  if (!hasProgram(triple)) return { addon, library };
+  const [program, validator] = [programName(os), validatorName(os)].map((name) => path.join(built, name));
+  return { addon, library, program, validator };
 }

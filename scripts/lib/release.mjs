@@ -8,6 +8,9 @@ import { Failure, log, npm, run } from './console.mjs';
 const MAIN = 'inplace-exchange';
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 
+/** Whether a package, or its tarball, is that of a validator, on which nothing depends. @param {string} name */
+export const isValidator = (name) => /\bvalidator-/.test(name);
+
 /** @typedef {{ file: string, manifest: any }} Tarball an npm package, and its package.json */
 
 /**
@@ -57,11 +60,16 @@ const rank = ({ manifest }) => (manifest.name === MAIN ? 1 : 0);
 export function tarballProblems(root, tarballs, version, repository) {
   const main = tarballs.find(({ manifest }) => manifest.name === MAIN)?.manifest;
   if (!main) return [`there is no tarball of ${MAIN}. Type: npm run pack`];
-  const platforms = tarballs.map(({ manifest }) => manifest.name).filter((name) => name !== MAIN);
+  const names = tarballs.map(({ manifest }) => manifest.name);
+  const platforms = names.filter((name) => name !== MAIN && !isValidator(name));
   const { targets } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')).napi;
   const problems = [];
   if (platforms.length !== targets.length)
     problems.push(`there are ${platforms.length} platform packages, and ${targets.length} targets in package.json.`);
+  const validated = targets.filter((/** @type {string} */ target) => target.endsWith('linux-gnu')).length;
+  const validators = names.filter(isValidator).length;
+  if (validators !== validated)
+    problems.push(`there are ${validators} packages with a validator, and ${validated} targets that have one.`);
   for (const [name, wanted] of Object.entries(main.optionalDependencies ?? {})) {
     if (!platforms.includes(name)) problems.push(`${MAIN} depends on ${name}, which is missing.`);
     if (wanted !== version) problems.push(`${MAIN} depends on ${name} ${wanted}, and not exactly on ${version}.`);

@@ -10,7 +10,8 @@ import asar from '@electron/asar';
 import { npm, run } from '../../scripts/lib/console.mjs';
 import { electronFlags } from '../../scripts/lib/electron.mjs';
 import { isNewer, neededGlibc } from '../../scripts/lib/elf.mjs';
-import { libraryName, programName, rust } from '../../scripts/lib/native-build.mjs';
+import { libraryName, programName, rust, validatorName } from '../../scripts/lib/native-build.mjs';
+import { isValidator } from '../../scripts/lib/release.mjs';
 import { temporaryProfile } from '../../scripts/lib/window.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -20,9 +21,17 @@ const { fixtureLibrary, temporaryFolder } = require('../support/fixtures.js');
 const PACK_LIMIT_MS = 4 * 60_000; // the first time, a whole release build and the download of its linker
 const LIMIT_MS = 20_000;
 /** The main one has the crate for libraries in Rust, and what `new` makes a folder of. */
-const MAX_BYTES = { main: 125_000, platform: 900_000 };
+const MAX_BYTES = { main: 125_000, platform: 900_000, validator: 600_000 };
 /** The program for libraries in processes of their own, where there is one. */
 const PROGRAM = process.platform === 'linux' ? [programName()] : [];
+
+/** All tarballs that were packed. */
+const tarballs = () => fs.readdirSync(path.join(root, 'dist')).map((name) => path.join(root, 'dist', name));
+/** Without the network. @param {string} folder of a cache */
+const npmFlags = (folder) => [
+  ...['--offline', '--cache', path.join(folder, 'cache')],
+  ...['--ignore-scripts', '--no-audit', '--no-fund'],
+];
 
 /** All files below a folder, with forward slashes. @param {string} folder */
 const filesIn = (folder) =>
@@ -106,20 +115,22 @@ describe('the packages', () => {
     env = withoutRust(bin);
     fs.cpSync(path.join(import.meta.dirname, 'app'), app, { recursive: true });
     fs.writeFileSync(path.join(app, 'package.json'), '{ "name": "app", "private": true, "main": "main.js" }');
-    const tarballs = fs.readdirSync(path.join(root, 'dist')).map((name) => path.join(root, 'dist', name));
-    const flags = ['--offline', '--cache', path.join(folder, 'cache'), '--ignore-scripts', '--no-audit', '--no-fund'];
-    const { status, output } = await npm(['install', ...flags, ...tarballs], { cwd: app, env });
+    const ofApps = tarballs().filter((file) => !isValidator(path.basename(file)));
+    const { status, output } = await npm(['install', ...npmFlags(folder), ...ofApps], { cwd: app, env });
     assert.equal(status, 0, output);
     [platform] = Object.keys(manifest('inplace-exchange').optionalDependencies);
   });
 
   it('are small', () => {
-    const sizes = fs.readdirSync(path.join(root, 'dist')).map((name) => ({
-      name,
-      bytes: fs.statSync(path.join(root, 'dist', name)).size,
-      limit: /^inplace-exchange-\d/.test(name) ? MAX_BYTES.main : MAX_BYTES.platform,
+    const kindOf = (/** @type {string} */ name) =>
+      /^inplace-exchange-\d/.test(name) ? 'main' : isValidator(name) ? 'validator' : 'platform';
+    const sizes = tarballs().map((file) => ({
+      name: path.basename(file),
+      bytes: fs.statSync(file).size,
+      limit: MAX_BYTES[kindOf(path.basename(file))],
     }));
-    assert.equal(sizes.length, 2);
+    const kinds = ['main', 'platform', ...(PROGRAM.length > 0 ? ['validator'] : [])];
+    assert.deepEqual(sizes.map(({ name }) => kindOf(name)).sort(), kinds);
     assert.deepEqual(
       sizes.filter(({ bytes, limit }) => bytes > limit),
       [],
@@ -239,6 +250,33 @@ describe('the packages', () => {
       const text = buffer.toString('utf8', 0, library.exchangeDataInPlace(buffer));
       console.log(text, library.process.pid > 0 && library.process.pid !== process.pid);`;
     assert.match(await inNode(script), /^Hello from Rust! .* true$/);
+  });
+
+  it('validate a library once the package with the program for that is there', async function () {
+    if (PROGRAM.length === 0) this.skip();
+    const project = path.join(folder, 'library');
+    fs.mkdirSync(project);
+    fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "library", "private": true }');
+    const command = path.join(project, 'node_modules', '.bin', 'inplace-exchange');
+    const validate = () =>
+      run(command, ['validate', fixtureLibrary('zero'), '--quick', '--only', 'symbols|guards'], { cwd: project, env });
+    const [validator] = tarballs().filter((file) => isValidator(path.basename(file)));
+    const [main] = tarballs().filter((file) => /^inplace-exchange-\d/.test(path.basename(file)));
+    const flags = [...npmFlags(folder), '--omit=optional'];
+    const without = await npm(['install', ...flags, main], { cwd: project, env });
+    assert.equal(without.status, 0, without.output);
+    const { status, output } = await validate();
+    assert.equal(status, 2, output);
+    const [, name] = /type: npm install --save-dev (\S+)\n/.exec(output) ?? [];
+    const installed = await npm(['install', '--save-dev', ...flags, validator], { cwd: project, env });
+    assert.equal(installed.status, 0, installed.output);
+    const found = filesIn(path.join(project, 'node_modules', name));
+    const texts = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', 'THIRD-PARTY-NOTICES'];
+    const scripts = filesIn(path.join(root, 'validator', 'command')).map((each) => `command/${each}`);
+    assert.deepEqual(found, [...texts, ...scripts, validatorName()].sort());
+    const validated = await validate();
+    assert.equal(validated.status, 0, validated.output);
+    assert.match(validated.output, /^ok {7}guards /m);
   });
 
   it('are found by build scripts: the header, from which a library is built, and the version', async function () {

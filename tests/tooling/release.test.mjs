@@ -10,6 +10,8 @@ import { publish, readTarballs, tarballProblems, versionProblems } from '../../s
 
 const root = path.join(import.meta.dirname, '..', '..');
 const PLATFORMS = ['@scope/linux-x64', '@scope/win32-x64'];
+const TARGETS = ['x86_64-unknown-linux-gnu', 'x86_64-pc-windows-msvc'];
+const VALIDATOR = '@scope/validator-linux-x64';
 const REPOSITORY = { type: 'git', url: 'git+https://github.com/owner/name.git' };
 
 describe('a release', () => {
@@ -30,7 +32,7 @@ describe('a release', () => {
   /** A project with what a release is judged by. @param {Record<string, string>} [changed] */
   function project(changed = {}) {
     const files = {
-      'package.json': JSON.stringify({ version: '1.2.3', repository: REPOSITORY, napi: { targets: PLATFORMS } }),
+      'package.json': JSON.stringify({ version: '1.2.3', repository: REPOSITORY, napi: { targets: TARGETS } }),
       'package-lock.json': JSON.stringify({ version: '1.2.3' }),
       'Cargo.toml': '[workspace]\n\n[workspace.package]\nedition = "2024"\nversion = "1.2.3"\n',
       'CHANGELOG.md': '# Changelog\n\n## 1.2.3, 2026-12-01\n\n- All of it.\n\n## 1.2.2, 2026-11-01\n',
@@ -43,7 +45,7 @@ describe('a release', () => {
   /** @param {Record<string, object>} [changed] of manifests */
   const manifests = (changed = {}) =>
     [
-      ...PLATFORMS.map((name) => ({ name })),
+      ...[...PLATFORMS, VALIDATOR].map((name) => ({ name })),
       { name: 'inplace-exchange', optionalDependencies: Object.fromEntries(PLATFORMS.map((name) => [name, '1.2.3'])) },
     ].map((manifest) => ({
       version: '1.2.3',
@@ -100,6 +102,15 @@ describe('a release', () => {
       tarballProblems(project(), incomplete, '1.2.3').join('\n'),
       /1 platform packages, and 2 targets.*missing/s,
     );
+    const unvalidated = manifests().filter(({ name }) => name !== VALIDATOR);
+    assert.deepEqual(
+      tarballProblems(
+        project(),
+        unvalidated.map((manifest) => ({ file: '', manifest })),
+        '1.2.3',
+      ),
+      ['there are 0 packages with a validator, and 1 targets that have one.'],
+    );
     assert.match(tarballProblems(project(), [], '1.2.3')[0], /no tarball of inplace-exchange\. Type: npm run pack/);
   });
 
@@ -132,7 +143,7 @@ describe('a release', () => {
     const tarballs = await readTarballs(dist);
     assert.deepEqual(
       tarballs.map(({ manifest }) => manifest.name),
-      [...PLATFORMS, 'inplace-exchange'],
+      [PLATFORMS[0], VALIDATOR, PLATFORMS[1], 'inplace-exchange'],
     );
     assert.deepEqual(tarballProblems(folder, tarballs, '1.2.3', 'owner/name'), []);
     await publish(tarballs, { dryRun: true });
