@@ -16,9 +16,9 @@
 //   EXCHANGE_STATE(Codec)     an object that methods are called on: made for the first page, destroyed after the last
 //   EXCHANGE_CONCURRENT_CALLS()  functions may be called on several threads at once, each with its own memory
 //
-// A function returns the length of its message in bytes. What it throws becomes the error of the call, with the words of
-// what(): no exception leaves the library. Throw exchange::too_small(n) if the message needs n bytes, and
-// exchange::stopped() once call.cancelled() is true.
+// A function returns the length of its message in bytes. What it throws becomes the error of the call, with the words
+// of what(): no exception leaves the library. Throw exchange::too_small(n) if the message needs n bytes,
+// exchange::error(status, words) for a status of your own, and exchange::stopped() once call.cancelled() is true.
 //
 // Licensed under MIT OR Apache-2.0.
 #ifndef INPLACE_EXCHANGE_HPP
@@ -73,6 +73,12 @@ struct too_small : std::exception {
     std::size_t needed;
 };
 
+/// The call fails with this status, which is negative, and these words. Any other exception has the status -1.
+struct error : std::runtime_error {
+    error(std::int64_t status, const std::string &words) : std::runtime_error(words), status(status) {}
+    std::int64_t status;
+};
+
 /// The call was cancelled, and ends.
 struct stopped : std::exception {
     const char *what() const noexcept override { return "cancelled"; }
@@ -80,8 +86,8 @@ struct stopped : std::exception {
 
 /// One call.
 ///
-/// Memory that other threads of the page may write to is copied before the call, and the message back after it: what the
-/// function sees does not change while it looks. That costs a memcpy of either, and for shared memory only.
+/// Memory that other threads of the page may write to is copied before the call, and the message back after it: what
+/// the function sees does not change while it looks. That costs a memcpy of either, and for shared memory only.
 class call {
 public:
     call(const exchange_call &given, std::uint8_t *data) noexcept : given_(given), data_(data) {}
@@ -100,10 +106,14 @@ public:
     /// How far the call is; a total of 0 is not known. On any thread, until the function returns.
     void progress(std::uint64_t done, std::uint64_t total) const noexcept { given_.progress(given_.host, done, total); }
 
-    /// A value that the input has at an offset, which need not be aligned. Throws std::out_of_range if the input is shorter.
+    /// A value that the input has at an offset, aligned or not. Throws std::out_of_range if the input is shorter.
     template <class T> T read(std::size_t offset = 0) const {
         static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
         T value;
+        if (offset > input().size() || sizeof value > input().size() - offset)
+            throw std::out_of_range("the input has " + std::to_string(input().size()) + " bytes; " +
+                                    std::to_string(sizeof value) + " were expected at offset " +
+                                    std::to_string(offset));
         std::memcpy(&value, input().part(offset, sizeof value).data(), sizeof value);
         return value;
     }
@@ -139,16 +149,32 @@ namespace detail {
 
 constexpr std::int64_t failed = -1, cancelled = -2, not_opened = -3;
 
+constexpr bool equal(const char *a, const char *b) {
+    while (*a != '\0' && *a == *b) ++a, ++b;
+    return *a == *b;
+}
+
+template <std::size_t Count> constexpr bool have_different_names(const operation (&operations)[Count]) {
+    for (std::size_t i = 0; i < Count; i++)
+        for (std::size_t j = 0; j < i; j++)
+            if (equal(operations[i].name, operations[j].name)) return false;
+    return true;
+}
+
 /// Runs `act`. What it throws is told to `say`, and becomes a status.
-template <class Act, class Say> std::int64_t guarded(Act act, Say say) noexcept {
+template <class Act, class Say> std::int64_t guarded(std::size_t capacity, Act act, Say say) noexcept {
     try {
         return static_cast<std::int64_t>(act());
-    } catch (const too_small &error) {
-        return static_cast<std::int64_t>(error.needed);
+    } catch (const too_small &small) {
+        if (small.needed > capacity) return static_cast<std::int64_t>(small.needed);
+        say("it has said that there is too little memory, and there is enough");
     } catch (const stopped &) {
         return cancelled;
-    } catch (const std::exception &error) {
-        say(error.what());
+    } catch (const error &failure) {
+        say(failure.what());
+        return failure.status < 0 ? failure.status : failed;
+    } catch (const std::exception &failure) {
+        say(failure.what());
     } catch (...) {
         say("it has thrown something that is no std::exception");
     }
@@ -176,6 +202,7 @@ inline std::size_t perform_shared(const exchange_call &given, function perform) 
 
 inline std::int64_t perform(const exchange_call *given, function perform) noexcept {
     return guarded(
+        given->capacity,
         [&] {
             if (given->flags & EXCHANGE_SHARED) return perform_shared(*given, perform);
             call own(*given, given->data);
@@ -184,20 +211,24 @@ inline std::int64_t perform(const exchange_call *given, function perform) noexce
         [&](const char *words) { given->message(given->host, words); });
 }
 
+template <std::size_t Count> std::string joined(const operation (&operations)[Count], const char *between) {
+    std::string text;
+    for (const operation &each : operations) text.append(text.empty() ? "" : between).append(each.name);
+    return text;
+}
+
 template <std::size_t Count>
 std::int64_t perform_one(const exchange_call *given, const operation (&operations)[Count]) noexcept {
     if (given->operation >= 1 && given->operation <= Count)
         return perform(given, operations[given->operation - 1].perform);
-    given->message(given->host, "it has operations: name one");
-    return failed;
+    const auto name_one = [&]() -> std::size_t {
+        throw error(failed, "name an operation: " + joined(operations, ", "));
+    };
+    return guarded(given->capacity, name_one, [&](const char *words) { given->message(given->host, words); });
 }
 
 template <std::size_t Count> const char *names(const operation (&operations)[Count]) {
-    static const std::string text = [&] {
-        std::string joined;
-        for (const operation &each : operations) joined.append(joined.empty() ? "" : "\n").append(each.name);
-        return joined;
-    }();
+    static const std::string text = joined(operations, "\n");
     return text.c_str();
 }
 
@@ -223,18 +254,25 @@ template <class T> std::int64_t state<T>::open() noexcept {
     const auto say = [](const char *words) {
         if (open_error[0] == '\0') std::snprintf(open_error, sizeof open_error, "%s", words);
     };
-    if (!object) guarded([] { return object = std::make_unique<T>(), 0; }, say);
+    if (!object) guarded(0, [] { return object = std::make_unique<T>(), 0; }, say);
     if (!object) return not_opened;
     ++opens;
     return 0;
 }
 
+/// The object, which is there while an environment has the library open.
+template <class T> T &object_of() {
+    T *const object = state<T>::object.get();
+    if (!object) throw std::logic_error("the library has no object: its source needs EXCHANGE_STATE with the type");
+    return *object;
+}
+
 template <auto Method> struct method_of;
 template <class T, std::size_t (T::*Method)(call &)> struct method_of<Method> {
-    static std::size_t perform(call &call) { return (state<T>::object.get()->*Method)(call); }
+    static std::size_t perform(call &call) { return (object_of<T>().*Method)(call); }
 };
 template <class T, std::size_t (T::*Method)(call &) const> struct method_of<Method> {
-    static std::size_t perform(call &call) { return (state<T>::object.get()->*Method)(call); }
+    static std::size_t perform(call &call) { return (object_of<T>().*Method)(call); }
 };
 
 } // namespace detail
@@ -249,7 +287,8 @@ template <auto Method> inline constexpr function method = &detail::method_of<Met
     std::int64_t exchange_perform(const exchange_call *call) { return exchange::detail::perform(call, function); }
 
 #define EXCHANGE_OPERATIONS(name, ...)                                                                                 \
-    static const exchange::operation exchange_operation_list[] = {__VA_ARGS__};                                       \
+    static constexpr exchange::operation exchange_operation_list[] = {__VA_ARGS__};                                    \
+    static_assert(exchange::detail::have_different_names(exchange_operation_list), "two have the same name");          \
     const char *exchange_library_name(void) { return name; }                                                           \
     const char *exchange_operations(void) { return exchange::detail::names(exchange_operation_list); }                 \
     std::int64_t exchange_perform(const exchange_call *call) {                                                         \

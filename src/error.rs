@@ -120,7 +120,8 @@ impl fmt::Display for Error {
             ),
             Self::InvalidInput { given } => write!(
                 f,
-                "The input is the number of bytes in the buffer that are the input, and {given} was given.",
+                "The input is the number of bytes in the buffer that are the input, as in decode(buffer, 300) and \
+                 decode.async(buffer, {{ input: 300 }}), and {given} was given.",
             ),
             Self::InputOutOfRange { given, len } => write!(
                 f,

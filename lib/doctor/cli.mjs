@@ -72,7 +72,7 @@ function main(args) {
     return;
   }
   if (command !== 'doctor' || more.length > 0) {
-    refuse('type: npx inplace-exchange doctor', json, `\n${HELP}\n${NEW_HELP}\n${VALIDATE_HELP}`);
+    refuse('type: npx inplace-exchange doctor, new or validate', json, `\n${HELP}\n${NEW_HELP}\n${VALIDATE_HELP}`);
     return;
   }
   const report = examineAny(target);

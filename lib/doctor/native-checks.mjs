@@ -1,4 +1,4 @@
-// What can be wrong with one native file: the addon, or a library with `exchange_inplace`.
+// What can be wrong with one native file: the addon, or a library.
 
 import path from 'node:path';
 import { examineDependencies } from './dependencies.mjs';
@@ -33,9 +33,11 @@ import { readNative } from './native-file.mjs';
 const ABI_VERSION = 1;
 const CONCURRENT = 1;
 
-const REQUIRED = 'exchange_inplace';
+/** One of them is enough. */
+const ENTRIES = ['exchange_inplace', 'exchange_perform'];
 export const SYMBOLS = [
-  REQUIRED,
+  ...ENTRIES,
+  'exchange_operations',
   'exchange_abi_version',
   'exchange_flags',
   'exchange_library_name',
@@ -52,7 +54,7 @@ export function candidate({ path: name, place, file, read }) {
 }
 
 /** Whether a file is a library for exchanges. @param {Candidate} each */
-export const isLibrary = ({ native }) => native?.exports.includes(REQUIRED) === true;
+export const isLibrary = ({ native }) => ENTRIES.some((name) => native?.exports.includes(name));
 
 /** The facts of a file, for programs. @param {Candidate} each @param {'addon' | 'default-library' | 'library'} role */
 export function describe({ path: name, place, native }, role) {
@@ -150,14 +152,14 @@ function wrongSystemAdvice(id, { platform, archs }) {
 
 /** @param {NativeFile} native @returns {{ message: string, next: string }[]} */
 function examineAbi(native) {
-  if (!native.exports.includes(REQUIRED)) {
-    const mangled = native.exports.find((name) => name !== REQUIRED && name.includes(REQUIRED));
+  if (!ENTRIES.some((name) => native.exports.includes(name))) {
+    const mangled = native.exports.find((name) => ENTRIES.some((entry) => name.includes(entry)));
     return [
       {
-        message: `does not export ${REQUIRED}${mangled ? `, but ${mangled}` : ''}`,
+        message: `exports neither ${ENTRIES.join(' nor ')}${mangled ? `, but ${mangled}` : ''}`,
         next: mangled
           ? 'Declare the function extern "C" (in Rust: #[unsafe(no_mangle)] pub extern "C"), and build again.'
-          : 'Export it with C linkage, as include/exchange.h declares it, and build again.',
+          : 'Export one of them with C linkage, as include/exchange.h declares it, and build again.',
       },
     ];
   }

@@ -6,6 +6,8 @@ import path from 'node:path';
 const TEMPLATE = path.join(import.meta.dirname, 'template');
 const PACKAGE = path.join(import.meta.dirname, '..', '..');
 export const LANGUAGES = ['rust', 'cpp', 'c'];
+/** By what it depends on. */
+const TAKEN = ['inplace-exchange', 'inplace-exchange-sdk', 'zerocopy', 'electron'];
 
 /** @param {string} from @param {string} to as an import or a manifest names it */
 const relative = (from, to) => {
@@ -19,9 +21,9 @@ const relative = (from, to) => {
  * @returns {string[]} its files, or throws an Error that says what to do
  */
 export function createLibrary(name, language, parent) {
-  if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
+  if (!/^[a-z](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name) || TAKEN.includes(name))
     throw new Error(
-      `a library is called by lower-case letters, digits and hyphens, such as my-camera, and not ${JSON.stringify(name)}`,
+      `a library is called by lower-case letters, digits and hyphens, from a letter on, such as my-camera, and not ${JSON.stringify(name)}`,
     );
   if (!LANGUAGES.includes(language))
     throw new Error(`--lang takes ${LANGUAGES.join(', ')}, and not ${JSON.stringify(language)}`);

@@ -13,8 +13,8 @@ export interface ErrorFields {
   ERR_LIBRARY_SYMBOL: { readonly path: string; readonly symbol: string };
   ERR_LIBRARY_ABI: { readonly path: string; readonly libraryVersion: number; readonly hostVersion: number };
   ERR_LIBRARY_COUNT: { readonly path: string; readonly count: bigint };
-  /** The `status` is a bigint where a number would lose precision. */
-  ERR_LIBRARY_FAILED: { readonly path: string; readonly status: number | bigint };
+  /** The `status` is a bigint where a number would lose precision; the `words` are the library's own, if it gave any. */
+  ERR_LIBRARY_FAILED: { readonly path: string; readonly status: number | bigint; readonly words?: string };
   /** Without a `path` and an `operation` if the preload exposes functions of its own. */
   ERR_OPERATION_UNKNOWN: { readonly path?: string; readonly operation?: string };
   ERR_LIBRARY_BUSY: { readonly path: string };

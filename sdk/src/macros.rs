@@ -271,6 +271,10 @@ macro_rules! library {
         };
     };
 
+    (@export $($other:tt)*) => {
+        ::core::compile_error!("operations are given as: operations: { \"name\" => function, … }")
+    };
+
     ($function:path) => {
         $crate::library! { call: $function }
     };

@@ -68,7 +68,10 @@ fn define_fields(error: Value<'_>, host: &host::Error) {
     match host {
         host::Error::BufferTooSmall { required, .. } => error.define(c"required", scope.number(i64::from(*required))),
         host::Error::LibraryCount { count, .. } => error.define(c"count", scope.bigint(*count)),
-        host::Error::LibraryFailed { status, .. } => error.define(c"status", scope.number(*status)),
+        host::Error::LibraryFailed { status, message, .. } => {
+            error.define(c"status", scope.number(*status));
+            error.define(c"words", message.as_deref().and_then(|words| scope.string(words)));
+        }
         host::Error::OperationUnknown { operation, .. } => error.define(c"operation", scope.string(operation)),
         host::Error::LibrarySymbol { symbol, .. } => error.define(c"symbol", scope.string(symbol)),
         host::Error::LibraryAbi { library, host, .. } => {

@@ -17,7 +17,20 @@ describe('a library in C++', () => {
   it('has its name and its operations', () => {
     const { name, operations } = open();
     assert.equal(name, 'in C++');
-    assert.deepEqual(operations, ['upper', 'twice', 'fail', 'number', 'memory', 'until', 'move', 'steady', 'count']);
+    assert.deepEqual(operations, [
+      'upper',
+      'twice',
+      'fail',
+      'number',
+      'memory',
+      'until',
+      'move',
+      'steady',
+      'small',
+      'status',
+      'stateless',
+      'count',
+    ]);
   });
 
   it('is one function in the guide', () => {
@@ -46,8 +59,10 @@ describe('a library in C++', () => {
     ['fail', 'the lens cap is on', 'the lens cap is on'],
     ['number', '', 'it has thrown something that is no std::exception'],
     ['memory', '', 'std::bad_alloc'],
-    ['move', '', 'there are not as many bytes'],
-    ['move', '\xff', 'there are not as many bytes'],
+    ['move', '', 'the input has 0 bytes; 1 were expected at offset 0'],
+    ['move', '!', 'the input has 1 bytes; 16 were expected at offset 33'],
+    ['small', '', 'it has said that there is too little memory, and there is enough'],
+    ['stateless', '', 'the library has no object: its source needs EXCHANGE_STATE with the type'],
   ])
     it(`that throws in ${operation} with ${input.length} bytes of input: ${words}`, async () => {
       const perform = open().operation(operation);
@@ -56,8 +71,15 @@ describe('a library in C++', () => {
       await assert.rejects(perform.async(bytesOf(input, 64), { input: input.length }), expected);
     });
 
+  it('that throws with a status of its own has that, and its words alone', () => {
+    const expected = { code: 'ERR_LIBRARY_FAILED', status: -77, words: 'a status of its own' };
+    assert.throws(() => open().operation('status')(new Uint8Array(8)), expected);
+  });
+
   it('called without an operation asks for one', () => {
-    assert.throws(() => open().exchangeDataInPlace(new Uint8Array(4)), { message: /it has operations: name one/ });
+    assert.throws(() => open().exchangeDataInPlace(new Uint8Array(4)), {
+      message: /name an operation: upper, twice, fail/,
+    });
   });
 
   it('reads and writes values that are not aligned', () => {
@@ -71,7 +93,7 @@ describe('a library in C++', () => {
     view.setUint8(0, 4);
     assert.throws(
       () => open().operation('move')(bytes, 19),
-      { message: /not as many bytes/ },
+      { message: /16 were expected at offset 4/ },
       'a byte beyond its input',
     );
   });

@@ -71,7 +71,7 @@ describe('doctor, installed', () => {
     fs.symlinkSync('nowhere', path.join(folder, 'link.app'));
     for (const [args, reason] of /** @type {[string[], RegExp][]} */ ([
       [['/no-such-folder'], /^there is no \S*no-such-folder$/],
-      [['a', 'b'], /^type: npx inplace-exchange doctor$/],
+      [['a', 'b'], /^type: npx inplace-exchange doctor, new or validate$/],
       [['--unknown'], /^Unknown option '--unknown'/],
       [[''], /^the name of the target is empty$/],
       [[root], /is neither a packaged app nor a library\. Name the folder /],
@@ -98,7 +98,7 @@ if (process.platform === 'linux') {
 
     for (const [fixture, expected] of /** @type {const} */ ([
       ['zero', undefined],
-      ['nothing', /^nothing\.so does not export exchange_inplace$/],
+      ['nothing', /^nothing\.so exports neither exchange_inplace nor exchange_perform$/],
       ['abi-99', /^abi-99\.so is for version 99 of the C ABI, and this addon knows version 1$/],
       ['needs-nothing', undefined],
     ])) {
@@ -134,7 +134,7 @@ if (process.platform === 'linux') {
       const [problem] = report(library).findings;
       assert.equal(
         problem?.message,
-        'mangled.so does not export exchange_inplace, but _Z16exchange_inplacePhm',
+        'mangled.so exports neither exchange_inplace nor exchange_perform, but _Z16exchange_inplacePhm',
         stderr,
       );
       assert.match(problem.next ?? '', /extern "C"/);
@@ -328,7 +328,7 @@ if (process.platform === 'linux') {
     it('with a default library that lacks its function', () => {
       fs.copyFileSync(fixtureLibrary('nothing'), inUnpacked(PACKAGE, DEFAULT_LIBRARY));
       assert.deepEqual(problems(report(folder)), [
-        { id: 'default-library', message: `${DEFAULT_LIBRARY} does not export exchange_inplace` },
+        { id: 'default-library', message: `${DEFAULT_LIBRARY} exports neither exchange_inplace nor exchange_perform` },
       ]);
     });
 

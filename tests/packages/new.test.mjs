@@ -60,9 +60,10 @@ describe('npx inplace-exchange new', () => {
         await page.getByLabel('Your name').fill('Ada');
         await page.getByRole('button').click();
         await status.filter({ hasText: 'Hello, Ada!' }).waitFor();
-        await page.getByLabel('Your name').fill('x'.repeat(300)); // the page's memory has 256 bytes
+        const long = 'é'.repeat(300); // more than the page's memory has, and then more than its input
+        await page.getByLabel('Your name').fill(long);
         await page.keyboard.press('Enter');
-        await status.filter({ hasText: 'needs 264 bytes' }).waitFor();
+        await status.filter({ hasText: `Hello, ${long}!` }).waitFor();
       } finally {
         await window.close();
       }
@@ -81,6 +82,9 @@ describe('npx inplace-exchange new', () => {
     [['../escape'], /lower-case letters/],
     [['Camera'], /lower-case letters/],
     [[''], /lower-case letters/],
+    [['camera-'], /lower-case letters/],
+    [['3d'], /from a letter on/],
+    [['inplace-exchange-sdk'], /lower-case letters/],
     [['camera', '--lang', 'go'], /--lang takes rust, cpp, c, and not "go"/],
     [['camera', '--fast'], /Unknown option '--fast'/],
     [['greeter-rust'], /exists, and is not empty/],

@@ -46,7 +46,7 @@ export const RULES = {
   ),
   'operations-limit': rule(
     'exchange_operations',
-    'There are at most 65,535, in at most 32 KiB; the host ignores the rest.',
+    'All of it has at most 32 KiB; the host ignores the rest.',
     'Shorten the names: each has at most 255 bytes.',
   ),
   'operations-twice': rule(

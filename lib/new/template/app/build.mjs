@@ -7,9 +7,18 @@ import path from 'node:path';
 
 const NAME = '__NAME__';
 const folder = import.meta.dirname;
-const extension = { darwin: 'dylib', win32: 'dll' }[process.platform] ?? 'so';
+const extension = process.platform === 'darwin' ? 'dylib' : process.platform === 'win32' ? 'dll' : 'so';
 const library = path.join(folder, `${NAME}.${extension}`);
-const headers = path.dirname(createRequire(import.meta.url).resolve('inplace-exchange/include/exchange.h'));
+const headers = folderOfHeaders();
+
+function folderOfHeaders() {
+  try {
+    return path.dirname(createRequire(import.meta.url).resolve('inplace-exchange/include/exchange.h'));
+  } catch {
+    console.error('inplace-exchange is not installed in this folder or above it: npm install it there.');
+    return process.exit(1);
+  }
+}
 
 /** @param {string} program @param {string[]} args */
 function run(program, ...args) {

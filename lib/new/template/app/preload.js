@@ -2,10 +2,11 @@ const path = require('node:path');
 const { expose } = require('inplace-exchange/preload');
 
 const NAME = '__NAME__';
-const EXTENSION = { darwin: 'dylib', win32: 'dll' }[process.platform] ?? 'so';
+const EXTENSION = process.platform === 'darwin' ? 'dylib' : process.platform === 'win32' ? 'dll' : 'so';
 
 expose({
-  // With `process: 'own'` beside the path it has a process of its own, and a crash is an error (Linux).
+  // With `process: 'own'` beside the path it has a process of its own (Linux): a crash is an error, and reloading the page
+  // loads a new build. Without it, restart the app for that.
   libraries: { [NAME]: { path: path.join(__dirname, `${NAME}.${EXTENSION}`) } },
   origins: ['file://'],
 });

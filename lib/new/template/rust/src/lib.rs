@@ -4,7 +4,7 @@ use inplace_exchange_sdk::{Call, Error, library};
 
 /// Greets the name in the input.
 fn greet(call: &mut Call) -> Result<usize, Error> {
-    let name = str::from_utf8(call.input())?.to_owned();
+    let name = str::from_utf8(call.input())?.to_owned(); // the answer is written over the input
     call.reply(format!("Hello, {name}!"))
 }
 
