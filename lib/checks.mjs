@@ -46,13 +46,23 @@ export function checkedMemory(data, lent) {
  */
 export function checkedOptions(options) {
   if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
-  const { library = 'default', operation, thread = 'worker', signal } = options;
-  if (typeof library !== 'string') throw invalidType('library', 'a string', library);
-  if (operation !== undefined && typeof operation !== 'string') throw invalidType('operation', 'a string', operation);
+  const { library = 'default', operation, thread = 'worker', signal } = /** @type {any} */ (options);
+  checkType('library', library, 'string');
+  checkType('operation', operation, 'string');
   if (thread !== 'worker' && thread !== 'main')
     throw codedError(TypeError, 'ERR_INVALID_ARG_VALUE', `thread is 'worker' or 'main', not ${formatted(thread)}.`);
   if (signal !== undefined && !isSignal(signal)) throw invalidType('signal', 'an AbortSignal of this page', signal);
-  return { library, operation, thread, signal };
+  return /** @type {{ library: string, operation?: string, thread: 'worker' | 'main', signal?: AbortSignal }} */ ({
+    library,
+    operation,
+    thread,
+    signal,
+  });
+}
+
+/** For an option that may be left out. @param {string} name @param {unknown} value @param {string} type */
+export function checkType(name, value, type) {
+  if (value !== undefined && typeof value !== type) throw invalidType(name, `a ${type}`, value);
 }
 
 /** @param {number} byteLength */
@@ -71,8 +81,7 @@ export function checkInteger(what, value, min, max) {
  */
 export function checkedCall({ input, onProgress }, memory) {
   if (input !== undefined) checkInteger('input', input, 0, memory.byteLength);
-  if (onProgress !== undefined && typeof onProgress !== 'function')
-    throw invalidType('onProgress', 'a function', onProgress);
+  checkType('onProgress', onProgress, 'function');
   return { input, onProgress: /** @type {((done: number, total: number) => void) | undefined} */ (onProgress) };
 }
 

@@ -3,8 +3,8 @@
 // At most `depth` buffers exist, and one is filled again only after the consumer has asked for the next frame: a slow
 // consumer slows the library down, and memory stays bounded.
 
-import { checkedMemory, checkedOptions, checkInteger, checkSize, isDetached } from './checks.mjs';
-import { aborted, invalidType } from './errors.mjs';
+import { checkedMemory, checkedOptions, checkInteger, checkSize, checkType, isDetached } from './checks.mjs';
+import { aborted } from './errors.mjs';
 
 /** Throughput does not grow beyond that. */
 const MAX_BUFFERS = 64;
@@ -26,8 +26,8 @@ export function createFrames({ exchange, allocateFor, assertLoaded }, options) {
   checkSize(byteLength);
   checkInteger('depth', depth, 1, MAX_BUFFERS);
   if (input !== undefined) checkInteger('input', input, 0, byteLength);
-  if (request !== undefined && typeof request !== 'function') throw invalidType('request', 'a function', request);
-  if (shared !== undefined && typeof shared !== 'boolean') throw invalidType('shared', 'a boolean', shared);
+  checkType('request', request, 'function');
+  checkType('shared', shared, 'boolean');
 
   /** @type {ArrayBufferLike[]} lent before any is allocated */
   const free = [];

@@ -70,7 +70,7 @@ function openConnection() {
     throw codedError(
       Error,
       'ERR_ALREADY_CONNECTED',
-      'Another copy of inplace-exchange/page has connected this page already, and a page has one connection. Import one copy: in one bundle, or from one address. connect() of that copy gives the connection each time.',
+      'Another copy of inplace-exchange/page has connected this page, and a page has one connection. Import one copy, in one bundle or from one address.',
     );
   }
   const { port1: port, port2 } = new MessageChannel();

@@ -22,9 +22,8 @@ const PROGRESS_MS = 100;
 const REPETITIONS = 21;
 const QUICK_MS = 5;
 
-const INITIAL_SIZE_NOTE = byId('grown').textContent;
-const INITIAL_WRITER_NOTE = byId('writer').textContent;
-const INITIAL_ADDRESS_NOTE = byId('addresses').textContent;
+/** What stands there before the first press. */
+const INITIAL = Object.fromEntries(['grown', 'writer', 'addresses'].map((id) => [id, byId(id).textContent]));
 
 const button = /** @type {HTMLButtonElement} */ (byId('exchange'));
 const sizeSelect = /** @type {HTMLSelectElement} */ (byId('size'));
@@ -96,8 +95,8 @@ async function runWithProgress(description, action) {
     for (const id of ['written', 'lent', 'time', 'copied']) byId(id).textContent = '–';
     byId('call').textContent = signal.aborted ? 'cancelled' : 'failed';
     byId('grown').textContent = returnedNote(/** @type {object} */ (error));
-    byId('writer').textContent = INITIAL_WRITER_NOTE;
-    byId('addresses').textContent = INITIAL_ADDRESS_NOTE;
+    byId('writer').textContent = INITIAL.writer;
+    byId('addresses').textContent = INITIAL.addresses;
   } finally {
     clearInterval(clock);
     running = undefined;
@@ -177,7 +176,7 @@ async function crash(signal) {
 
 /** What has become of the memory. @param {{ code?: string, buffer?: Uint8Array }} error */
 const returnedNote = ({ code, buffer }) =>
-  code === 'ERR_LIBRARY_CRASHED' && buffer ? `${formatBytes(buffer.length)} came back` : INITIAL_SIZE_NOTE;
+  code === 'ERR_LIBRARY_CRASHED' && buffer ? `${formatBytes(buffer.length)} came back` : INITIAL.grown;
 
 /** @typedef {{ bytes: Uint8Array, milliseconds: number, movedTo?: bigint }} Exchanged */
 
@@ -261,11 +260,11 @@ function show({ length, times, before, after }) {
   byId('copied').parentElement?.toggleAttribute('data-moved', before !== after);
   byId('copied').parentElement?.toggleAttribute('data-copied', toProcess > 0);
   const pid = placeOf('default') === 'own' ? processOf('default')?.pid : undefined;
-  byId('writer').textContent = pid === undefined ? INITIAL_WRITER_NOTE : `by the library, in process ${pid}`;
+  byId('writer').textContent = pid === undefined ? INITIAL.writer : `by the library, in process ${pid}`;
   byId('written').textContent = formatBytes(length);
   byId('lent').textContent = formatBytes(memory.byteLength);
   byId('grown').textContent =
-    memory.byteLength === chosenSize ? INITIAL_SIZE_NOTE : `${formatBytes(chosenSize)} was too small for it`;
+    memory.byteLength === chosenSize ? INITIAL.grown : `${formatBytes(chosenSize)} was too small for it`;
   byId('time').textContent = took;
   byId('call').textContent =
     `press ${formatInteger(presses)}${times.length > 1 ? `: median of ${times.length} exchanges` : ''}`;

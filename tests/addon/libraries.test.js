@@ -323,13 +323,20 @@ const MATRIX = [
   [
     'a negative status with a message',
     "`ERR_LIBRARY_FAILED` with `status` and the library's message",
-    () => failedExchange('negative-message', 'ERR_LIBRARY_FAILED', /status -9: the lens cap is on/, { status: -9 }),
+    () =>
+      failedExchange('negative-message', 'ERR_LIBRARY_FAILED', /status -9: the lens cap is on/, {
+        status: -9,
+        words: 'the lens cap is on',
+      }),
   ],
   [
     'a negative status whose message is NULL',
     '`ERR_LIBRARY_FAILED` with `status`',
     () =>
-      failedExchange('negative-message-null', 'ERR_LIBRARY_FAILED', /status -9, and gives no reason/, { status: -9 }),
+      failedExchange('negative-message-null', 'ERR_LIBRARY_FAILED', /status -9, and gives no reason/, {
+        status: -9,
+        words: undefined,
+      }),
   ],
   [
     'a negative status whose message is not UTF-8',

@@ -154,12 +154,12 @@ describe('the scripts of the page', () => {
     const files = ['lib', 'renderer'].flatMap((folder) =>
       fs
         .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.mjs') && !name.startsWith('doctor')) // a command
+        .filter((name) => name.endsWith('.mjs') && !/^(doctor|new)/.test(name)) // commands
         .map((name) => path.join(folder, name)),
     );
     const sources = files.map((name) => fs.readFileSync(path.join(root, name), 'utf8'));
     const sum = (/** @type {string[]} */ texts) => texts.reduce((total, text) => total + text.length, 0);
-    const code = sum(sources.map((source) => source.replace(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*\n/gm, '')));
+    const code = sum(sources.map((source) => source.replace(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*\n| \/\/ .*$/gm, '')));
     console.log(
       `      ${code} bytes in ${files.length} files; ${sum(sources)} as they are written, with comments and types`,
     );

@@ -121,7 +121,11 @@ describe('exchange', () => {
       ['relative', ['TypeError', 'ERR_LIBRARY_PATH'], { path: 'string' }],
       ['nothing', ['Error', 'ERR_LIBRARY_SYMBOL'], { path: 'string', symbol: 'string' }],
       ['too-small', ['RangeError', 'ERR_BUFFER_TOO_SMALL'], { path: 'string', required: 1064 }],
-      ['negative-message', ['Error', 'ERR_LIBRARY_FAILED'], { path: 'string', status: -9 }],
+      [
+        'negative-message',
+        ['Error', 'ERR_LIBRARY_FAILED'],
+        { path: 'string', status: -9, words: 'the lens cap is on' },
+      ],
       ['int64-min', ['Error', 'ERR_LIBRARY_FAILED'], { path: 'string', status: -(2n ** 63n) }],
       ['int64-max', ['RangeError', 'ERR_LIBRARY_COUNT'], { path: 'string', count: 2n ** 63n - 1n }],
     ])) {
