@@ -221,8 +221,14 @@ const STEPS = [
 ];
 
 function rustTests() {
+<<<<<<< ours
   const names = ['inplace-exchange-host', 'library-process', 'inplace-exchange-sdk', 'native-lib', 'live-lib'];
   const packages = names.flatMap((name) => ['-p', name]);
+=======
+  const packages = ['inplace-exchange-host', 'library-process', 'validator', 'native-lib', 'live-lib'].flatMap(
+    (name) => ['-p', name],
+  );
+>>>>>>> theirs
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 

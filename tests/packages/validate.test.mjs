@@ -73,7 +73,7 @@ const FOUND = [
   ['abi-99', 'symbols', 'load-version'],
   ['undefined', 'symbols', 'load'],
   ['defect-never-fits', 'too-small', 'never-fits'],
-  ['defect-exact-fails', 'too-small', 'exact-fails'],
+  ['defect-exact-fails', 'too-small', 'exact-fails', 'warning'],
   ['defect-input-lost', 'too-small', 'input-changed', 'note'],
   ['defect-stale-bytes', 'repeat', 'stale'],
   ['defect-trusts-input', 'random', 'crash'],

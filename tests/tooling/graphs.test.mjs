@@ -52,6 +52,7 @@ describe('the import graph of JavaScript', () => {
     ['main-apart', { 'main.js': "require('./scripts/start.mjs');", 'scripts/start.mjs': '' }],
     ['main-folder', { 'main/page.js': "require('../main.js');", 'main.js': '' }],
     ['preload-apart', { 'renderer/preload.js': "require('../main/page.js');", 'main/page.js': '' }],
+    ['validator-alone', { 'validator/command/a.mjs': "import '../../lib/page.mjs';", 'lib/page.mjs': '' }],
     ['commands-last', { 'scripts/lib/a.mjs': "import '../start.mjs';", 'scripts/start.mjs': '' }],
   ]);
   for (const [rule, files] of CASES) {

@@ -99,14 +99,18 @@ function statusOf(findings, { skipped }) {
   return skipped ? 'skipped' : 'ok';
 }
 
-/** The same mistake shows in several checks: problems first, each once in the words of the first check. @param {Finding[]} findings */
+/** The checks that are there for what shows in others, too. @type {Record<string, string>} */
+const LOOKED_FOR_BY = { outside: 'guards', 'late-access': 'earlier', 'empty-access': 'empty', alignment: 'alignment' };
+
+/** The same mistake shows in several checks: problems first, each once. @param {Finding[]} findings */
 function merged(findings) {
   const order = ['problem', 'warning', 'note'];
-  const first = findings.filter(
-    ({ id, contract }, index) =>
-      findings.findIndex((each) => each.id === id && each.contract?.text === contract?.text) === index,
-  );
-  return first.sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
+  const ids = [...new Set(findings.map(({ id }) => id))];
+  const best = ids.map((id) => {
+    const same = findings.filter((each) => each.id === id);
+    return same.find(({ check }) => check === LOOKED_FOR_BY[id]) ?? same[0];
+  });
+  return best.sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
 }
 
 /** A mistyped name of an optional function is no error for the host, which does without it. @param {string[]} names @returns {Outcome['observations']} */

@@ -134,6 +134,12 @@ impl Subject {
         block
     }
 
+    /// Whether the input is the request that was given, from its beginning to its end.
+    pub(crate) fn is_whole_request(&self, case: &Case) -> bool {
+        let request = &self.inputs[0];
+        case.kind == request.name && request.request_len().is_some_and(|len| len <= case.input.len())
+    }
+
     pub(crate) fn request(&self, case: &Case, shared: bool) -> Request {
         Request {
             operation: case.operation,

@@ -59,3 +59,37 @@ pub(crate) fn growth([first, second, third]: [Usage; 3], calls: u32) -> Vec<(&'s
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Usage, growth};
+
+    fn ids(memory: [u64; 3], descriptors: [usize; 3]) -> Vec<&'static str> {
+        let usage = |index: usize| Usage {
+            memory: memory[index],
+            descriptors: descriptors[index],
+            threads: 3,
+        };
+        let found = growth([0, 1, 2].map(usage), 100);
+        found.into_iter().map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn growth_goes_on_and_what_is_filled_once_does_not() {
+        assert_eq!(ids([1000, 1100, 1250], [6, 6, 6]), Vec::<&str>::new());
+        assert_eq!(ids([1000, 9000, 9000], [6, 8, 8]), Vec::<&str>::new());
+        assert_eq!(ids([1000, 1000, 9000], [6, 6, 7]), Vec::<&str>::new());
+        assert_eq!(ids([1000, 1300, 1600], [6, 6, 6]), ["memory-grows"]);
+        assert_eq!(ids([1000, 1000, 1000], [6, 7, 8]), ["descriptors-grow"]);
+    }
+
+    #[test]
+    fn what_is_used_now_is_read() {
+        let before = Usage::now();
+        let kept = (std::fs::File::open("/dev/null"), vec![1_u8; 8 << 20]);
+        let after = Usage::now();
+        assert!(kept.0.is_ok());
+        assert!(after.memory >= before.memory + 8000, "{before:?} {after:?}");
+        assert!(after.descriptors > before.descriptors, "{before:?} {after:?}");
+    }
+}

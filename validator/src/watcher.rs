@@ -25,9 +25,6 @@ pub(crate) struct Running {
     report: Report,
 }
 
-/// Held while the library's `exchange_cancel` runs.
-static CANCELLING: Mutex<()> = Mutex::new(());
-
 static CALLS: Mutex<Vec<Arc<Running>>> = Mutex::new(Vec::new());
 
 fn calls() -> MutexGuard<'static, Vec<Arc<Running>>> {
@@ -88,8 +85,9 @@ pub(crate) fn watch(symbols: &'static Symbols) {
     thread::spawn(move || {
         loop {
             thread::sleep(PERIOD);
-            if cancel_those_that_are_late() && symbols.can_cancel() {
-                let _in_cancel = CANCELLING.lock();
+            // As in the host, no call begins or ends meanwhile: one that begins later is not meant.
+            let calls = calls();
+            if cancel_those_that_are_late(&calls) && symbols.can_cancel() {
                 let begun = Instant::now();
                 symbols.cancel();
                 let took = begun.elapsed();
@@ -106,13 +104,12 @@ pub(crate) fn watch(symbols: &'static Symbols) {
 
 /// Waits until an `exchange_cancel` that runs has returned, and has been judged.
 pub(crate) fn finish_cancel() {
-    drop(CANCELLING.lock());
+    drop(calls());
 }
 
 /// Whether all calls that run are cancelled: only then is the library itself asked, which cannot tell them apart.
-fn cancel_those_that_are_late() -> bool {
-    let calls = calls();
-    for call in calls.iter() {
+fn cancel_those_that_are_late(calls: &[Arc<Running>]) -> bool {
+    for call in calls {
         let elapsed = call.begun.elapsed();
         if elapsed > call.patience && !call.cancelled.load(Ordering::SeqCst) {
             let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);

@@ -131,7 +131,12 @@ fn give_what_is_needed(subject: &Subject, case: &Case) -> bool {
             Err(_) => {
                 let status = outcome.answer.value;
                 let what = format!("with exactly as many bytes as it had asked for it returned {status} ({case})");
-                events::problem("exact-fails", &what);
+                // Of exchange_inplace the input is all of the memory, so that a part of it is made up now.
+                if subject.library.performs() || subject.is_whole_request(&case) {
+                    events::problem("exact-fails", &what);
+                } else {
+                    events::warning("exact-fails", &what);
+                }
                 return true;
             }
         };

@@ -20,15 +20,17 @@ const SIZES: [usize; 5] = [100, 4096, 65_536, 1 << 20, 16 << 20];
 
 pub(super) fn cancel(subject: &Subject) {
     subject.in_session(|| {
-        let quick = subject.cases(&[100, 4096]).find(|case| {
+        let mut budget = Budget::new(subject);
+        let tried = subject.cases(&[100, 4096]).take_while(|_| budget.goes_on());
+        let quick = { tried }.find(|case| {
             let outcome = subject.run(case, Placement::End, 0);
-            outcome.is_success() && outcome.answer.took < LONG
+            outcome.is_success() && outcome.answer.took < LONG.min(subject.options.patience / 2)
         });
         let works_after = |what: &str| {
             let Some(case) = &quick else { return };
             events::step(&format!("after {what}, {case}"));
             let outcome = subject.run(case, Placement::End, 0);
-            if !outcome.is_success() {
+            if !outcome.is_success() && !outcome.answer.was_cut_short() {
                 let value = outcome.answer.value;
                 events::problem(
                     "cancel-sticks",

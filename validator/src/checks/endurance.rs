@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::budget::Budget;
 use crate::cases::{Case, judge};
 use crate::events;
 use crate::memory::{Block, Placement};
@@ -9,8 +10,7 @@ use crate::subject::Subject;
 use crate::usage::{Usage, growth};
 
 const SIZES: [usize; 3] = [100, 4096, 1000];
-/// Slow calls are made for this long, and as often as `LEAST`.
-const TIME: Duration = Duration::from_secs(10);
+/// Slow calls are made for thrice the time of other checks, and twice that for as many.
 const LEAST: u32 = 100;
 
 pub(super) fn endurance(subject: &Subject) {
@@ -20,8 +20,9 @@ pub(super) fn endurance(subject: &Subject) {
             .cases(&SIZES)
             .map(|case| (case.clone(), Subject::prepare(&case, Placement::End, 0)))
             .collect();
+        let mut budget = Budget::new(subject);
         for (case, _) in &calls {
-            if !subject.is_long(case.operation) {
+            if !subject.is_long(case.operation) && budget.goes_on() {
                 subject.run(case, Placement::End, 0);
             }
         }
@@ -40,7 +41,7 @@ pub(super) fn endurance(subject: &Subject) {
         let mut rounds = calls.iter().cycle();
         // What is filled once, such as a cache, is filled in the first fifth.
         let mut part = |end: u32, time: Duration| {
-            while made < end && (made < LEAST || begun.elapsed() < time) {
+            while made < end && begun.elapsed() < if made < LEAST { time * 2 } else { time } {
                 let Some((case, block)) = rounds.next() else { break };
                 block.write(0, &case.input);
                 let answer = subject.call(block, &subject.request(case, false));
@@ -51,9 +52,10 @@ pub(super) fn endurance(subject: &Subject) {
             }
             (Usage::now(), made)
         };
-        let (first, one) = part(total / 5, TIME / 5);
-        let (second, two) = part(total / 5 * 3, TIME / 5 * 3);
-        let (third, three) = part(total, TIME);
+        let time = subject.options.budget * 3;
+        let (first, one) = part(total / 5, time / 5);
+        let (second, two) = part(total / 5 * 3, time / 5 * 3);
+        let (third, three) = part(total, time);
         if two - one < LEAST / 3 || three - two < LEAST / 3 {
             events::note(
                 "few-calls",

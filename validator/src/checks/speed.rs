@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use inplace_exchange_host::Waiting;
 
+use crate::budget::Budget;
 use crate::cases::Case;
 use crate::events;
 use crate::memory::{Block, Placement};
@@ -17,19 +18,22 @@ const PARTS: u32 = 400;
 pub(super) fn speed(subject: &Subject) {
     subject.in_session(|| {
         let mut measured = 0;
-        for size in SIZES {
+        let mut budget = Budget::new(subject);
+        for size in SIZES.into_iter().take_while(|_| budget.goes_on()) {
             let found = subject.cases(&[size]).find_map(|case| {
                 let answer = subject.run(&case, Placement::End, 0).answer;
                 let len = usize::try_from(answer.value).ok()?;
-                (!answer.was_cut_short() && len <= size).then_some((case, len))
+                (!answer.was_cut_short() && len <= size).then_some((case, len, answer.took))
             });
-            let Some((case, len)) = found else { continue };
+            let Some((case, len, took)) = found else { continue };
             let block = Subject::prepare(&case, Placement::Start, 0);
             events::step(&format!("measuring {case}"));
             // Of the bytes that the message has, as that is what the library writes.
             let round = subject.options.budget / PARTS;
-            let memset = median(round, || block.fill(size - len, 0x5a));
-            let call = median(round, || call(subject, &case, &block));
+            let memset = median(round, ROUNDS, || block.fill(size - len, 0x5a));
+            let fit = subject.options.budget.as_secs_f64() / 5.0 / took.as_secs_f64();
+            let rounds = (1..ROUNDS).find(|rounds| *rounds as f64 >= fit).unwrap_or(ROUNDS);
+            let call = median(round, rounds, || call(subject, &case, &block));
             events::speed(&case.to_string(), len, call, memset);
             measured += 1;
         }
@@ -52,8 +56,8 @@ fn call(subject: &Subject, case: &Case, block: &Block) {
 }
 
 /// Nanoseconds for each.
-fn median(round: Duration, mut work: impl FnMut()) -> f64 {
-    let mut rounds: Vec<f64> = (0..ROUNDS)
+fn median(round: Duration, rounds: usize, mut work: impl FnMut()) -> f64 {
+    let mut rounds: Vec<f64> = (0..rounds)
         .map(|_| {
             let begun = Instant::now();
             let mut count = 0.0;
@@ -67,5 +71,5 @@ fn median(round: Duration, mut work: impl FnMut()) -> f64 {
         })
         .collect();
     rounds.sort_by(f64::total_cmp);
-    rounds[ROUNDS / 2]
+    rounds[rounds.len() / 2]
 }

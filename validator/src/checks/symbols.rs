@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 
+use crate::budget::Budget;
 use crate::events;
 use crate::memory::Placement;
 use crate::subject::Subject;
@@ -34,7 +35,8 @@ pub(super) fn symbols(subject: &Subject) {
     }
     summarize(subject);
     subject.in_session(|| {
-        for case in subject.cases(&[0, 100, 4096]) {
+        let mut budget = Budget::new(subject);
+        for case in subject.cases(&[0, 100, 4096]).take_while(|_| budget.goes_on()) {
             subject.run(&case, Placement::End, 0);
         }
     });
