@@ -163,6 +163,7 @@ const STEPS = [
   { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },
   { name: 'fixtures', run: () => buildFixtures().then(() => ({ passed: 1, failed: 0 })) },
   { name: 'rust tests', needs, run: rustTests },
+  { name: 'examples', run: mocha(['tests/examples/examples.test.mjs']) },
   { name: 'models', run: models },
   { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
   {
@@ -221,14 +222,8 @@ const STEPS = [
 ];
 
 function rustTests() {
-<<<<<<< ours
-  const names = ['inplace-exchange-host', 'library-process', 'inplace-exchange-sdk', 'native-lib', 'live-lib'];
+  const names = ['inplace-exchange-host', 'library-process', 'validator', 'inplace-exchange-sdk', 'native-lib', 'live-lib'];
   const packages = names.flatMap((name) => ['-p', name]);
-=======
-  const packages = ['inplace-exchange-host', 'library-process', 'validator', 'native-lib', 'live-lib'].flatMap(
-    (name) => ['-p', name],
-  );
->>>>>>> theirs
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
 
