@@ -38,7 +38,7 @@ export async function compile(compiler, source, output, flags) {
 }
 
 /** Installs the peers, which are not dependencies of the project itself. */
-async function install() {
+export async function install() {
   const lock = path.join(bench, 'package-lock.json');
   const installed = path.join(packages, '.package-lock.json');
   if (fs.existsSync(installed) && fs.statSync(installed).mtimeMs > fs.statSync(lock).mtimeMs) return;
