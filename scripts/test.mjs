@@ -222,7 +222,7 @@ const STEPS = [
 ];
 
 function rustTests() {
-  const names = ['inplace-exchange-host', 'library-process', 'validator', 'inplace-exchange-sdk', 'native-lib', 'live-lib'];
+  const names = 'inplace-exchange-host library-process validator inplace-exchange-sdk native-lib live-lib'.split(' ');
   const packages = names.flatMap((name) => ['-p', name]);
   return suite('cargo', ['test', '--quiet', ...packages], CARGO);
 }
