@@ -13,7 +13,6 @@ use crate::texts::Kept;
 const CONCURRENT: u32 = 1;
 /// Of `exchange_operations`, and of a name in it.
 const MAX_NAMES_LEN: usize = 32 << 10;
-const MAX_NAMES: usize = 65_535;
 const MAX_NAME_LEN: usize = 255;
 
 pub(super) fn symbols(subject: &Subject) {
@@ -65,7 +64,7 @@ fn valid(text: Option<Kept>, function: &CStr) -> Option<Kept> {
 
 fn judge_names(names: &str) {
     let lines: Vec<&str> = names.split('\n').collect();
-    if names.len() > MAX_NAMES_LEN || lines.len() > MAX_NAMES {
+    if names.len() > MAX_NAMES_LEN {
         let what = format!("exchange_operations has {} names in {} bytes", lines.len(), names.len());
         events::problem("operations-limit", &what);
     }
