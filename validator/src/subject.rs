@@ -16,6 +16,9 @@ use crate::watcher::{self, Running};
 /// How many calls of an operation may be so long that they are cancelled, before the operation is left out.
 const LONG_CALLS: u32 = 2;
 
+/// When a call has to have returned after it was cancelled.
+pub(crate) const SOON: Duration = Duration::from_secs(1);
+
 /// A library that is loaded.
 pub(crate) struct Subject {
     pub(crate) library: &'static Library,
@@ -96,16 +99,17 @@ impl Subject {
             was_asked: running.was_asked(),
         };
         if answer.was_cut_short() {
-            self.count_long_call(request.operation, took);
+            self.count_long_call(request.operation, &answer);
         }
         answer
     }
 
-    fn count_long_call(&self, operation: u32, took: Duration) {
+    fn count_long_call(&self, operation: u32, answer: &Answer) {
         let mut long = self.long();
         let calls = long.calls.entry(operation).or_default();
-        *calls += 1;
-        if *calls == LONG_CALLS {
+        // One that goes on all the same is enough: another may take all the time that the check has.
+        *calls += if answer.late > Some(SOON) { LONG_CALLS } else { 1 };
+        if *calls >= LONG_CALLS {
             let what = self
                 .name_of(operation)
                 .map_or("calls".into(), |name| format!("calls of {name}"));
@@ -114,7 +118,7 @@ impl Subject {
                 &format!("{what} go on until they are cancelled, and were left out then"),
             );
         }
-        long.time += took;
+        long.time += answer.took;
     }
 
     /// Whether calls of this operation are so long that more of them would take all the time.

@@ -83,7 +83,7 @@ fn placed(subject: &Subject, placements: &[Placement]) {
         let mut budget = Budget::new(subject);
         for case in subject.cases(&SIZES) {
             for placement in placements {
-                if !budget.goes_on() {
+                if subject.is_long(case.operation) || !budget.goes_on() {
                     break;
                 }
                 subject.run(&case, *placement, 0xa5);

@@ -6,13 +6,11 @@ use crate::budget::Budget;
 use crate::cases::{Case, judge};
 use crate::events;
 use crate::memory::Placement;
-use crate::subject::Subject;
+use crate::subject::{SOON, Subject};
 use crate::watcher;
 
 /// A call that lasts as long is cancelled here.
 const LONG: Duration = Duration::from_millis(50);
-/// When it has to have returned after that.
-const SOON: Duration = Duration::from_secs(1);
 /// What `exchange_cancel` may take.
 const AT_ONCE: Duration = Duration::from_millis(30);
 
