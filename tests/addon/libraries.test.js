@@ -333,10 +333,7 @@ const MATRIX = [
     'a negative status whose message is NULL',
     '`ERR_LIBRARY_FAILED` with `status`',
     () =>
-      failedExchange('negative-message-null', 'ERR_LIBRARY_FAILED', /status -9, and gives no reason/, {
-        status: -9,
-        words: undefined,
-      }),
+      failedExchange('negative-message-null', 'ERR_LIBRARY_FAILED', /status -9, and gives no reason/, { status: -9 }),
   ],
   [
     'a negative status whose message is not UTF-8',
