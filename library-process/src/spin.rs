@@ -3,9 +3,8 @@
 use std::hint::spin_loop;
 use std::time::{Duration, Instant};
 
-/// The longest time that a side looks for: about what it costs both sides to sleep and to be woken, where a core that sleeps
-/// takes 50 us and more to wake. A call to a library that is called less often than every so many microseconds costs none of
-/// it, as the wait before it was too long.
+/// The longest time that a side looks for: about what it costs both sides to sleep and to be woken, as a core that sleeps
+/// takes 50 us and more to wake. A library that is called less often costs none of it: its last wait was longer.
 const LIMIT: Duration = Duration::from_micros(200);
 
 /// Looks between two of the clock.
