@@ -77,7 +77,7 @@ impl<'call> Call<'call> {
             // SAFETY: by the header the memory is lent for as long as the call runs, and nothing else accesses it
             // unless the flag says that it is shared; that memory belongs to V8.
             memory: unsafe { Memory::new(raw.data, raw.capacity, raw.flags & SHARED != 0) },
-            // SAFETY: this function's contract.
+            // SAFETY: the call has not returned during 'call (this function's contract).
             control: unsafe { Control::new(raw) },
             input: raw.input.min(raw.capacity),
             operation: raw.operation as usize,

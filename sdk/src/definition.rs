@@ -108,7 +108,8 @@ impl<S> Definition<S> {
         let mut call = unsafe { Call::new(raw, self.names) };
         // What a panic interrupts is the call, whose memory is bytes, and the state, which is dropped or shared.
         let run = || {
-            // SAFETY: this function's contract.
+            // SAFETY: the environment has the library open, and no other call runs where one excludes it (this function's
+            // contract).
             let result = unsafe { self.run(&mut call) };
             call.finish(result)
         };
@@ -174,7 +175,7 @@ impl<S> Definition<S> {
     /// # Safety
     /// The environment has opened the library, and none of its calls is running.
     pub unsafe fn close(&self) {
-        // SAFETY: this function's contract.
+        // SAFETY: it has opened the library, and none of its calls uses the state (this function's contract).
         unsafe { self.slot.leave() };
     }
 }

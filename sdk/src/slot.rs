@@ -72,7 +72,7 @@ impl<S> Slot<S> {
     #[cold]
     pub(crate) unsafe fn discard(&self) {
         let _environments = self.lock();
-        // SAFETY: this function's contract.
+        // SAFETY: nothing uses the state (this function's contract).
         unsafe { self.drop_state() };
     }
 

@@ -199,7 +199,7 @@ unsafe fn caller<'a>(host: *mut c_void) -> &'a Caller {
 /// # Safety
 /// As for [`caller`].
 unsafe extern "C" fn cancelled(host: *mut c_void) -> c_int {
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     let Some(answers) = &unsafe { caller(host) }.answers else {
         return 0;
     };
@@ -210,7 +210,7 @@ unsafe extern "C" fn cancelled(host: *mut c_void) -> c_int {
 /// # Safety
 /// As for [`caller`].
 unsafe extern "C" fn progress(host: *mut c_void, done: u64, total: u64) {
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     let reports = &unsafe { caller(host) }.progress;
     reports
         .lock()
@@ -221,9 +221,9 @@ unsafe extern "C" fn progress(host: *mut c_void, done: u64, total: u64) {
 /// # Safety
 /// As for [`caller`]; `words` is null or ends with a NUL.
 unsafe extern "C" fn message(host: *mut c_void, words: *const c_char) {
-    // SAFETY: this function's contract; it is copied now.
+    // SAFETY: it ends with a NUL (this function's contract), and is copied now.
     let words = (!words.is_null()).then(|| unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned());
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     *unsafe { caller(host) }
         .words
         .lock()

@@ -72,6 +72,6 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
 /// `argument` is a value of the scope's environment.
 #[cold]
 unsafe fn not_open(scope: Scope<'_>, binding: &Binding, argument: sys::napi_value) -> sys::napi_value {
-    // SAFETY: this function's contract.
+    // SAFETY: the argument is a value of the scope's environment (this function's contract).
     unsafe { perform::perform(scope, binding, argument, None) }
 }

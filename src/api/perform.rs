@@ -77,7 +77,7 @@ pub(super) unsafe fn perform(
     input: Option<Value<'_>>,
 ) -> sys::napi_value {
     let mut owner = ptr::null_mut();
-    // SAFETY: this function's contract.
+    // SAFETY: the view is a value of the scope's environment (this function's contract).
     let checked = unsafe { bytes(scope, view, Some(&mut owner)) }.and_then(|(data, len)| {
         let input = input.map_or(Ok(None), |input| input_len(input, len))?;
         Ok((data, len, input))

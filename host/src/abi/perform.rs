@@ -65,22 +65,22 @@ unsafe fn caller<'a>(host: *mut c_void) -> &'a dyn Caller {
 /// # Safety
 /// `host` is that of a call that has not returned.
 unsafe extern "C" fn cancelled(host: *mut c_void) -> c_int {
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     unsafe { caller(host) }.is_cancelled().into()
 }
 
 /// # Safety
 /// `host` is that of a call that has not returned.
 unsafe extern "C" fn progress(host: *mut c_void, done: u64, total: u64) {
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     unsafe { caller(host) }.set_progress(Progress { done, total });
 }
 
 /// # Safety
 /// `host` is that of a call that has not returned, and the text is null or NUL-terminated.
 unsafe extern "C" fn message(host: *mut c_void, words: *const c_char) {
-    // SAFETY: this function's contract; the text is copied now.
+    // SAFETY: null or NUL-terminated (this function's contract); it is copied now.
     let words = unsafe { text(words) };
-    // SAFETY: this function's contract.
+    // SAFETY: host is that of a call that has not returned (this function's contract).
     unsafe { caller(host) }.set_message(words);
 }
