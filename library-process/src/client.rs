@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// Starts the process, unless it runs: what the library says of itself.
-    pub fn start(&self) -> Result<Description, Box<Error>> {
+    pub fn start(&self) -> Result<Arc<Description>, Box<Error>> {
         self.running().map(|(_, description)| description)
     }
 
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// The process, which is started if it does not run.
-    fn running(&self) -> Result<(Arc<Process>, Description), Box<Error>> {
+    fn running(&self) -> Result<(Arc<Process>, Arc<Description>), Box<Error>> {
         if let Some(running) = self.lock().process() {
             return Ok(running.clone());
         }
@@ -151,13 +151,14 @@ impl Client {
     }
 
     /// Opens the library in a new process as often as it is open, which may change meanwhile, and lets all use it.
-    fn publish(&self, process: &Arc<Process>, description: Description) -> Result<Description, Box<Error>> {
+    fn publish(&self, process: &Arc<Process>, description: Description) -> Result<Arc<Description>, Box<Error>> {
+        let description = Arc::new(description);
         let mut opened = 0;
         loop {
             let mut current = self.lock();
             let opens = current.opens;
             if opened == opens {
-                current.set(Arc::clone(process), description.clone());
+                current.set(Arc::clone(process), Arc::clone(&description));
                 return Ok(description);
             }
             drop(current);

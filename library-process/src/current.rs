@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// What a client's lock protects. The lock is held for moments only: not while a process is started, nor during calls.
 #[derive(Default)]
 pub(crate) struct Current {
-    process: Option<(Arc<Process>, Description)>,
+    process: Option<(Arc<Process>, Arc<Description>)>,
     /// For all processes until the last close.
     lender: Option<Arc<Lender>>,
     /// Whether the one before has ended by itself, and the next one is a restart.
@@ -30,7 +30,7 @@ pub(crate) struct Current {
 
 impl Current {
     /// The process that runs. One that has ended is dropped, and so is its memory.
-    pub(crate) fn process(&mut self) -> Option<&(Arc<Process>, Description)> {
+    pub(crate) fn process(&mut self) -> Option<&(Arc<Process>, Arc<Description>)> {
         if self
             .process
             .as_ref()
@@ -47,7 +47,7 @@ impl Current {
         self.process.as_ref().is_some_and(|(now, _)| Arc::ptr_eq(now, process))
     }
 
-    pub(crate) fn set(&mut self, process: Arc<Process>, description: Description) {
+    pub(crate) fn set(&mut self, process: Arc<Process>, description: Arc<Description>) {
         self.process = Some((process, description));
     }
 

@@ -50,11 +50,11 @@ pub fn open(program: &Path, path: &Path, options: &Options) -> Result<OwnLibrary
     }
     let client: &'static Client = Box::leak(Box::new(client));
     let properties = Properties {
-        name: description.name,
+        name: description.name.clone(),
         abi_version: description.abi_version,
         serial: description.serial,
         performs: description.performs,
-        operations: description.operations,
+        operations: description.operations.clone(),
     };
     let library = Library::elsewhere(&path, properties, client);
     let number = u32::try_from(libraries.len()).unwrap_or(u32::MAX);
