@@ -24,6 +24,8 @@ pub(crate) enum Error {
     InvalidInput { given: &'static str },
     /// The length of the input is not one that the memory has room for.
     InputOutOfRange { given: f64, len: usize },
+    /// What is said of a stream makes none, or its memory has no room for it.
+    InvalidStream,
     /// The environment's event loop is another page's, or no page's.
     ForeignEventLoop,
     /// Not a string.
@@ -53,7 +55,7 @@ impl Error {
             Self::InvalidBuffer { .. } | Self::PartialView { .. } | Self::BufferResizable | Self::NotDetachable => {
                 "ERR_INVALID_BUFFER"
             }
-            Self::InvalidOptions { .. } | Self::InvalidInput { .. } => "ERR_INVALID_ARG_TYPE",
+            Self::InvalidOptions { .. } | Self::InvalidInput { .. } | Self::InvalidStream => "ERR_INVALID_ARG_TYPE",
             Self::InputOutOfRange { .. } => "ERR_OUT_OF_RANGE",
             Self::ForeignEventLoop => "ERR_EVENT_LOOP",
             Self::BufferDetached => "ERR_BUFFER_DETACHED",
@@ -126,6 +128,9 @@ impl fmt::Display for Error {
             Self::InputOutOfRange { given, len } => write!(
                 f,
                 "The input must be a whole number from 0 to {len}, the size of the buffer, and is {given}.",
+            ),
+            Self::InvalidStream => f.write_str(
+                "A stream fills shared memory that has room for its 2 to 1024 slots, as that which stream() of the page makes.",
             ),
             Self::ForeignEventLoop => f.write_str(
                 "This page shares its process, and Node.js's one event loop there, with the page that opened it or that it \

@@ -1,4 +1,4 @@
-//! One asynchronous call, as the library's threads see it.
+//! One asynchronous call, as its environment and the library's threads see it.
 
 use std::sync::Arc;
 
@@ -9,16 +9,43 @@ use crate::request::{Caller, Progress, Report, Request};
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
 
+/// What goes on in a library for an environment, which waits for its end.
+pub trait Call: Send + Sync {
+    /// Its number in its environment.
+    fn id(&self) -> u64;
+
+    /// Begins. When the call has ended, [`CompletionSink::push`] says so, unless this fails or
+    /// [`cancel`](Self::cancel) drops it. Called once.
+    fn submit(self: Arc<Self>) -> Result<(), Box<Error>>;
+
+    /// Cancels the call.
+    fn cancel(&self) -> Cancelled;
+
+    /// Waits until the call has ended. False if it has not by the deadline.
+    fn wait(&self, deadline: Option<Deadline>) -> bool;
+
+    /// Whether a thread has taken the call, and has not ended it.
+    fn is_running(&self) -> bool;
+
+    /// Whether the call is over: from here on no thread uses its memory.
+    fn has_ended(&self) -> bool;
+
+    /// How far the call is, as the library says.
+    fn progress(&self) -> Progress;
+
+    /// What came of the call. Taken once; an aborted call if it was not made, or was cancelled meanwhile.
+    fn take_outcome(&self) -> Result<u32, Box<Error>>;
+}
+
 /// Where the threads that make an environment's calls report their end.
 pub trait CompletionSink: Send + Sync {
     /// A call has ended. Called on the thread that made it, with no lock held.
-    fn push(&self, call: Arc<NativeCall>);
+    fn push(&self, call: Arc<dyn Call>);
 }
 
-/// A call that a library's thread makes.
+/// An exchange that a library's thread makes.
 pub struct NativeCall {
-    /// Its number in its environment.
-    pub id: u64,
+    pub(crate) id: u64,
     state: CallState,
     session: Arc<Session>,
     completions: Arc<dyn CompletionSink>,
@@ -50,49 +77,6 @@ impl NativeCall {
         })
     }
 
-    /// Queues the call. When it has ended, [`CompletionSink::push`] says so, unless this fails or
-    /// [`cancel`](Self::cancel) drops it. Called once.
-    pub fn submit(self: &Arc<Self>) -> Result<(), Box<Error>> {
-        self.session.use_again();
-        let library = self.session.library();
-        let job: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
-        let submitted = library.dispatcher().submit(&job);
-        submitted.map_err(|source| library.no_thread(source))
-    }
-
-    /// Cancels the call.
-    pub fn cancel(&self) -> Cancelled {
-        self.session.library().dispatcher().cancel(&self.state)
-    }
-
-    /// Waits until the call has ended. False if it has not by the deadline.
-    pub fn wait(&self, deadline: Option<Deadline>) -> bool {
-        self.session.library().dispatcher().wait_for(&self.state, deadline)
-    }
-
-    /// Whether a thread has taken the call, and has not ended it.
-    pub fn is_running(&self) -> bool {
-        self.state.is(Phase::Running)
-    }
-
-    /// Whether the call is over: from here on no thread uses its memory.
-    pub fn has_ended(&self) -> bool {
-        self.state.is(Phase::Ended)
-    }
-
-    /// How far the call is, as the library says.
-    pub fn progress(&self) -> Progress {
-        self.report.progress()
-    }
-
-    /// What came of the call. Taken once; an aborted call if it was not made, or was cancelled meanwhile.
-    pub fn take_outcome(&self) -> Result<u32, Box<Error>> {
-        match lock(&self.outcome).take() {
-            Some(outcome) if !self.state.cancel_requested() => outcome,
-            _ => Err(Box::new(Error::Aborted)),
-        }
-    }
-
     fn exchange(&self) -> Result<u32, Box<Error>> {
         let memory = lock(&self.memory).take();
         match memory {
@@ -100,6 +84,46 @@ impl NativeCall {
             Some(memory) if !self.state.cancel_requested() => {
                 self.session.library().exchange(memory, &self.request, self)
             }
+            _ => Err(Box::new(Error::Aborted)),
+        }
+    }
+}
+
+impl Call for NativeCall {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn submit(self: Arc<Self>) -> Result<(), Box<Error>> {
+        self.session.use_again();
+        let library = self.session.library();
+        let submitted = library.dispatcher().submit(&(Arc::clone(&self) as Arc<dyn Job>));
+        submitted.map_err(|source| library.no_thread(source))
+    }
+
+    fn cancel(&self) -> Cancelled {
+        self.session.library().dispatcher().cancel(&self.state)
+    }
+
+    fn wait(&self, deadline: Option<Deadline>) -> bool {
+        self.session.library().dispatcher().wait_for(&self.state, deadline)
+    }
+
+    fn is_running(&self) -> bool {
+        self.state.is(Phase::Running)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state.is(Phase::Ended)
+    }
+
+    fn progress(&self) -> Progress {
+        self.report.progress()
+    }
+
+    fn take_outcome(&self) -> Result<u32, Box<Error>> {
+        match lock(&self.outcome).take() {
+            Some(outcome) if !self.state.cancel_requested() => outcome,
             _ => Err(Box::new(Error::Aborted)),
         }
     }

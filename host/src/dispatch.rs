@@ -10,7 +10,7 @@
 //!   `EXCHANGE_CONCURRENT` that is called asynchronously only is entered by one and the same thread, as COM, GL and many
 //!   cameras want it.
 //!
-//! Threads are started when first needed, and stay.
+//! Threads are started when first needed, and stay, but for those that streams needed.
 //!
 //! One lock for each library. It is not held while the library runs, but for `exchange_cancel`, which returns at once by
 //! contract. It is taken while the gate is held; under it the gate is tried and released, but not waited for, and no other
@@ -166,10 +166,34 @@ impl Dispatcher {
         self.work.notify_all();
     }
 
+    /// Starts the thread of a stream. The library may have a thread more meanwhile: it stays in a call as long.
+    pub(crate) fn begin_stream(&'static self, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        if !self.lock().add_stream() {
+            return Err(io::Error::other("many streams of it run"));
+        }
+        let end = || {
+            self.lock().streams -= 1;
+            self.work.notify_all(); // a thread that is one too many may be idle
+        };
+        spawn("stream", move || {
+            run();
+            end();
+        })
+        .inspect_err(|_| end())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn threads(&self) -> usize {
+        self.lock().threads
+    }
+
+    fn most_threads(&self, queue: &Queue) -> usize {
+        if self.serial { 1 } else { MAX_THREADS + queue.streams }
+    }
+
     /// An idle thread may have been notified of other work already, so the count of what there is to do decides.
     fn start_thread_if_needed(&'static self, queue: &mut Queue) -> io::Result<()> {
-        let most = if self.serial { 1 } else { MAX_THREADS };
-        if queue.threads >= most || queue.backlog() <= queue.idle {
+        if queue.threads >= self.most_threads(queue) || queue.backlog() <= queue.idle {
             return Ok(());
         }
         match spawn("exchange", || self.run_thread()) {
@@ -184,7 +208,7 @@ impl Dispatcher {
         loop {
             let mut queue = self.lock();
             queue.idle += 1;
-            while queue.backlog() == 0 && !queue.stopped {
+            while queue.backlog() == 0 && !queue.stopped && queue.threads <= self.most_threads(&queue) {
                 queue = wait(&self.work, queue, None);
             }
             queue.idle -= 1;

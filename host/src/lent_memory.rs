@@ -89,6 +89,15 @@ impl LentMemory<'_> {
         unsafe { to.copy_from_nonoverlapping(self.data, self.len) };
     }
 
+    /// Writes to the first bytes.
+    ///
+    /// # Safety
+    /// There are as many bytes, and `bytes` are not among them.
+    pub unsafe fn write(&self, bytes: &[u8]) {
+        // SAFETY: they may be written (`new`'s contract), and are apart (this function's).
+        unsafe { self.data.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
     /// Copies the bytes from other memory.
     ///
     /// # Safety

@@ -14,11 +14,13 @@ mod library;
 mod loader;
 pub mod locate;
 mod request;
+mod ring;
 mod session;
+mod stream;
 mod sync;
 
 pub use abi::{Symbols, VERSION as ABI_VERSION};
-pub use call::{CompletionSink, NativeCall};
+pub use call::{Call, CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
 pub use entry_point::EntryPoint;
 pub use error::{Error, ProcessEnd};
@@ -30,6 +32,7 @@ pub use loader::pin::pin_this_module;
 pub use loader::{is_same_file, real_path};
 pub use request::{Caller, Progress, Report, Request, Waiting};
 pub use session::Session;
+pub use stream::{Policy, Stream, StreamOptions};
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.
 #[cfg(test)]

@@ -10,7 +10,7 @@ import path from 'node:path';
 export const ORDERS = {
   src: 'lib > memory operation > api > env > js > error',
   'host/src':
-    'lib > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request > sync > lent_memory > error',
+    'lib > stream > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane running > lanes > protocol spin sync',
   'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events > fault options usage',

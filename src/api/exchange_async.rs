@@ -8,14 +8,15 @@
 use std::ptr;
 use std::sync::Arc;
 
-use inplace_exchange_host::Request;
+use inplace_exchange_host::{Request, StreamOptions};
 use napi::sys;
 
 use crate::env::binding::Binding;
 use crate::env::instance::{self, Environment};
 use crate::env::mapping;
 use crate::env::own_loop::Ownership;
-use crate::env::pending::{PendingCalls, Submission};
+use crate::env::pending::PendingCalls;
+use crate::env::submission::Submission;
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
 use crate::js::input::input_len;
@@ -23,6 +24,7 @@ use crate::js::lent_buffer::{Custody, LentBuffer};
 use crate::js::reference::Deferred;
 use crate::js::rejection::Rejection;
 use crate::js::scope::Scope;
+use crate::js::stream_options::stream_options;
 
 use crate::js::value::{Thrown, Value, raw_of};
 
@@ -97,8 +99,8 @@ fn prepare<'e, 's>(
     let id = pending.next_id();
     // All that runs the caller's code comes first: what is found after it still holds when the memory is taken.
     let subscription = environment.abort_listeners.subscribe(options, id)?;
-    let input = match said_of_call(options, id) {
-        Ok(input) => input,
+    let (input, stream) = match said_of_call(options, id, custody) {
+        Ok(said) => said,
         Err(thrown) => {
             if let Some(subscription) = subscription {
                 subscription.unsubscribe(scope);
@@ -106,7 +108,8 @@ fn prepare<'e, 's>(
             return Err(thrown.into());
         }
     };
-    let taken = ByteView::of(buffer).and_then(|view| {
+    let taken = stream.transpose().and_then(|stream| {
+        let view = ByteView::of(buffer)?;
         if environment.libraries.is_closing() {
             return Err(Error::aborted());
         }
@@ -115,6 +118,10 @@ fn prepare<'e, 's>(
             input: input.map_or(Ok(None), |input| input_len(input, view.len))?,
             shared: !view.buffer.is_array_buffer(),
         };
+        let has_room = |stream: &StreamOptions| request.shared && stream.fit(view.data.addr(), view.len);
+        if !stream.as_ref().is_none_or(has_room) {
+            return Err(Box::new(Error::InvalidStream));
+        }
         let session = binding.session()?; // before the memory is taken: the library may not load
         session.library().check(&request)?;
         let pages = mapping::pages_of(environment, &view); // before it is taken, and detached
@@ -122,15 +129,16 @@ fn prepare<'e, 's>(
         // SAFETY: no JavaScript uses the memory that was taken, which is that of the view; where that is shared, so are its
         // pages. The rest is as `pages_of` has found it, and `can_map` has tried.
         let buffer = unsafe { buffer.in_pages(pages) };
-        Ok((Arc::clone(session), buffer, request))
+        Ok((Arc::clone(session), buffer, request, stream))
     });
     match taken {
-        Ok((session, buffer, request)) => {
+        Ok((session, buffer, request, stream)) => {
             let submission = Submission {
                 id,
                 session,
                 buffer,
                 request,
+                stream,
                 subscription,
             };
             Ok((pending, submission))
@@ -144,19 +152,25 @@ fn prepare<'e, 's>(
     }
 }
 
-/// What the options say of the input, which is checked later. Their `progress`, which is lib/progress.js's, is given the
-/// number of the call. The caller's code may run.
-fn said_of_call<'s>(options: Value<'s>, id: u64) -> Result<Option<Value<'s>>, Thrown<'s>> {
+/// What the options say of the input, which is checked later, and of a stream, if the caller is the preload. Their
+/// `progress`, which is lib/progress.js's, is given the number of the call. The caller's code may run.
+fn said_of_call<'s>(options: Value<'s>, id: u64, custody: Custody) -> Result<Said<'s>, Thrown<'s>> {
     if !options.is_object() {
-        return Ok(None);
+        return Ok((None, None));
     }
     let progress = options.get_property(c"progress")?;
     if progress.is_object() {
         let id = i64::try_from(id).unwrap_or(i64::MAX);
         progress.define(c"call", options.scope().number(id));
     }
-    options.get_property(c"input").map(Some)
+    let stream = match custody {
+        Custody::Detached => None,
+        Custody::Retained => stream_options(options)?,
+    };
+    Ok((Some(options.get_property(c"input")?), stream))
 }
+
+type Said<'s> = (Option<Value<'s>>, Option<Result<StreamOptions, Box<Error>>>);
 
 /// Submits a call, or holds it until it is known whose the event loop is. From here on it settles the promise.
 fn submit(

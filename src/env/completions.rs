@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use inplace_exchange_host::{CompletionSink, NativeCall};
+use inplace_exchange_host::{Call, CompletionSink};
 use napi::sys;
 
 use crate::js::scope::Scope;
@@ -117,7 +117,7 @@ impl Waker {
 pub(crate) struct CompletionQueue(Mutex<Option<Inner>>);
 
 struct Inner {
-    ended: Vec<Arc<NativeCall>>,
+    ended: Vec<Arc<dyn Call>>,
     waker: Waker,
 }
 
@@ -129,7 +129,7 @@ impl CompletionQueue {
 }
 
 impl CompletionSink for CompletionQueue {
-    fn push(&self, call: Arc<NativeCall>) {
+    fn push(&self, call: Arc<dyn Call>) {
         if let Some(inner) = self.lock().as_mut() {
             inner.ended.push(call);
             inner.waker.wake(); // libuv makes one wake-up of several
@@ -203,7 +203,7 @@ impl LoopHandle {
     }
 
     /// The calls that have ended since this was last asked.
-    pub(crate) fn take(&self) -> Vec<Arc<NativeCall>> {
+    pub(crate) fn take(&self) -> Vec<Arc<dyn Call>> {
         self.completions
             .lock()
             .as_mut()
@@ -213,7 +213,7 @@ impl LoopHandle {
 
     /// Puts back calls that could not be settled, because the current context is another environment's, and wakes the loop
     /// if there are any.
-    pub(crate) fn requeue(&self, calls: Vec<Arc<NativeCall>>) {
+    pub(crate) fn requeue(&self, calls: Vec<Arc<dyn Call>>) {
         if let Some(inner) = self.completions.lock().as_mut() {
             inner.ended.splice(0..0, calls);
             if !inner.ended.is_empty() {

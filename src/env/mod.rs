@@ -8,6 +8,7 @@ pub(crate) mod own_library;
 pub(crate) mod own_loop;
 pub(crate) mod pending;
 pub(crate) mod process;
+pub(crate) mod submission;
 pub(crate) mod teardown;
 
 use std::cell::OnceCell;

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use inplace_exchange_host::{self as host, Cancelled, NativeCall, Progress, Request, Session};
+use inplace_exchange_host::{self as host, Call, Cancelled, Progress};
 
 use crate::env::completions::LoopHandle;
+use crate::env::submission::Submission;
 use crate::error::Error;
 use crate::js::abort_listener::Subscription;
 use crate::js::callback_scope::AsyncContext;
 use crate::js::intrinsics::Intrinsics;
-use crate::js::lent_buffer::{LentBuffer, Loan};
+use crate::js::lent_buffer::Loan;
 use crate::js::reference::Deferred;
 use crate::js::scope::Scope;
 use crate::js::throw::abort_error;
@@ -23,15 +24,6 @@ struct PendingCall {
     /// The promise, until it is settled.
     deferred: Cell<Option<Deferred>>,
     subscription: Option<Subscription>,
-}
-
-/// All that an asynchronous call is made with.
-pub(crate) struct Submission {
-    pub(crate) id: u64,
-    pub(crate) session: Arc<Session>,
-    pub(crate) buffer: LentBuffer,
-    pub(crate) request: Request,
-    pub(crate) subscription: Option<Subscription>,
 }
 
 /// The asynchronous calls of an environment, for use on its thread.
@@ -85,17 +77,8 @@ impl PendingCalls {
 
     /// Submits a call, or holds it, and settles its promise when it has ended.
     pub(crate) fn submit(&self, scope: Scope<'_>, submission: Submission, deferred: Deferred, hold: bool) {
-        let Submission {
-            id,
-            session,
-            buffer,
-            request,
-            subscription,
-        } = submission;
-        let completions = self.event_loop.completions();
-        let loan = Loan::new(buffer, |memory| {
-            NativeCall::new(id, session, completions, memory, request)
-        });
+        let id = submission.id;
+        let (loan, subscription) = submission.into_loan(self.event_loop.completions());
         let call = Arc::clone(loan.call());
         let pending = PendingCall {
             loan,
@@ -110,9 +93,10 @@ impl PendingCalls {
         }
     }
 
-    fn dispatch(&self, scope: Scope<'_>, call: &Arc<NativeCall>) {
-        if let Err(error) = call.submit() {
-            self.complete(scope, call.id, Some(error.into()));
+    fn dispatch(&self, scope: Scope<'_>, call: &Arc<dyn Call>) {
+        let id = call.id();
+        if let Err(error) = Arc::clone(call).submit() {
+            self.complete(scope, id, Some(error.into()));
         }
     }
 
@@ -128,7 +112,7 @@ impl PendingCalls {
         self.call(id).map(|call| call.progress())
     }
 
-    fn call(&self, id: u64) -> Option<Arc<NativeCall>> {
+    fn call(&self, id: u64) -> Option<Arc<dyn Call>> {
         let calls = self.calls.borrow();
         calls.get(&id).map(|pending| Arc::clone(pending.loan.call()))
     }
@@ -158,7 +142,7 @@ impl PendingCalls {
         if ended.is_empty() {
             return;
         }
-        let settle = || ended.iter().for_each(|call| self.complete(scope, call.id, None));
+        let settle = || ended.iter().for_each(|call| self.complete(scope, call.id(), None));
         if !context.enter(scope, settle) {
             self.event_loop.requeue(ended);
         }

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use inplace_exchange_host::{LentMemory, NativeCall, Pages};
+use inplace_exchange_host::{Call, LentMemory, Pages};
 
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
@@ -154,12 +154,12 @@ pub(crate) fn empty_ptr() -> NonNull<u8> {
 /// A buffer that a call has been lent, and the call. The memory stays where it is as long as the call uses it.
 pub(crate) struct Loan {
     buffer: LentBuffer,
-    call: Arc<NativeCall>,
+    call: Arc<dyn Call>,
 }
 
 impl Loan {
     /// Lends the buffer to the call that `create` makes with its memory.
-    pub(crate) fn new(buffer: LentBuffer, create: impl FnOnce(LentMemory<'static>) -> Arc<NativeCall>) -> Self {
+    pub(crate) fn new(buffer: LentBuffer, create: impl FnOnce(LentMemory<'static>) -> Arc<dyn Call>) -> Self {
         // SAFETY: the ArrayBuffer, which `owner` refers to, keeps `len` bytes at `data` until it is released, which `release`
         // does only after the call has ended. No JavaScript can move or free them meanwhile, under the assumptions that
         // `take` states, or they are shared, and can be neither moved nor freed. Rust forms no reference to them and relies
@@ -172,7 +172,7 @@ impl Loan {
         }
     }
 
-    pub(crate) fn call(&self) -> &Arc<NativeCall> {
+    pub(crate) fn call(&self) -> &Arc<dyn Call> {
         &self.call
     }
 

@@ -13,5 +13,6 @@ pub(crate) mod reference;
 pub(crate) mod rejection;
 mod runtime;
 pub(crate) mod scope;
+pub(crate) mod stream_options;
 pub(crate) mod throw;
 pub(crate) mod value;

@@ -25,6 +25,8 @@ const UNSAFE = [
   'host/src/lent_memory.rs',
   'host/src/loader.rs',
   'host/src/loader/',
+  'host/src/stream/burst.rs',
+  'host/src/stream/memory.rs',
   'library-process/src/confine.rs',
   'library-process/src/lender.rs',
   'library-process/src/descriptors.rs',

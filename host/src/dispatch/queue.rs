@@ -83,6 +83,8 @@ pub(crate) struct Queue {
     pub(super) threads: usize,
     /// How many of them wait for work.
     pub(super) idle: usize,
+    /// How many streams run.
+    pub(super) streams: usize,
     /// How many threads wait for the end of a call or a close.
     pub(super) observers: usize,
     /// A thread calls `exchange_cancel` from time to time.
@@ -162,6 +164,14 @@ impl Queue {
             call.state().set(Phase::Ended);
         }
         self.running == 0 && !self.has_pending_closes()
+    }
+
+    /// Counts a stream, unless there are as many as there may be: each has a thread.
+    pub(super) fn add_stream(&mut self) -> bool {
+        const MOST: usize = 64;
+        let has_room = self.streams < MOST;
+        self.streams += usize::from(has_room);
+        has_room
     }
 
     /// How many threads it takes to begin at once with all that is to be done.

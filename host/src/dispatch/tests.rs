@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::call::{CompletionSink, NativeCall};
+use crate::call::{Call, CompletionSink, NativeCall};
 use crate::entry_point::EntryPoint;
 use crate::error::Error;
 use crate::library::Library;
@@ -21,10 +21,10 @@ struct Environment {
 }
 
 impl CompletionSink for Environment {
-    fn push(&self, call: Arc<NativeCall>) {
+    fn push(&self, call: Arc<dyn Call>) {
         assert!(call.has_ended());
         let count = call.take_outcome().ok();
-        self.completed.lock().unwrap().push((call.id, count));
+        self.completed.lock().unwrap().push((call.id(), count));
     }
 }
 
@@ -37,7 +37,7 @@ impl Environment {
             lend(memory),
             Request::default(),
         );
-        call.submit().unwrap();
+        Arc::clone(&call).submit().unwrap();
         call
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use crate::abi::{CONCURRENT, SERIAL};
-use crate::call::{CompletionSink, NativeCall};
+use crate::call::{Call, CompletionSink, NativeCall};
 use crate::checker::{Condvar, yield_now};
 use crate::dispatch::{Cancelled, Job};
 use crate::error::Error;
@@ -99,7 +99,7 @@ impl Environment {
             Request::default(),
         );
         self.record.note_native(&call);
-        call.submit().inspect_err(|_| {
+        Arc::clone(&call).submit().inspect_err(|_| {
             assert!(call.has_ended());
             self.record.reuse_memory(id);
         })?;
@@ -212,11 +212,11 @@ struct CompletionQueue {
 }
 
 impl CompletionSink for CompletionQueue {
-    fn push(&self, call: Arc<NativeCall>) {
+    fn push(&self, call: Arc<dyn Call>) {
         assert!(call.has_ended());
-        self.record.note_completed(call.id);
+        self.record.note_completed(call.id());
         if let Some(list) = &mut *lock(&self.list) {
-            list.push(call.id);
+            list.push(call.id());
             self.wake.notify_one();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::call::Call;
 use crate::checker::{start, yield_now};
 use crate::environment::Model;
 use crate::record::Behaviour::{Listens, Returns};

@@ -1,0 +1,237 @@
+//! A stream: a library fills one slot of a ring after another, for a reader who needs nobody to ask for them.
+//!
+//! Each message is an exchange, made where the library's asynchronous calls are made: in a burst, which is one job for the
+//! dispatcher. A library that takes one call at a time sees a burst between its other calls, on the same thread; it ends after
+//! a millisecond, or when the ring is full, so that the others get their turn. With a library that takes several, it goes on
+//! until the stream ends, on a thread that the dispatcher starts for it. A thread of the stream's own submits the bursts, and
+//! waits for room in between.
+
+mod burst;
+mod memory;
+
+use std::sync::Arc;
+
+use crate::call::{Call, CompletionSink};
+use crate::dispatch::{Cancelled, Job};
+use crate::error::Error;
+use crate::lent_memory::LentMemory;
+use crate::library::Library;
+use crate::request::{Progress, Request};
+use crate::ring::{Layout, Phase, Ring};
+use crate::session::Session;
+use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, has_passed, lock, pause, wait};
+use burst::{Burst, Next, Source};
+use memory::Memory;
+
+pub use crate::ring::Policy;
+
+/// What a stream is to be like.
+pub struct StreamOptions {
+    layout: Layout,
+    policy: Policy,
+    /// Written into each slot before it is filled.
+    input: Box<[u8]>,
+    /// The time now, in JavaScript's milliseconds: that of the messages is by the same clock.
+    now: f64,
+}
+
+impl StreamOptions {
+    /// `None` if there is no such ring, or the input does not fit into a slot.
+    pub fn new(slots: u32, slot_len: u32, policy: Policy, input: Box<[u8]>, now: f64) -> Option<Self> {
+        let layout = Layout::new(slots, slot_len, policy)?;
+        (input.len() <= layout.slot_len).then_some(Self {
+            layout,
+            policy,
+            input,
+            now,
+        })
+    }
+
+    /// Whether the memory has room for it.
+    pub fn fit(&self, address: usize, len: usize) -> bool {
+        Memory::has_room(address, len, &self.layout)
+    }
+}
+
+/// A stream of an environment: for that a call, which takes long.
+pub struct Stream {
+    id: u64,
+    completions: Arc<dyn CompletionSink>,
+    source: Arc<Source>,
+    stage: Mutex<Stage>,
+    /// The stage has changed.
+    changed: Condvar,
+    outcome: Mutex<Option<Result<u32, Box<Error>>>>,
+}
+
+/// How far it is.
+enum Stage {
+    /// Not submitted.
+    Held,
+    /// Its thread runs, and has this burst in the library's queue.
+    Running(Option<Arc<Burst>>),
+    /// Nobody uses its memory any more.
+    Ended,
+}
+
+impl Stream {
+    /// A stream that has not begun. The memory, for which the options [fit](StreamOptions::fit), is used until the call
+    /// [has ended](Call::has_ended).
+    pub fn new(
+        id: u64,
+        session: Arc<Session>,
+        completions: Arc<dyn CompletionSink>,
+        memory: &LentMemory<'static>,
+        operation: u32,
+        options: StreamOptions,
+    ) -> Arc<Self> {
+        let memory = Memory::new(memory, options.layout);
+        let input = session.library().performs().then_some(options.input.len());
+        let source = Arc::new(Source {
+            session,
+            memory,
+            ring: Mutex::new(Ring::new(memory, options.policy)),
+            request: Request {
+                operation,
+                input: input.filter(|len| *len > 0),
+                shared: true,
+            },
+            input: options.input,
+            now: (options.now, Deadline::now()),
+            stopping: AtomicBool::new(false),
+        });
+        Arc::new(Self {
+            id,
+            completions,
+            source,
+            stage: Mutex::new(Stage::Held),
+            changed: Condvar::new(),
+            outcome: Mutex::new(None),
+        })
+    }
+
+    fn library(&self) -> &'static Library {
+        self.source.session.library()
+    }
+
+    /// The stream's thread.
+    fn run(self: &Arc<Self>) {
+        lock(&self.source.ring).set_phase(Phase::Running);
+        let mut outcome = Ok(Next::Burst);
+        while let Ok(Next::Burst) = outcome {
+            self.wait_for_room();
+            outcome = self.make_burst();
+        }
+        let is_failure = outcome.is_err() && !self.source.is_stopping();
+        lock(&self.source.ring).set_phase(if is_failure { Phase::Failed } else { Phase::Ended });
+        // A library that was asked to stop may say that it has failed.
+        *lock(&self.outcome) = Some(if is_failure { outcome.map(|_| 0) } else { Ok(0) });
+        self.set_stage(Stage::Ended); // from here on the memory may be gone
+        Arc::clone(&self.completions).push(Arc::clone(self) as Arc<dyn Call>);
+    }
+
+    fn wait_for_room(&self) {
+        let ring = lock(&self.source.ring);
+        for round in 0.. {
+            if ring.has_room() || self.source.is_stopping() {
+                return;
+            }
+            pause(round);
+        }
+    }
+
+    fn make_burst(self: &Arc<Self>) -> Result<Next, Box<Error>> {
+        let burst = Burst::of(&self.source);
+        self.set_stage(Stage::Running(Some(Arc::clone(&burst))));
+        if self.source.is_stopping() {
+            return Ok(Next::End); // asked after the burst can be cancelled
+        }
+        let library = self.library();
+        self.source.session.use_again();
+        let submitted = library.dispatcher().submit(&(Arc::clone(&burst) as Arc<dyn Job>));
+        submitted.map_err(|source| library.no_thread(source))?;
+        library.dispatcher().wait_for(burst.state(), None);
+        self.set_stage(Stage::Running(None));
+        burst.take_outcome().unwrap_or(Ok(Next::End)) // none if it was cancelled before it began
+    }
+
+    fn set_stage(&self, stage: Stage) {
+        *lock(&self.stage) = stage;
+        self.changed.notify_all();
+    }
+}
+
+impl Call for Stream {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn submit(self: Arc<Self>) -> Result<(), Box<Error>> {
+        let library = self.library();
+        let mut stage = lock(&self.stage);
+        if !matches!(*stage, Stage::Held) {
+            return Ok(()); // cancelled before it was submitted
+        }
+        let stream = Arc::clone(&self);
+        let started = library.dispatcher().begin_stream(move || stream.run());
+        *stage = if started.is_ok() {
+            Stage::Running(None)
+        } else {
+            Stage::Ended
+        };
+        started.map_err(|source| library.no_thread(source))
+    }
+
+    fn cancel(&self) -> Cancelled {
+        if self.source.stopping.swap(true, Ordering::Relaxed) {
+            return Cancelled::NoEffect;
+        }
+        let mut stage = lock(&self.stage);
+        let burst = match &*stage {
+            Stage::Held => {
+                *stage = Stage::Ended;
+                return Cancelled::Dropped;
+            }
+            Stage::Running(burst) => burst.clone(),
+            Stage::Ended => return Cancelled::NoEffect,
+        };
+        drop(stage);
+        if let Some(burst) = burst {
+            self.library().dispatcher().cancel(burst.state());
+        }
+        Cancelled::Requested
+    }
+
+    fn wait(&self, deadline: Option<Deadline>) -> bool {
+        let mut stage = lock(&self.stage);
+        while !matches!(*stage, Stage::Ended) {
+            if has_passed(deadline) {
+                return false;
+            }
+            stage = wait(&self.changed, stage, deadline);
+        }
+        true
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(*lock(&self.stage), Stage::Running(_))
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(*lock(&self.stage), Stage::Ended)
+    }
+
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+
+    fn take_outcome(&self) -> Result<u32, Box<Error>> {
+        match lock(&self.outcome).take() {
+            Some(outcome) if !self.source.stopping.load(Ordering::Relaxed) => outcome,
+            _ => Err(Box::new(Error::Aborted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Some messages of a stream on end: one job for the dispatcher.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::memory::Memory;
+use crate::dispatch::{CallState, Job};
+use crate::error::Error;
+use crate::request::{Caller, Progress, Report, Request};
+use crate::ring::Ring;
+use crate::session::Session;
+use crate::sync::{AtomicBool, Deadline, Mutex, Ordering, lock, pause};
+
+/// How long a burst may keep the other calls of a library that takes one at a time.
+const BURST: Duration = Duration::from_millis(1);
+
+/// How long the reader's next step is looked for before the thread sleeps: about what it costs to sleep and to be woken.
+const LOOK: Duration = Duration::from_micros(50);
+
+/// What a stream's messages are made of.
+pub(super) struct Source {
+    pub(super) session: Arc<Session>,
+    pub(super) memory: Memory,
+    /// Used by one burst at a time, and by the stream's thread between them.
+    pub(super) ring: Mutex<Ring<Memory>>,
+    pub(super) request: Request,
+    /// Written into each slot before it is filled.
+    pub(super) input: Box<[u8]>,
+    /// The time by JavaScript's clock, at one moment.
+    pub(super) now: (f64, Deadline),
+    /// Set when the stream is cancelled.
+    pub(super) stopping: AtomicBool,
+}
+
+impl Source {
+    /// Whether the stream is to end, by its environment's wish or its reader's.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.memory.is_stopped()
+    }
+
+    fn time(&self) -> f64 {
+        let (now, then) = self.now;
+        now + then.elapsed().as_secs_f64() * 1000.0
+    }
+}
+
+/// Fills slots until the stream ends, or others want the library's only thread.
+pub(super) struct Burst {
+    state: CallState,
+    source: Arc<Source>,
+    report: Report,
+    outcome: Mutex<Option<Result<Next, Box<Error>>>>,
+}
+
+/// What comes after a burst.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Burst,
+    End,
+}
+
+impl Burst {
+    pub(super) fn of(source: &Arc<Source>) -> Arc<Self> {
+        Arc::new(Self {
+            state: CallState::new(),
+            source: Arc::clone(source),
+            report: Report::default(),
+            outcome: Mutex::new(None),
+        })
+    }
+
+    /// What came of it; `None` if it was cancelled before it began.
+    pub(super) fn take_outcome(&self) -> Option<Result<Next, Box<Error>>> {
+        lock(&self.outcome).take()
+    }
+
+    /// Fills slots, inside the library.
+    fn fill(&self) -> Result<Next, Box<Error>> {
+        let source = &*self.source;
+        let library = source.session.library();
+        let shares_thread = library.is_serial();
+        let mut ring = lock(&source.ring);
+        let begun = Deadline::now();
+        let (mut full_since, mut rounds) = (None, 0);
+        while !source.is_stopping() {
+            let Some(place) = ring.claim() else {
+                if full_since.get_or_insert_with(Deadline::now).elapsed() < LOOK {
+                    std::hint::spin_loop();
+                } else if shares_thread {
+                    return Ok(Next::Burst);
+                } else {
+                    pause(rounds);
+                    rounds += 1;
+                }
+                continue;
+            };
+            (full_since, rounds) = (None, 0);
+            let memory = source.memory.lend(place);
+            // SAFETY: the input fits into a slot, whose bytes are lent, and is memory of this process's own.
+            unsafe { memory.write(&source.input) };
+            match library.exchange(memory, &source.request, self) {
+                Ok(length) => ring.publish(place, length, source.time()),
+                Err(error) => {
+                    ring.abandon(place);
+                    return Err(error);
+                }
+            }
+            if shares_thread && begun.elapsed() >= BURST {
+                return Ok(Next::Burst);
+            }
+        }
+        Ok(Next::End)
+    }
+}
+
+impl Caller for Burst {
+    fn is_cancelled(&self) -> bool {
+        self.source.is_stopping()
+    }
+
+    fn set_progress(&self, _progress: Progress) {}
+
+    fn set_message(&self, text: Option<String>) {
+        self.report.set_message(text);
+    }
+
+    fn take_message(&self) -> Option<String> {
+        self.report.take_message()
+    }
+}
+
+impl Job for Burst {
+    fn state(&self) -> &CallState {
+        &self.state
+    }
+
+    fn run(&self) {
+        let outcome = self.source.session.enter(|| self.fill());
+        *lock(&self.outcome) = Some(outcome);
+    }
+
+    fn complete(self: Arc<Self>) {} // the stream's thread waits for it
+}
