@@ -65,8 +65,8 @@ export function checkType(name, value, type) {
   if (value !== undefined && typeof value !== type) throw invalidType(name, `a ${type}`, value);
 }
 
-/** @param {number} byteLength */
-export const checkSize = (byteLength) => checkInteger('byteLength', byteLength, 0, MAX_BYTES);
+/** @param {number} byteLength @param {number} [min] */
+export const checkSize = (byteLength, min = 0) => checkInteger('byteLength', byteLength, min, MAX_BYTES);
 
 /** @param {string} what @param {unknown} value @param {number} min @param {number} max */
 export function checkInteger(what, value, min, max) {

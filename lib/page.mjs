@@ -8,6 +8,7 @@ import { checkedCall, checkedMemory, checkedOptions, checkSize, isDetached, isSh
 import { aborted, codedError, deserializeError, invalidBuffer, pageUnloaded, stillLent } from './errors.mjs';
 import { createFrames } from './frames.mjs';
 import { ABORT, BRIDGE, CONNECT, FREE, PROGRESS, SHARE, SHARE_MEMORY } from './protocol.mjs';
+import { startStream } from './start-stream.mjs';
 import { notExposed } from './unexposed.mjs';
 
 /**
@@ -149,7 +150,14 @@ function openConnection() {
   }
 
   /** @type {Exchange['exchange']} */
-  const exchange = (data, options = {}) => {
+  const exchange = (data, options) => lend(data, options);
+
+  /**
+   * An exchange, or a stream: one of many messages.
+   * @param {any} data @param {import('./types/page.mjs').ExchangeOptions} [options] @param {object} [stream]
+   * @returns {Promise<Uint8Array<any>>}
+   */
+  const lend = (data, options = {}, stream) => {
     assertLoaded();
     return new Promise((resolve, reject) => {
       const { library, operation, thread, signal } = checkedOptions(options);
@@ -159,7 +167,7 @@ function openConnection() {
         if (lent.get(memory)) throw stillLent();
         if (signal?.aborted) throw aborted(signal);
         const id = ++lastId;
-        const said = [thread, signal !== undefined, operation, input, onProgress !== undefined];
+        const said = [thread, signal !== undefined, operation, input, onProgress !== undefined, stream];
         if (isShared(memory)) port.postMessage([id, library, slotOf(memory), ...said]);
         else transfer(port, [id, library, memory, ...said], memory);
         lent.set(memory, true);
@@ -226,7 +234,10 @@ function openConnection() {
   const frames = (/** @type {FramesOptions<any>} */ options) =>
     /** @type {Frames<any>} */ (createFrames({ exchange, allocateFor, assertLoaded }, options));
 
-  return { page: { exchange, allocate, shared, frames }, assertLoaded };
+  /** @type {Exchange['stream']} */
+  const stream = (options) => startStream({ lend, allocateFor, assertLoaded }, options);
+
+  return { page: { exchange, allocate, shared, frames, stream }, assertLoaded };
 }
 
 /** @param {MessagePort} port @param {unknown[]} request @param {ArrayBufferLike} memory */

@@ -2,7 +2,7 @@
 //
 // The page is not trusted. Every message is checked here, and an invalid one is answered with an error.
 
-const { invalidRequest, serializeError } = require('./errors.js');
+const { codedError, invalidRequest, serializeError } = require('./errors.js');
 const { immutableError, isImmutable } = require('./immutable.js');
 const { exchangesOf } = require('./operation.js');
 const { ABORT, FREE, PROGRESS, SHARE_MEMORY } = require('./protocol.js');
@@ -14,8 +14,9 @@ const { loadAddon } = require('./while-alive.js');
 
 /**
  * Serves the requests that come over the port:
- *   [id, key, memory, thread, abortable, operation, input, reports]
- *                                          an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer
+ *   [id, key, memory, thread, abortable, operation, input, reports, stream]
+ *                                          an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer.
+ *                                          With a stream (lib/start-stream.mjs) it is one that fills the memory until it ends
  *   [ABORT, id, ...]                       aborts these exchanges, in this order
  *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
  *   [FREE, slot]                           the page has dropped that memory
@@ -46,10 +47,11 @@ function serve(port, resolveLibrary) {
         // thread would write to it, and not transferred back, which V8 would refuse.
         if (isImmutable(memory)) throw immutableError();
         const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : memoryOf(memory));
-        const [, key, , thread, abortable, operation, input, reports] = request;
+        const [, key, , thread, abortable, operation, input, reports, stream] = request;
         const exchanges = exchangesOf(resolveLibrary(key), operation, input);
-        if (thread === 'main') respond(id, memory, exchanges.exchangeDataInPlace(bytes, input));
-        else exchangeOnWorker(id, exchanges.exchangeDataAsync, bytes, input, abortable === true, reports === true);
+        if (stream !== undefined) fillOnWorker(id, exchanges.exchangeDataAsync, bytes, stream);
+        else if (thread === 'main') respond(id, memory, exchanges.exchangeDataInPlace(bytes, input));
+        else exchangeOnWorker(id, exchanges.exchangeDataAsync, bytes, { input }, abortable === true, reports === true);
       } catch (error) {
         respond(id, memory, -1, serializeError(error));
       }
@@ -66,11 +68,18 @@ function serve(port, resolveLibrary) {
     return memory;
   }
 
+  /** @param {number} id @param {ExposedLibrary['exchangeDataAsync']} exchangeAsync @param {Uint8Array} bytes @param {object} stream */
+  function fillOnWorker(id, exchangeAsync, bytes, stream) {
+    if (loadAddon().owned(exchangeAsync) === exchangeAsync) throw noStreams();
+    const now = performance.timeOrigin + performance.now();
+    exchangeOnWorker(id, exchangeAsync, bytes, { stream: { ...stream, now } }, true, false);
+  }
+
   /**
    * @param {number} id @param {ExposedLibrary['exchangeDataAsync']} exchangeAsync @param {Uint8Array} bytes
-   * @param {number | undefined} input @param {boolean} abortable @param {boolean} reports
+   * @param {object} said of the call @param {boolean} abortable @param {boolean} reports
    */
-  async function exchangeOnWorker(id, exchangeAsync, bytes, input, abortable, reports) {
+  async function exchangeOnWorker(id, exchangeAsync, bytes, said, abortable, reports) {
     // The memory was transferred to this function, which alone references it and does not touch it until the call
     // settles.
     const exchangeDataAsync = loadAddon().owned(exchangeAsync);
@@ -84,7 +93,7 @@ function serve(port, resolveLibrary) {
     /** @type {((done: number, total: number) => void) | undefined} */
     const onProgress = reports ? (done, total) => port.postMessage([PROGRESS, id, done, total]) : undefined;
     try {
-      const message = await exchangeDataAsync(bytes, { signal, input, onProgress });
+      const message = await exchangeDataAsync(bytes, { ...said, signal, onProgress });
       respond(id, message.buffer, message.length);
     } catch (error) {
       // The addon's error has no buffer if the page is being unloaded while the library still writes to it. The error
@@ -97,5 +106,12 @@ function serve(port, resolveLibrary) {
     }
   }
 }
+
+const noStreams = () =>
+  codedError(
+    Error,
+    'ERR_OPERATION_UNKNOWN',
+    'The preload exposes this library by functions of its own, which fill no stream.',
+  );
 
 module.exports = { serve };

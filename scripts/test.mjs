@@ -114,9 +114,10 @@ const header = (/** @type {string[]} */ ...args) => [
 ];
 
 const ADDON_FILES = ADDON_TESTS.map((name) => `tests/addon/${name}.test.js`);
-const PAGE_TESTS = 'connect unexposed exchange operations memory frames port isolation own-process mapped'
+const PAGE_TESTS = 'connect unexposed exchange operations memory frames stream port isolation own-process mapped'
   .split(' ')
   .map((name) => `tests/page/${name}.test.mjs`);
+const MEMORY_TESTS = ['memory', 'stream'].map((name) => `tests/page/security-${name}.test.mjs`);
 const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
@@ -203,7 +204,7 @@ const STEPS = [
     needs,
     run: mocha(['tests/page/security-page.test.mjs', 'tests/page/security-preload.test.mjs']),
   },
-  { name: 'security, memory', needs, beside: 'security, page', run: mocha(['tests/page/security-memory.test.mjs']) },
+  { name: 'security, memory', needs, beside: 'security, page', run: mocha(MEMORY_TESTS) },
   { name: 'window', needs, run: mocha(['tests/app/window.test.mjs', 'tests/app/layout.test.mjs']) },
   { name: 'window, panels', needs, beside: 'window', run: mocha(PANEL_TESTS) },
   { name: 'security, app', needs, run: mocha(['tests/app/security-app.test.mjs']) },

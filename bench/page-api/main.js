@@ -21,7 +21,7 @@ const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', ...RESTED, 'fra
 
 /** A module of the package's page half. @param {string} pathname */
 const pageModule = (pathname) =>
-  /^\/lib\/\w+\.mjs$/.test(pathname) ? { file: `../..${pathname}`, type: 'text/javascript' } : undefined;
+  /^\/lib\/[\w-]+\.mjs$/.test(pathname) ? { file: `../..${pathname}`, type: 'text/javascript' } : undefined;
 
 protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges: { standard: true, secure: true } }]);
 

@@ -18,7 +18,7 @@ const TYPES = {
 function fileOf(pathname) {
   if (pathname === '/') return path.join(__dirname, 'page.html');
   if (pathname === '/picture.jpg') return String(process.env.BENCH_PICTURE);
-  if (/^\/lib\/\w+\.mjs$/.test(pathname)) return path.join(__dirname, '..', '..', pathname);
+  if (/^\/lib\/[\w-]+\.mjs$/.test(pathname)) return path.join(__dirname, '..', '..', pathname);
   if (/^\/node_modules\/[\w@./-]+$/.test(pathname)) return path.join(__dirname, '..', pathname);
   return path.join(__dirname, path.basename(pathname));
 }

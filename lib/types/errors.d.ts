@@ -40,6 +40,7 @@ export interface ErrorFields {
   ERR_OUT_OF_RANGE: unknown;
   ERR_MEMORY_ALLOCATION_FAILED: unknown;
   ERR_INVALID_ARG_VALUE: unknown;
+  ERR_STREAM_LAYOUT: unknown;
 }
 
 export type ErrorCode = keyof ErrorFields;

@@ -82,6 +82,37 @@ export interface Frames<T extends ArrayBufferLike = ArrayBufferLike> extends Asy
   recycle(memory: Memory<T>): void;
 }
 
+export interface StreamOptions {
+  /** The size of a slot in bytes, 1 to 2^31-1: the longest message. */
+  byteLength: number;
+  /** The key under which the preload exposes the library. `'default'` if omitted. */
+  library?: string | undefined;
+  /** Which of the library's operations. None if omitted. */
+  operation?: string | undefined;
+  /** The number of slots, 2 to 1024. 4 if omitted. */
+  slots?: number | undefined;
+  /**
+   * What happens when no slot is free. `'wait'`, the default: the library is not called until there is one. The other two
+   * are for a library that waits for its device, and that has to be called in time: `'drop-oldest'` gives up the oldest
+   * message that was not read, `'drop-newest'` the one that the library writes.
+   */
+  policy?: 'wait' | 'drop-oldest' | 'drop-newest' | undefined;
+  /** Written to the start of each slot before the library is called. It is copied now. */
+  input?: Uint8Array | undefined;
+  /** Ends the stream. `ended` is then rejected with `ABORT_ERR`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A stream: a library fills slots of shared memory, for a reader in the page, a Worker or an AudioWorklet. */
+export interface Stream {
+  /** What `open` of `inplace-exchange/stream` reads. Post it to the Worker, or pass it in `processorOptions`. */
+  readonly memory: SharedArrayBuffer;
+  /** Fulfilled when the stream was stopped, by `stop` or its reader; rejected with the error that has ended it. */
+  readonly ended: Promise<void>;
+  /** Ends the stream. Fulfilled when it has ended, in whatever way. Does not use `this`. */
+  readonly stop: () => Promise<void>;
+}
+
 /**
  * What `connect` returns. The functions do not use `this`. When the page is unloaded, calls in flight are rejected with
  * `ABORT_ERR`. After that, each function throws it: another window may still call them, and V8 settles no promise of an
@@ -152,6 +183,18 @@ export interface Exchange {
     (options: FramesOptions<SharedArrayBuffer> & { shared: true }): Frames<SharedArrayBuffer>;
     (options: FramesOptions): Frames;
   };
+  /**
+   * Has a library fill one slot of shared memory after another, on a thread of its own: nothing passes through the page's
+   * main thread. `open(memory)` of `inplace-exchange/stream` reads it.
+   *
+   * Each message is an exchange, with all of a slot for the memory. A library that takes one call at a time makes other
+   * calls in between. The stream ends with the page, by `stop`, with its reader, or with the first error of the library,
+   * which `ended` is rejected with: those of `exchange`.
+   *
+   * Throws `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` for its options, `ERR_NOT_ISOLATED` in a
+   * page that may not share memory, and `ERR_MEMORY_ALLOCATION_FAILED`.
+   */
+  readonly stream: (options: StreamOptions) => Stream;
 }
 
 /**

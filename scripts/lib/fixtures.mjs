@@ -50,6 +50,8 @@ const NATIVE = {
   'late-destructor': { source: `${LIBRARIES}/late-destructor.c` },
   thread: { source: `${LIBRARIES}/thread.c` },
   'which-thread': { source: `${LIBRARIES}/which-thread.c` },
+  counter: { source: `${LIBRARIES}/counter.c`, onlyOn: 'linux' },
+  'counter-concurrent': { source: `${LIBRARIES}/counter.c`, defines: { CONCURRENT: '1' }, onlyOn: 'linux' },
   camera: { source: `${LIBRARIES}/camera.c` },
   'camera-deaf': { source: `${LIBRARIES}/camera.c`, defines: { DEAF: '1' } },
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },

@@ -25,7 +25,7 @@ describe('connect', () => {
     page = app.page;
   });
 
-  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames'];
+  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames', 'stream'];
   const exchangeOn = (/** @type {import('playwright-core').Page} */ of) =>
     of.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length);
 

@@ -75,7 +75,7 @@ describe('the origins of expose()', () => {
     });
 
   it("'*' allows any", () => {
-    const connected = ['exchange', 'allocate', 'shared', 'frames'];
+    const connected = ['exchange', 'allocate', 'shared', 'frames', 'stream'];
     assert.deepEqual(outcomes, [connected, connected]);
   });
 });
