@@ -123,6 +123,8 @@ const owned = (exchangeDataAsync) => /** @type {any} */ (ownedVariants.get(excha
 module.exports = {
   bindingTarget: native.__napiBindingTarget,
   addressOf: native.addressOf,
+  /** Whether a library in a process of its own writes to this environment's memory itself. */
+  canMapMemory: native.canMapMemory,
   exchangeDataAsync,
   exchangeDataInPlace: refuseImmutable(native.exchangeDataInPlace),
   externalBuffersAllowed: native.externalBuffersAllowed,

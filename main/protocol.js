@@ -28,6 +28,7 @@ const FILES = new Map([
     'renderer/format.mjs',
     'renderer/host.mjs',
     'renderer/hex-view.mjs',
+    'renderer/lent-memory.mjs',
     'renderer/process-choice.mjs',
     'lib/page.mjs',
     'lib/frames.mjs',

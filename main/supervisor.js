@@ -18,9 +18,9 @@ const CRASH_WINDOW_MS = 60_000;
 
 /** What happened, by the `reason` of 'render-process-gone'. @type {Record<string, string>} */
 const REASONS = {
-  'clean-exit': 'ended itself, most likely in a native library, which runs there',
-  'abnormal-exit': 'ended itself, most likely in a native library, which runs there',
-  crashed: 'crashed, most likely in a native library, which runs there',
+  'clean-exit': 'ended itself, most likely in a native library, if one runs there',
+  'abnormal-exit': 'ended itself, most likely in a native library, if one runs there',
+  crashed: 'crashed, most likely in a native library, if one runs there',
   killed: 'was ended from outside',
   oom: 'ran out of memory',
 };

@@ -3,6 +3,11 @@
 /** @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
+/** Sets the texts of elements. @param {Record<string, string | null>} texts by id */
+export function setTexts(texts) {
+  for (const [id, text] of Object.entries(texts)) byId(id).textContent = text;
+}
+
 /** @param {string} id */
 export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
 

@@ -2,7 +2,7 @@
 // app.
 
 import { connect } from '../lib/page.mjs';
-import { byId } from './dom.mjs';
+import { byId, setTexts } from './dom.mjs';
 
 export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
 export const { exchange, allocate, frames } = connect();
@@ -31,7 +31,7 @@ export const isOpen = (library) => opened.has(library);
 /**
  * Makes a library's first exchange, which opens it. Concurrent calls share one attempt. The main process is notified
  * first: if opening the library kills this page's process, it is not reopened automatically. In a process of its own it
- * cannot do that.
+ * cannot do that, and once it is open there, it may be opened automatically again.
  * @param {LibraryKey} library @param {() => Promise<unknown>} firstExchange
  */
 export async function openLibrary(library, firstExchange) {
@@ -43,16 +43,18 @@ export async function openLibrary(library, firstExchange) {
 
 /** @param {LibraryKey} library @param {() => Promise<unknown>} firstExchange */
 async function attemptToOpen(library, firstExchange) {
-  const here = library === 'default' || library === 'live' ? library : undefined;
-  if (here) await host.opening(here);
+  const name = library.startsWith('live') ? 'live' : 'default';
+  const isHere = library === name;
+  if (isHere) await host.opening(name);
   try {
     await firstExchange();
     opened.add(library);
+    if (!isHere && !opening.has(name)) await host.opened(name);
   } catch (error) {
     openErrors.set(library, /** @type {{ code?: string }} */ (error).code ?? 'ERR_ADDON');
     throw error;
   } finally {
-    if (here) await host.opened(here);
+    if (isHere) await host.opened(name);
   }
 }
 
@@ -69,8 +71,7 @@ const BUTTONS = { default: 'Exchange Data', live: 'Play' };
  */
 export function showError(place, error, library) {
   const { code = 'ERR_ADDON', message } = /** @type {{ code?: string, message: string }} */ (error);
-  byId(`${place}-code`).textContent = code;
-  byId(`${place}-message`).textContent = [message, nextStep(code, library)].join(' ').trimEnd();
+  setTexts({ [`${place}-code`]: code, [`${place}-message`]: [message, nextStep(code, library)].join(' ').trimEnd() });
   byId(place).hidden = false;
 }
 

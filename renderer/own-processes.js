@@ -41,7 +41,7 @@ function ownProcesses(paths, addon) {
     exposed[`${name}-crash`] = crashing(() => open(name));
   }
 
-  return { open, exposed, whyUnavailable: () => whyUnavailable(() => open(names[0])) };
+  return { open, exposed, isMapped, whyUnavailable: () => whyUnavailable(() => open(names[0])) };
 }
 
 /**
@@ -86,6 +86,15 @@ function signal(pid, name) {
     if (pid !== undefined) process.kill(pid, name);
   } catch {
     // It has ended just now.
+  }
+}
+
+/** Whether such a process writes to memory of this page itself. The public way to learn that is to start one. */
+function isMapped() {
+  try {
+    return require('../lib/addon.js').canMapMemory();
+  } catch {
+    return false; // without an addon, which each exchange reports
   }
 }
 

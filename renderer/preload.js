@@ -15,6 +15,9 @@ const addon = () => require('../index.js');
 const VARIABLES = { default: 'INPLACE_EXCHANGE_LIBRARY', live: 'INPLACE_EXCHANGE_LIVE_LIBRARY' };
 const packaged = isPackaged(root);
 
+/** Set to `here`, the libraries begin in the page's process everywhere, such as for a debugger. */
+const PROCESS = 'INPLACE_EXCHANGE_PROCESS';
+
 /** The variable that is set for this library, if any. @param {keyof typeof VARIABLES} name */
 const variable = (name) => (!packaged && process.env[VARIABLES[name]] ? VARIABLES[name] : undefined);
 
@@ -53,6 +56,12 @@ function externalBuffersAllowed() {
     return undefined;
   }
 }
+
+/**
+ * In their own if large memory is not copied for that: a crash is then an error, and not the end of the page.
+ * @returns {'own' | 'here'}
+ */
+const initialProcess = () => ((!packaged && process.env[PROCESS] === 'here') || !own.isMapped() ? 'here' : 'own');
 
 /** Those that compute the pictures that contextBridge clones. @type {Map<unknown, import('../index.js').ExchangeLibrary>} */
 const liveLibraries = new Map();
@@ -128,6 +137,8 @@ const host = {
     externalBuffersAllowed: externalBuffersAllowed(),
     libraries,
     pid: process.pid,
+    /** In which process the libraries run until the user chooses another one. */
+    initialProcess: initialProcess(),
     /** Why libraries cannot have processes of their own; `undefined` if they can. */
     ownProcessUnavailable: own.whyUnavailable(),
     named: { default: variable('default'), live: variable('live') },

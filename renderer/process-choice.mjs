@@ -1,10 +1,24 @@
-// In which process a panel's library runs, which its user chooses: in the page's, or in one of its own.
+// In which process a panel's library runs: in one of its own if that needs no copies, else in the page's; its user
+// chooses another one.
 
 import { byId, checkedValue } from './dom.mjs';
 import { host, isOpen } from './host.mjs';
 
 /** @typedef {'default' | 'live'} Name */
 /** @typedef {'here' | 'own'} Place */
+
+/** The radio buttons of a panel, or of both. @param {string} [name] @returns {NodeListOf<HTMLInputElement>} */
+const radiosOf = (name = '') => document.querySelectorAll(`input[name$=${name}-process]`);
+
+/** For both panels. @param {Place} place */
+function choosePlace(place) {
+  for (const radio of radiosOf()) radio.checked = radio.value === place;
+}
+
+choosePlace(host.runtime.initialProcess);
+
+/** Why there is no choice. */
+let unavailable = host.runtime.ownProcessUnavailable;
 
 /** @param {Name} name @returns {Place} */
 export const placeOf = (name) => (checkedValue(`${name}-process`) === 'own' ? 'own' : 'here');
@@ -34,9 +48,7 @@ export const transportOf = ({ transport }) =>
 /** The controls of a panel for its library's process: the choice, the button for a crash, and a note. @param {Name} name */
 export function processChoice(name) {
   const crashButton = /** @type {HTMLButtonElement} */ (byId(`${name}-crash`));
-  const radios = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`input[name=${name}-process]`));
-  /** Why there is no choice. */
-  let unavailable = host.runtime.ownProcessUnavailable;
+  const radios = radiosOf(name);
   /** The process that was seen last. @type {number | undefined} */
   let lastPid;
   let crashes = 0;
@@ -66,12 +78,12 @@ export function processChoice(name) {
   refresh();
   return {
     refresh,
-    /** Takes the choice away if the error says that there is none. @param {unknown} error */
+    /** Takes the choice away, in both panels, if the error says that there is none. @param {unknown} error */
     refuse(error) {
       const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
       if (code !== 'ERR_PROCESS_UNAVAILABLE' || isOpen(keyOf(name, 'own'))) return;
       unavailable = message;
-      for (const radio of radios) radio.checked = radio.value === 'here';
+      choosePlace('here');
       refresh();
     },
   };

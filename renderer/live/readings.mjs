@@ -1,6 +1,6 @@
 // The readings beside the picture: frame rate, throughput, bytes copied, and the delay of the page's main thread.
 
-import { byId } from '../dom.mjs';
+import { byId, setTexts } from '../dom.mjs';
 import { formatBytes, formatDuration, formatNumber, median } from '../format.mjs';
 import { isOpen } from '../host.mjs';
 import { keyOf } from '../process-choice.mjs';
@@ -42,7 +42,7 @@ export const readings = {
   },
 
   clear() {
-    for (const id of ['rate', 'throughput', 'frame-copied', 'lag']) byId(id).textContent = '–';
+    setTexts({ rate: '–', throughput: '–', 'frame-copied': '–', lag: '–' });
   },
 
   /** @param {number} at when it was drawn @param {number} length */
@@ -74,10 +74,12 @@ export const readings = {
       delay: formatDuration(median(this.delays.toSorted((a, b) => a - b))),
     };
     plot.add(milliseconds, megabytes);
-    byId('rate').textContent = this.last.rate;
-    byId('throughput').textContent = `${formatNumber(megabytes)} MB/s`;
-    byId('frame-copied').textContent = formatBytes(this.copiedBytes);
-    byId('lag').textContent = this.last.delay;
+    setTexts({
+      rate: this.last.rate,
+      throughput: `${formatNumber(megabytes)} MB/s`,
+      'frame-copied': formatBytes(this.copiedBytes),
+      lag: this.last.delay,
+    });
   },
 
   showWaiting() {

@@ -13,60 +13,55 @@ import { keyOf, placeOf, processOf, transportOf } from '../process-choice.mjs';
  * @property {boolean} [good] whether the value is the desired one, if there is one
  */
 
+/** @param {string} item @param {string} value @param {string} meaning @param {boolean} [good] @returns {Fact} */
+const fact = (item, value, meaning, good) => ({ item, value, meaning, good });
+
+/** @param {boolean} is */
+const onOff = (is) => (is ? 'on' : 'off');
+
 /** @returns {Fact[]} */
 function facts() {
   const { runtime } = host;
   const { externalBuffersAllowed, versions } = runtime;
   const hasNode = 'require' in globalThis || 'process' in globalThis;
   return [
-    {
-      item: 'Memory cage',
-      value:
-        externalBuffersAllowed === undefined ? 'unknown: there is no addon' : externalBuffersAllowed ? 'off' : 'on',
-      meaning:
-        externalBuffersAllowed === false
-          ? 'Native memory cannot be wrapped in a Buffer (it was tried), so the page lends its own.'
-          : 'Native memory could be wrapped in a Buffer here. In Electron it cannot.',
-      good: externalBuffersAllowed === false,
-    },
-    {
-      item: 'Context isolation',
-      value: runtime.contextIsolated ? 'on' : 'off',
-      meaning: 'The page (main world) cannot reach into the preload (isolated world).',
-      good: runtime.contextIsolated,
-    },
-    {
-      item: 'Node in the page',
-      value: hasNode ? 'yes' : 'no',
-      meaning: 'A script of the page cannot touch files or programs.',
-      good: !hasNode,
-    },
-    {
-      item: 'Cross-origin isolation',
-      value: crossOriginIsolated ? 'on' : 'off',
-      meaning: 'Allows SharedArrayBuffer, which allocate() uses from 64 MiB on, and precise timers.',
-      good: crossOriginIsolated,
-    },
-    {
-      item: 'Sandbox of the preload',
-      value: runtime.sandboxed ? 'on' : 'off',
-      meaning: 'A sandboxed preload cannot load a native addon. Every other protection is on.',
-    },
+    fact(
+      'Memory cage',
+      externalBuffersAllowed === undefined ? 'unknown: there is no addon' : onOff(!externalBuffersAllowed),
+      externalBuffersAllowed === false
+        ? 'Native memory cannot be wrapped in a Buffer (it was tried), so the page lends its own.'
+        : 'Native memory could be wrapped in a Buffer here. In Electron it cannot.',
+      externalBuffersAllowed === false,
+    ),
+    fact(
+      'Context isolation',
+      onOff(runtime.contextIsolated),
+      'The page (main world) cannot reach into the preload (isolated world).',
+      runtime.contextIsolated,
+    ),
+    fact('Node in the page', hasNode ? 'yes' : 'no', 'A script of the page cannot touch files or programs.', !hasNode),
+    fact(
+      'Cross-origin isolation',
+      onOff(crossOriginIsolated),
+      'Allows SharedArrayBuffer, which allocate() uses from 64 MiB on, and precise timers.',
+      crossOriginIsolated,
+    ),
+    fact(
+      'Sandbox of the preload',
+      onOff(runtime.sandboxed),
+      'A sandboxed preload cannot load a native addon. Every other protection is on.',
+    ),
     library('default', 'Default library', 'What Exchange Data calls.'),
     runsIn('default', 'Default library runs in'),
     library('live', 'Live library', 'Paints the moving picture.'),
     runsIn('live', 'Live library runs in'),
-    { item: 'Inplace Exchange', value: runtime.version, meaning: 'This project.' },
-    { item: 'Electron', value: versions.electron, meaning: 'The runtime of this window.' },
-    {
-      item: 'Chromium',
-      value: versions.chrome,
-      meaning: 'Renders the page, and keeps main world and isolated world apart.',
-    },
-    { item: 'V8', value: versions.v8, meaning: 'Owns all memory that JavaScript can see.' },
-    { item: 'Node.js', value: versions.node, meaning: 'Runs in the main process and in the preload.' },
-    { item: 'Node-API', value: versions.napi, meaning: 'What this runtime offers to addons; this one needs 9.' },
-    { item: 'System', value: runtime.system, meaning: `${navigator.hardwareConcurrency} processor threads.` },
+    fact('Inplace Exchange', runtime.version, 'This project.'),
+    fact('Electron', versions.electron, 'The runtime of this window.'),
+    fact('Chromium', versions.chrome, 'Renders the page, and keeps main world and isolated world apart.'),
+    fact('V8', versions.v8, 'Owns all memory that JavaScript can see.'),
+    fact('Node.js', versions.node, 'Runs in the main process and in the preload.'),
+    fact('Node-API', versions.napi, 'What this runtime offers to addons; this one needs 9.'),
+    fact('System', runtime.system, `${navigator.hardwareConcurrency} processor threads.`),
   ];
 }
 
@@ -81,23 +76,15 @@ function library(name, item, meaning) {
   return { item, value: code ? `not open: ${code}` : 'not open yet', path: host.runtime.libraries[name], meaning };
 }
 
-/** In which process the panel's library runs. @param {import('../process-choice.mjs').Name} name @param {string} item @returns {Fact} */
+/** In which process the panel's library runs. @param {import('../process-choice.mjs').Name} name @param {string} item */
 function runsIn(name, item) {
   if (placeOf(name) === 'here')
-    return {
-      item,
-      value: `this page’s process, ${host.runtime.pid}`,
-      meaning: 'Nothing is copied, and a crash ends this page.',
-    };
+    return fact(item, `this page’s process, ${host.runtime.pid}`, 'Nothing is copied, and a crash ends this page.');
   const own = processOf(name);
   const state = own
     ? `${own.pid ?? 'not running'}, ${transportOf(own)}, ${own.restarts} restarts in the last minute`
     : 'not started yet';
-  return {
-    item,
-    value: `a process of its own, ${state}`,
-    meaning: 'A crash is an error, and the next call starts a new process.',
-  };
+  return fact(item, `a process of its own, ${state}`, 'A crash is an error, and the next call starts a new process.');
 }
 
 /** @type {Fact[]} */

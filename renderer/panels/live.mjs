@@ -22,7 +22,6 @@ const offscreen = canvas.transferControlToOffscreen();
 worker.postMessage({ canvas: offscreen }, [offscreen]);
 
 const processes = processChoice('live');
-const crashButton = /** @type {HTMLButtonElement} */ (byId('live-crash'));
 
 /** What the user has chosen: to play whenever the panel is visible. */
 let wantsToPlay = !matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -95,7 +94,7 @@ async function run() {
     beginRequests();
     const request = (/** @type {Uint8Array} */ memory) => writeRequest(memory, width, height);
     const open = () => (copies ? byBridge : inPlace)(library, byteLength, request, signal);
-    while (!signal.aborted) await play(open(), { width, height, signal });
+    while (!signal.aborted) await play(open(), { width, height, byteLength, signal });
   } catch (error) {
     if (signal.aborted) return;
     processes.refuse(error);
@@ -109,14 +108,13 @@ async function run() {
  * Draws the pictures until the stream is stopped, or until the library's own process crashes: the next stream starts
  * another one, unless that happens too often.
  * @param {import('../live/transports.mjs').Transport} transport
- * @param {{ width: number, height: number, signal: AbortSignal }} options
+ * @param {{ width: number, height: number, byteLength: number, signal: AbortSignal }} options
  */
-async function play(transport, { width, height, signal }) {
+async function play(transport, { width, height, byteLength, signal }) {
   recycle = transport.recycle;
   try {
     for await (const picture of transport.pictures) {
       if (signal.aborted) return;
-      const byteLength = width * height * 4;
       if (picture.length !== byteLength) throw wrongSize(picture.length, byteLength);
       atWorker += 1;
       worker.postMessage({ stream, width, height, bytes: picture }, [/** @type {ArrayBuffer} */ (picture.buffer)]);
@@ -185,7 +183,7 @@ playButton.addEventListener('click', () => {
   wantsToPlay = !wantsToPlay;
   update();
 });
-crashButton.addEventListener('click', crash);
+byId('live-crash').addEventListener('click', crash);
 for (const input of [resolution, ...document.querySelectorAll('input[name=transport], input[name=live-process]')])
   input.addEventListener('change', restart);
 document.addEventListener('visibilitychange', update);

@@ -36,29 +36,100 @@ function runs(pid) {
   }
 }
 
+/** The processes of libraries that the page has started. @param {Page} page */
+async function programs(page) {
+  const threads = `/proc/${await pagePid(page)}/task`;
+  const children = fs.readdirSync(threads).map((id) => fs.readFileSync(`${threads}/${id}/children`, 'utf8'));
+  return children.join(' ').split(/\s+/).filter(Boolean).map(Number).filter(runs);
+}
+
+/** @param {Page} page @returns {Promise<number>} */
+const pagePid = (page) => page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
+
+/** Marks the document: a reload would remove it. @param {Page} page */
+const mark = (page) => page.evaluate(() => Object.assign(globalThis, { marked: true }));
+
+/** @param {Page} page */
+const isMarked = (page) => page.evaluate(() => 'marked' in globalThis);
+
+onLinux('the window, as it starts', () => {
+  it(
+    'has each library in a process of its own, none of them before it is used, and none in the page’s',
+    inWindow({}, async (page) => {
+      assert.equal(await radio(page, 'default', 'own').isChecked(), true);
+      assert.deepEqual(await programs(page), [await pidOf(page, 'default')]);
+      await pressed(page, 1);
+      assert.equal(await textOf(page, 'copied'), '0 B');
+      assert.equal(await textOf(page, 'writer'), `by the library, in process ${await pidOf(page, 'default')}`);
+      await go(page, 'About this runtime');
+      await page.getByText(/^a process of its own, not started yet$/).waitFor();
+      await go(page, 'Live');
+      assert.equal(await radio(page, 'live', 'own').isChecked(), true);
+      await page.locator('#frame-copied', { hasText: /^0 B$/ }).waitFor();
+      const both = [await pidOf(page, 'default'), await pidOf(page, 'live')];
+      assert.deepEqual((await programs(page)).sort(), both.sort());
+      assert.doesNotMatch(fs.readFileSync(`/proc/${await pagePid(page)}/maps`, 'utf8'), /lib(native|live)_lib/);
+    }),
+  );
+
+  for (const [panel, name] of /** @type {const} */ ([
+    ['Exchange', 'default'],
+    ['Live', 'live'],
+  ]))
+    it(
+      `survives a click on Crash it, before anything was chosen: ${panel}`,
+      inWindow({}, async (page, { app }) => {
+        await mark(page);
+        const pids = [await pagePid(page)];
+        await go(page, panel);
+        const first = await pidOf(page, name);
+        await page.locator(`#${name}-crash`).click();
+        if (panel === 'Exchange') {
+          assert.equal((await shownError(page)).code, 'ERR_LIBRARY_CRASHED');
+          assert.equal(await textOf(page, 'grown'), '1,048,576 B came back');
+          await pressed(page, 1);
+          assert.match(await textOf(page, 'text'), /^Hello from Rust!/);
+        } else {
+          await page.locator('#live-process-note', { hasText: /, 1 crash$/ }).waitFor();
+          await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+        }
+        assert.equal(runs(first), false);
+        assert.equal(await isMarked(page), true, 'the same document');
+        pids.push(await app.evaluate((e) => e.BrowserWindow.getAllWindows()[0].webContents.getOSProcessId()));
+        assert.equal(pids[0], pids[1]);
+      }),
+    );
+
+  it(
+    'has them in the page’s process with INPLACE_EXCHANGE_PROCESS=here, does not crash them, and says why',
+    inWindow({ INPLACE_EXCHANGE_PROCESS: 'here' }, async (page) => {
+      const button = page.locator('#default-crash');
+      assert.equal(await button.isDisabled(), true);
+      const described = String(await button.getAttribute('aria-describedby'));
+      assert.equal(await textOf(page, described), 'A crash would end this page, too.');
+      await pressed(page, 1);
+      assert.equal(await textOf(page, 'copied'), '0 B');
+      assert.deepEqual(await programs(page), [], 'no process is started before it is chosen');
+      await go(page, 'Live');
+      assert.equal(await radio(page, 'live', 'here').isChecked(), true);
+      assert.equal(await page.locator('#live-crash').isDisabled(), true);
+    }),
+  );
+});
+
 onLinux('the window, with a library in a process of its own', () => {
   const window = windowForAll();
-  /** Marks the document: a reload would remove it. */
-  const isSameDocument = () => window.page.evaluate(() => 'marked' in globalThis);
-  before(() => window.page.evaluate(() => Object.assign(globalThis, { marked: true })));
+  const isSameDocument = () => isMarked(window.page);
+  before(() => mark(window.page));
 
-  it('does not crash a library in the page’s process, and says why', async () => {
+  it('Exchange: is chosen by keyboard, and copies memory of less than 1 MiB', async () => {
     const { page } = window;
-    const button = page.locator('#default-crash');
-    assert.equal(await button.isDisabled(), true);
-    const described = String(await button.getAttribute('aria-describedby'));
-    assert.equal(await textOf(page, described), 'A crash would end this page, too.');
-    const pid = await page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
-    const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-    assert.deepEqual(children.filter(runs), [], 'no process is started before it is used');
-  });
-
-  it('Exchange: is chosen by keyboard, and copies', async () => {
-    const { page } = window;
-    await radio(page, 'default', 'here').focus();
+    await radio(page, 'default', 'own').focus();
+    await page.keyboard.press('ArrowLeft');
+    assert.equal(await textOf(page, 'default-process-note'), 'A crash would end this page, too.');
     await page.keyboard.press('ArrowRight');
     assert.equal(await radio(page, 'default', 'own').isChecked(), true);
-    assert.equal(await textOf(page, 'default-process-note'), 'The next call starts it.');
+    await page.getByLabel('Memory to lend').selectOption('4096');
     await pressed(page, 1);
     const pid = await pidOf(page, 'default');
     assert.equal(runs(pid), true);
@@ -110,8 +181,6 @@ onLinux('the window, with a library in a process of its own', () => {
   it('Live: plays on after a crash, in a new process, and counts it', async () => {
     const { page } = window;
     await go(page, 'Live');
-    assert.equal(await page.locator('#live-crash').isDisabled(), true);
-    await chooseOwn(page, 'live');
     const playing = () => page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
     await page.locator('#frame-copied', { hasText: /^0 B$/ }).waitFor();
     const first = await pidOf(page, 'live');
@@ -153,8 +222,7 @@ onLinux('the window, with a library in a process of its own', () => {
       await value('Default library runs in'),
       'a process of its own, not running, memory mapped from 1 MiB on, 3 restarts in the last minute',
     );
-    const pid = await page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
-    assert.equal(await value('Live library runs in'), `this page’s process, ${pid}`);
+    assert.equal(await value('Live library runs in'), `this page’s process, ${await pagePid(page)}`);
   });
 });
 
@@ -162,8 +230,6 @@ onLinux('a library in a process of its own, when the window closes', () => {
   it(
     'leaves no process',
     inWindow({}, async (page, { app }) => {
-      await chooseOwn(page, 'default');
-      await pressed(page, 1);
       const pid = await pidOf(page, 'default');
       assert.equal(runs(pid), true);
       await app.close();
@@ -180,16 +246,32 @@ onLinux('a library in a process of its own, where its program is missing', () =>
   );
 
   it(
-    'can no longer be chosen, with the reason',
+    'runs in the page’s, without an error, and cannot be chosen, with the reason',
     inWindow({ NAPI_RS_NATIVE_LIBRARY_PATH: addon }, async (page) => {
+      await pressed(page, 1);
+      assert.equal(await textOf(page, 'copied'), '0 B');
+      await assertHere(page, 'default');
+      await go(page, 'Live');
+      await page.locator('#rate', { hasText: /^[1-9]/ }).waitFor();
+      await assertHere(page, 'live');
+    }),
+  );
+
+  it(
+    'can no longer be chosen, with an error',
+    inWindow({ NAPI_RS_NATIVE_LIBRARY_PATH: addon, INPLACE_EXCHANGE_PROCESS: 'here' }, async (page) => {
       await chooseOwn(page, 'default');
       await page.getByRole('button', { name: 'Exchange Data' }).click();
       assert.equal((await shownError(page)).code, 'ERR_PROCESS_UNAVAILABLE');
-      assert.equal(await radio(page, 'default', 'own').isDisabled(), true);
-      assert.equal(await radio(page, 'default', 'here').isChecked(), true);
-      assert.match(await textOf(page, 'default-process-note'), /^Not available: \S+.*\.$/);
+      await assertHere(page, 'default');
       await pressed(page, 1);
-      assert.equal(await textOf(page, 'copied'), '0 B');
     }),
   );
+
+  /** @param {Page} page @param {Name} name */
+  async function assertHere(page, name) {
+    assert.equal(await radio(page, name, 'own').isDisabled(), true);
+    assert.equal(await radio(page, name, 'here').isChecked(), true);
+    assert.match(await textOf(page, `${name}-process-note`), /^Not available: \S+.*\.$/);
+  }
 });

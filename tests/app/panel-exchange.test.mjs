@@ -1,6 +1,7 @@
 // The Exchange panel, with real clicks and keys: its results, and its errors.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import {
   choose,
@@ -17,8 +18,20 @@ import {
 const require = createRequire(import.meta.url);
 const { fixtureLibrary, until } = require('../support/fixtures.js');
 
+/** @typedef {import('playwright-core').Page} Page */
+
 const MiB = 1024 * 1024;
 const GREETING = 'Hello from Rust! native-lib x.y.z wrote these bytes in place, into memory that V8 owns.'.length;
+
+/** Whether a library's process has the memory at this address, too. @param {Page} page @param {string} address */
+async function isMapped(page, address) {
+  if (process.platform !== 'linux') return false;
+  const pid = await page.evaluate(() => /** @type {any} */ (globalThis).host.runtime.pid);
+  const ranges = fs.readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/^([\da-f]+)-([\da-f]+) .*\/memfd:/gm);
+  return [...ranges].some(
+    ([, start, end]) => Number(`0x${start}`) <= Number(address) && Number(address) < Number(`0x${end}`),
+  );
+}
 
 describe('the Exchange panel', () => {
   const window = windowForAll();
@@ -37,14 +50,17 @@ describe('the Exchange panel', () => {
     assert.deepEqual(values, SIZES);
   });
 
-  for (const [ask, thread] of [
-    ['a message', 'main'],
-    ['every byte', 'main'],
-    ['every byte', 'worker'],
-  ]) {
+  for (const [ask, thread, place] of [
+    ['a message', 'main', 'its own'],
+    ['every byte', 'worker', 'its own'],
+    ['a message', 'main', 'this page’s'],
+    ['every byte', 'main', 'this page’s'],
+    ['every byte', 'worker', 'this page’s'],
+  ].filter(([, , place]) => place !== 'its own' || process.platform === 'linux')) {
     for (const size of SIZES) {
-      it(`${size} bytes, asked for ${ask}, on ${thread === 'main' ? 'the main' : 'a worker'} thread: shows what was written, and that the memory has not moved`, async () => {
+      it(`${size} bytes, asked for ${ask}, on ${thread === 'main' ? 'the main' : 'a worker'} thread, in ${place} process: shows what was written and copied, and that the memory has not moved`, async () => {
         const { page } = window;
+        await page.locator('#panel-exchange').getByText(place, { exact: true }).click();
         await page.getByLabel('Memory to lend').selectOption(String(size));
         await choose(page, ask);
         await page.getByLabel('On a worker thread').setChecked(thread === 'worker');
@@ -55,12 +71,18 @@ describe('the Exchange panel', () => {
         assert.equal(await textOf(page, 'written'), `${number(written)} B`);
         assert.equal(await textOf(page, 'lent'), `${number(grown)} B`);
         assert.match(await textOf(page, 'time'), /^[\d.,]+ (µs|ms)$/);
-        assert.equal(await textOf(page, 'copied'), '0 B');
-        assert.match(await textOf(page, 'addresses'), /^(0x[0-9a-f]{6,}) before\n\1 after$/);
+        const copied = place === 'its own' && grown < MiB ? `${number(2 * grown)} B` : '0 B';
+        assert.equal(await textOf(page, 'copied'), copied);
+        const addresses = await textOf(page, 'addresses');
+        if (copied !== '0 B') assert.equal(addresses, 'to the library’s process,\nand back');
+        else {
+          assert.match(addresses, /^(0x[0-9a-f]{6,}) before\n\1 after$/);
+          assert.equal(await isMapped(page, addresses.split(' ')[0]), place === 'its own');
+        }
         assert.match(await textOf(page, 'text'), /^Hello from Rust! native-lib/);
         assert.match(
           String(await page.locator('#announcement').textContent()),
-          new RegExp(`^Press ${presses}: ${number(written)} B written, 0 B copied, round trip `),
+          new RegExp(`^Press ${presses}: ${number(written)} B written, ${copied} copied, round trip `),
         );
       });
     }
@@ -200,21 +222,26 @@ describe('the Exchange panel', () => {
 describe('the Exchange panel, with other libraries', () => {
   it(
     'shows bytes that are not text',
-    inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('address') }, async (page) => {
-      await pressed(page, 1);
-      await choose(page, 'Hex');
-      await page.locator('#hex .row').first().waitFor();
-      const rows = await page.locator('#hex .row').allTextContents();
-      assert.match(rows[2], /^00000020(a5 ){8} (a5 ){8}·{16}$/);
-      // The library has written the address of the memory, as it sees it.
-      const hex = rows[0].slice(8, 32).trim().split(' ').reverse().join('').replace(/^0+/, '');
-      assert.equal(await textOf(page, 'addresses'), `0x${hex} before\n0x${hex} after`);
-    }),
+    inWindow(
+      { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('address'), INPLACE_EXCHANGE_PROCESS: 'here' },
+      async (page) => {
+        await page.getByLabel('Memory to lend').selectOption('4096');
+        await pressed(page, 1);
+        await choose(page, 'Hex');
+        await page.locator('#hex .row').first().waitFor();
+        const rows = await page.locator('#hex .row').allTextContents();
+        assert.match(rows[2], /^00000020(a5 ){8} (a5 ){8}·{16}$/);
+        // The library has written the address of the memory, as it sees it.
+        const hex = rows[0].slice(8, 32).trim().split(' ').reverse().join('').replace(/^0+/, '');
+        assert.equal(await textOf(page, 'addresses'), `0x${hex} before\n0x${hex} after`);
+      },
+    ),
   );
 
   it(
     'shows the number of zero bytes in place of them',
     inWindow({ INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('uppercase-c') }, async (page) => {
+      await page.getByLabel('Memory to lend').selectOption('4096');
       await pressed(page, 1);
       assert.equal(await textOf(page, 'text'), '⟨4,096 zero bytes⟩');
     }),
@@ -257,7 +284,7 @@ describe('the Exchange panel, with other libraries', () => {
         await press(page);
         const { code, message } = await shownError(page);
         assert.equal(code, 'ERR_BUFFER_TOO_SMALL');
-        assert.match(message, /needs 6096 bytes/, 'the second try of this press');
+        assert.match(message, /needs 1050576 bytes/, 'the second try of this press');
         assert.equal(await textOf(page, 'call'), 'failed');
       }
     }),

@@ -33,7 +33,7 @@ describe('the window', () => {
     await page.getByRole('button', { name: 'Exchange Data' }).click();
     assert.match(await text(), /^Hello from Rust! native-lib \d+\.\d+\.\d+ wrote these bytes in place/);
     assert.equal(await page.locator('#written').innerText(), `${(await text()).length} B`);
-    assert.equal(await page.locator('#lent').innerText(), '4,096 B');
+    assert.equal(await page.locator('#lent').innerText(), '1,048,576 B');
     assert.match(await page.locator('#time').innerText(), /^[\d.,]+ (ns|µs|ms)$/);
     assert.equal(await page.locator('#error').isVisible(), false);
   });
@@ -302,15 +302,19 @@ describe('the window with a library that crashes', () => {
     assert.equal(still.crashed, 0, 'this one still is');
   }).timeout(5 * LIMIT_MS);
 
-  it('while it is opened: reopens it automatically after the user has opened it', async () => {
-    const profile = temporaryProfile();
-    await drive('be ended while it opens', { library: 'nap-open', profile });
-    const asked = await drive('press once, and look', { library: 'nap-open', profile });
-    assert.match(asked.pages[0], /This app ended while/);
-    assert.match(asked.pages[1], /press 1/);
-    const next = await drive('look at it', { library: 'nap-open', profile });
-    assert.doesNotMatch(next.page, /This app ended while/);
-  }).timeout(3 * LIMIT_MS);
+  for (const [place, environment] of /** @type {[string, Record<string, string>][]} */ ([
+    ['the page’s process', {}],
+    ['a process of its own', { INPLACE_EXCHANGE_PROCESS: '' }],
+  ]))
+    it(`while it is opened: reopens it automatically after the user has opened it, in ${place}`, async () => {
+      const profile = temporaryProfile();
+      await drive('be ended while it opens', { library: 'nap-open', profile });
+      const asked = await drive('press once, and look', { library: 'nap-open', profile, environment });
+      assert.match(asked.pages[0], /This app ended while/);
+      assert.match(asked.pages[1], /press 1/);
+      const next = await drive('look at it', { library: 'nap-open', profile });
+      assert.doesNotMatch(next.page, /This app ended while/);
+    }).timeout(3 * LIMIT_MS);
 
   it('by ending its process without an error: restarts the page', async () => {
     const { pages, crashed } = await drive('press once, and look', { library: 'end-second', crashes: true });

@@ -1,5 +1,6 @@
 // Runs a scenario of tests/fixtures/drive.js in the app, without Playwright, which would keep a renderer that replaces
-// another one from starting, and a hidden window from being notified.
+// another one from starting, and a hidden window from being notified. Most scenarios are about the end of the page's
+// process, so its libraries begin there.
 
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -46,6 +47,7 @@ export async function drive(
     spawn(executable ?? require('electron'), [...flags, ...app], {
       env: {
         ...process.env,
+        INPLACE_EXCHANGE_PROCESS: 'here',
         ...environment,
         SCENARIO: scenario,
         ...(library && { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary(library) }),
