@@ -166,7 +166,7 @@ const STEPS = [
   { name: 'rust tests', needs, run: rustTests },
   { name: 'examples', run: mocha(['tests/examples/examples.test.mjs']) },
   { name: 'models', run: models },
-  { name: 'documents', run: mocha(['tests/tooling/docs.test.mjs']) },
+  { name: 'documents', run: mocha(['docs', 'examples-compile'].map((name) => `tests/tooling/${name}.test.mjs`)) },
   {
     name: 'set-up',
     run: mocha(['setup', 'named-electron', 'processes'].map((name) => `tests/tooling/${name}.test.mjs`)),

@@ -45,10 +45,10 @@ export interface ErrorFields {
 
 export type ErrorCode = keyof ErrorFields;
 
-interface CodedError<Code extends ErrorCode> extends Error {
+interface CodedError<Code extends ErrorCode, T extends ArrayBufferLike> extends Error {
   readonly code: Code;
   /** The memory of an asynchronous exchange or of one of the page API, unless docs/errors.md says that it has none. */
-  readonly buffer?: Uint8Array;
+  readonly buffer?: Uint8Array<T>;
 }
 
 /**
@@ -63,5 +63,9 @@ interface CodedError<Code extends ErrorCode> extends Error {
  *   else throw error;
  * }
  * ```
+ *
+ * `T` is the kind of memory that was lent: its `buffer` is of that kind.
  */
-export type ExchangeError = { [Code in ErrorCode]: CodedError<Code> & ErrorFields[Code] }[ErrorCode];
+export type ExchangeError<T extends ArrayBufferLike = ArrayBufferLike> = {
+  [Code in ErrorCode]: CodedError<Code, T> & ErrorFields[Code];
+}[ErrorCode];

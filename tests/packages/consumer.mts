@@ -123,37 +123,8 @@ export function explain(error: unknown): string | number | bigint | Uint8Array |
 const isBusy = (code: ErrorCode) => code === 'ERR_LIBRARY_BUSY';
 isBusy('ERR_LIBRARY_THREAD');
 
-// The example of README.md, as it is there.
-export async function firstExample(draw: (picture: Uint8Array) => void) {
-  const { exchange, frames } = connect();
-
-  // The result is a view of the same memory, trimmed to the message.
-  let memory = new ArrayBuffer(64 * 1024);
-  const message = await exchange(memory, { library: 'instrument' });
-  console.log(new TextDecoder().decode(message));
-  memory = message.buffer; // for the next exchange: new memory is slow at the first access
-
-  // draw() is your function. The next frame comes when it has returned, into memory that is reused.
-  for await (const frame of frames({ byteLength: 8_294_400, library: 'instrument' })) draw(frame);
-  return memory;
-}
-
-// The examples of docs/isolation.md, as they are there.
-export async function examples(context: CanvasRenderingContext2D, draw: (picture: Uint8Array) => void) {
-  const { exchange, allocate, shared, frames } = connect();
-  const signal = Math.random() < 0.5 ? AbortSignal.timeout(1000) : undefined;
-
-  let memory = allocate(8_294_400).buffer;
-  const picture = await exchange(memory, { library: 'camera', signal: AbortSignal.timeout(1000) });
-  draw(picture);
-  memory = picture.buffer; // reuse it: the first access to new memory costs more than filling it
-
-  const sensor = shared(64, { library: 'sensor' });
-  const count = sensor.exchange(); // synchronous; the message is sensor.bytes.subarray(0, count)
-
-  for await (const frame of frames({ byteLength: 8_294_400, shared: false, library: 'camera', signal })) {
-    context.putImageData(new ImageData(new Uint8ClampedArray(frame.buffer), 1920, 1080), 0, 0);
-    await new Promise(requestAnimationFrame);
-  }
-  return [memory, count];
-}
+// The memory that comes back with an error is of the kind that was lent.
+export const returned = (error: unknown): Uint8Array<ArrayBuffer> | undefined =>
+  (error as ExchangeError<ArrayBuffer>).buffer;
+// @ts-expect-error: if that is not said, it may be shared memory
+export const unsaid = (error: unknown): Uint8Array<ArrayBuffer> | undefined => (error as ExchangeError).buffer;

@@ -81,18 +81,6 @@ describe('the documents', () => {
     for (const page of ['README.md', 'docs/write-a-library.md']) assert.doesNotMatch(read(page), /from_raw_parts/);
   });
 
-  it('the examples of the README and of docs/isolation.md for a page are type-checked', () => {
-    const unindented = (/** @type {string} */ text) => text.replace(/^ +/gm, '');
-    const checked = unindented(read('tests/packages/consumer.mts'));
-    const [, first] = /** @type {RegExpMatchArray} */ (
-      read('README.md').match(/```js\nimport .*? from .*?;\n(.*?)```/s)
-    );
-    const [, section] = read('docs/isolation.md').split('\n## Use it\n');
-    const examples = [...section.split('\n## ')[0].matchAll(/```js\n(.*?)```/gs)].map(([, source]) => source);
-    assert.equal(examples.push(first), 4);
-    for (const example of examples) assert.ok(checked.includes(unindented(example)), example);
-  });
-
   it('the guide finds the header by a command that prints its folder, the same for every build tool', () => {
     const page = read('docs/write-a-library.md');
     const scripts = [...page.matchAll(/\brequire\('path'\).*?exchange\.h'\)\)/g)].map(([script]) => script);
