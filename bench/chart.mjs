@@ -1,4 +1,4 @@
-// A chart of the figures: size against time on logarithmic axes, with a line for each row, for light and dark themes.
+// Charts for light and dark themes: this one is size against time on logarithmic axes, with a line for each row.
 
 /** @typedef {{ id: string, group: string, bytes: number, medianNs: number | null }} Row */
 
@@ -6,6 +6,32 @@
 const STYLE =
   '<style>svg{--ink:#17191d;--quiet:#565c66;--line:#dfe1e4}' +
   '@media(prefers-color-scheme:dark){svg{--ink:#edeef0;--quiet:#a4abb6;--line:#343943}}</style>';
+
+const AXIS = {
+  domainColor: 'var(--line)',
+  gridColor: 'var(--line)',
+  tickColor: 'var(--line)',
+  labelColor: 'var(--quiet)',
+  titleColor: 'var(--ink)',
+};
+
+/**
+ * Draws a chart of vega-lite.
+ * @param {string} title @param {string} subtitle @param {object} spec
+ * @returns {Promise<string>} SVG
+ */
+export async function draw(title, subtitle, spec) {
+  // Dynamic imports: packages of bench/package.json are not installed when the project's own checks run.
+  const [vega, vegaLite] = await Promise.all(['vega', 'vega-lite'].map((name) => import(name)));
+  const compiled = vegaLite.compile({
+    background: 'transparent',
+    title: { text: title, subtitle, anchor: 'start', offset: 12, color: 'var(--ink)', subtitleColor: 'var(--quiet)' },
+    ...spec,
+    config: { view: { stroke: null }, axis: AXIS, font: 'system-ui, sans-serif' },
+  });
+  const svg = await new vega.View(vega.parse(compiled.spec), { renderer: 'none' }).toSVG();
+  return `${svg.replace(/(<svg[^>]*>)/, `$1<title>${title}</title>${STYLE}`)}\n`;
+}
 
 const TITLE = 'From native code to JavaScript: time against size';
 
@@ -46,28 +72,11 @@ const COLOURS = [
  * @returns {Promise<string>} SVG
  */
 export async function chart({ environment, rows }) {
-  // Dynamic imports: packages of bench/package.json are not installed when the project's own checks run.
-  const [vega, vegaLite] = await Promise.all(['vega', 'vega-lite'].map((name) => import(name)));
   const values = rows.filter(({ id, bytes, medianNs }) => SHOWN.includes(id) && bytes > 0 && medianNs !== null);
   const { electron, cpu, cores, date } = environment;
-  const axis = {
-    domainColor: 'var(--line)',
-    gridColor: 'var(--line)',
-    tickColor: 'var(--line)',
-    labelColor: 'var(--quiet)',
-    titleColor: 'var(--ink)',
-  };
-  const { spec } = vegaLite.compile({
+  return draw(TITLE, `Electron ${electron}, ${cpu}, ${cores} cores, ${date}; lower is faster`, {
     width: 620,
     height: 420,
-    background: 'transparent',
-    title: {
-      text: TITLE,
-      subtitle: `Electron ${electron}, ${cpu}, ${cores} cores, ${date}; lower is faster`,
-      anchor: 'start',
-      color: 'var(--ink)',
-      subtitleColor: 'var(--quiet)',
-    },
     data: { values },
     mark: { type: 'line', point: { size: 30 }, strokeWidth: 2 },
     encoding: {
@@ -101,8 +110,5 @@ export async function chart({ environment, rows }) {
         legend: { title: null, labelColor: 'var(--ink)', symbolStrokeWidth: 3, labelLimit: 220 },
       },
     },
-    config: { view: { stroke: null }, axis, font: 'system-ui, sans-serif' },
   });
-  const svg = await new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG();
-  return `${svg.replace(/(<svg[^>]*>)/, `$1<title>${TITLE}</title>${STYLE}`)}\n`;
 }

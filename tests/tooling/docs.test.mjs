@@ -142,6 +142,13 @@ describe('the documents', () => {
     for (const id of ids) assert.ok(read('docs/benchmarks.md').includes(id.replaceAll("'", '`')), id);
   });
 
+  it('docs/workloads.svg has every median of docs/workloads.md', () => {
+    const rows = [...read('docs/workloads.md').matchAll(/^\| [^|]+ \| ([\d.]+) \|.*\|$/gm)].map(([, median]) => median);
+    const labels = [...read('docs/workloads.svg').matchAll(/; label: [^>]*>([\d.]+)<\/text>/g)];
+    assert.deepEqual(labels.map(([, label]) => label).sort(), rows.sort());
+    assert.equal(rows.length, 25);
+  });
+
   it('SECURITY.md names existing files, and exactly the SECURITY markers in the code', () => {
     const page = read('SECURITY.md');
     const named = [...page.matchAll(/`([\w./-]+\.(?:js|mjs|rs|json))`/g)].map(([, file]) => file);
