@@ -6,6 +6,8 @@ import path from 'node:path';
 const TEMPLATE = path.join(import.meta.dirname, 'template');
 const PACKAGE = path.join(import.meta.dirname, '..', '..');
 export const LANGUAGES = ['rust', 'cpp', 'c'];
+/** @type {Record<string, string>} */
+const SOURCES = { rust: 'src/lib.rs', cpp: '__NAME__.cc', c: '__NAME__.c' };
 /** By what it depends on. */
 const TAKEN = ['inplace-exchange', 'inplace-exchange-sdk', 'zerocopy', 'electron'];
 
@@ -31,11 +33,7 @@ export function createLibrary(name, language, parent) {
   if (fs.existsSync(folder) && fs.readdirSync(folder).length > 0)
     throw new Error(`${folder} exists, and is not empty. Take another name, or remove it`);
   fs.mkdirSync(folder, { recursive: true });
-  const replacements = {
-    __NAME__: name,
-    __SDK__: relative(folder, path.join(PACKAGE, 'sdk')),
-    __PAGE__: relative(folder, path.join(PACKAGE, 'lib', 'page.mjs')),
-  };
+  const replacements = { __SOURCE__: SOURCES[language], __NAME__: name, __PACKAGE__: relative(folder, PACKAGE) };
   const replaced = (/** @type {string} */ text) =>
     Object.entries(replacements).reduce((done, [from, to]) => done.replaceAll(from, to), text);
   const files = ['app', language].flatMap((part) =>

@@ -18,6 +18,20 @@ const root = path.join(import.meta.dirname, '..', '..');
 const LIMIT_MS = 180_000;
 const LANGUAGES = process.platform === 'win32' ? ['rust'] : ['rust', 'cpp', 'c']; // there is no cc on Windows
 
+/** That the README names the commands there are, and files that exist. @param {string} folder */
+function assertReadmeIsTrue(folder) {
+  const readme = fs.readFileSync(path.join(folder, 'README.md'), 'utf8');
+  const { scripts } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  const commands = [...readme.matchAll(/^\| `npm (?:run )?(\w+)` \|/gm)].map(([, script]) => script);
+  const named = Object.keys(scripts).filter((name) => !name.startsWith('pre'));
+  assert.deepEqual(commands.sort(), named.sort());
+  const links = [...readme.matchAll(/\]\(([^)]+)\)/g)].map(([, file]) => file);
+  assert.equal(links.length, 7);
+  for (const file of links) assert.ok(fs.statSync(path.join(folder, file)).isFile(), file);
+  assert.doesNotMatch(readme, /__/);
+  assert.ok(readme.split('\n').length <= 30, 'it is short');
+}
+
 describe('npx inplace-exchange new', () => {
   const app = temporaryFolder();
   const env = {
@@ -46,6 +60,7 @@ describe('npx inplace-exchange new', () => {
       assert.match(created.output, new RegExp(`cd ${name}\\n.*npm run validate.*npm start`, 's'));
       const built = await npm(['run', 'build'], { cwd: folder, env, limitMs: LIMIT_MS });
       assert.equal(built.status, 0, built.output);
+      assertReadmeIsTrue(folder);
 
       const window = await _electron.launch({
         args: [...electronFlags(), `--user-data-dir=${temporaryProfile()}`, folder],
