@@ -169,7 +169,7 @@ const STEPS = [
   { name: 'documents', run: mocha(['docs', 'examples-compile'].map((name) => `tests/tooling/${name}.test.mjs`)) },
   {
     name: 'set-up',
-    run: mocha(['setup', 'named-electron', 'processes'].map((name) => `tests/tooling/${name}.test.mjs`)),
+    run: mocha(['setup', 'named-electron', 'processes', 'up-to-date'].map((name) => `tests/tooling/${name}.test.mjs`)),
   },
   { name: 'packages', needs, run: mocha(PACKAGE_TESTS) },
   {

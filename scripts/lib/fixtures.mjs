@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Failure, run } from './console.mjs';
 import { libraryName } from './native-build.mjs';
 import { nativeToolchain } from './toolchain.mjs';
+import { copyIfChanged, makeIfChanged } from './up-to-date.mjs';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -134,7 +135,7 @@ function misbehaves(defines) {
 }
 
 /**
- * Builds all of them.
+ * Builds all of them, or those that have changed.
  * @param {import('./toolchain.mjs').Toolchain} [toolchain] for another system @param {string} [folder]
  */
 export async function buildFixtures(toolchain, folder = FIXTURES) {
@@ -143,7 +144,7 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
   const extension = path.extname(libraryName('x', os));
   const fileOf = (/** @type {string} */ name) => path.join(folder, `${name}${extension}`);
   await cargo(['-p', 'fixture-probe', '--lib', '--examples']);
-  fs.copyFileSync(path.join(built, libraryName('fixture_probe', os)), fileOf('probe'));
+  copyIfChanged(path.join(built, libraryName('fixture_probe', os)), fileOf('probe'));
   for (const [name, { source, include = 'include', defines = {}, links = [], notOn, onlyOn }] of Object.entries(
     NATIVE,
   )) {
@@ -151,13 +152,15 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
     const output = fileOf(name);
     if (source.endsWith('.rs')) {
       const library = libraryName(name.replaceAll('-', '_'), os);
-      fs.copyFileSync(path.join(built, 'examples', library), output);
+      copyIfChanged(path.join(built, 'examples', library), output);
       continue;
     }
     const [program, ...first] = source.endsWith('.cc')
       ? [...compilers['c++'], '-std=c++17']
       : [...compilers.c, '-std=c11'];
-    await compile(program, [
+    const linked = links.map((link) => (os === 'win32' ? path.join(folder, `${link}.lib`) : fileOf(link)));
+    const command = [
+      program,
       ...first,
       ...['-O2', '-shared', ...(os === 'win32' ? [] : ['-fPIC'])],
       ...['-Wall', '-Wextra', '-Werror'],
@@ -166,11 +169,21 @@ export async function buildFixtures(toolchain, folder = FIXTURES) {
       ...(os === 'linux' ? [`-Wl,-soname,${path.basename(output)}`] : []),
       ...['-o', output, source],
       ...Object.entries(defines).map(([key, value]) => `-D${key}=${value}`),
-      ...links.map((link) => (os === 'win32' ? path.join(folder, `${link}.lib`) : fileOf(link))),
+      ...linked,
       ...(links.length > 0 ? FOUND_BESIDE[os] : []),
-    ]);
+    ];
+    const headers = [include, path.dirname(source)].flatMap(headersIn);
+    const inputs = [source, ...headers].map((file) => path.join(root, file)).concat(linked);
+    await makeIfChanged(output, command, inputs, () => compile(command));
   }
 }
+
+/** @param {string} folder in this repository */
+const headersIn = (folder) =>
+  fs
+    .readdirSync(path.join(root, folder))
+    .filter((name) => /\.h(pp)?$/.test(name))
+    .map((name) => path.join(folder, name));
 
 /**
  * Copies them, for commands that run for long: a build or a test meanwhile must not change the libraries that their pages
@@ -189,8 +202,8 @@ const FOUND_BESIDE = { linux: ['-Wl,-rpath,$ORIGIN'], darwin: ['-Wl,-rpath,@load
 /** For this system. @param {string} name */
 export const fixtureFile = (name) => path.join(FIXTURES, `${name}${path.extname(libraryName('x'))}`);
 
-/** @param {string} program @param {string[]} args */
-async function compile(program, args) {
+/** @param {string[]} command */
+async function compile([program, ...args]) {
   const { status, output } = await run(program, args, { cwd: root });
   if (status !== 0) throw new Failure(`${program} ${args.join(' ')}\n${output}`);
 }
