@@ -21,6 +21,7 @@ const FILES = new Map([
     'renderer/output.css',
     'renderer/panels/exchange.css',
     'renderer/panels/live.css',
+    'renderer/panels/streams.css',
     'renderer/panels/about.css',
     'renderer/stopped.css',
     'renderer/page.mjs',
@@ -47,6 +48,10 @@ const FILES = new Map([
     'renderer/live/readings.mjs',
     'renderer/live/request.mjs',
     'renderer/live/transports.mjs',
+    'renderer/panels/streams.mjs',
+    'renderer/streams/draw.mjs',
+    'renderer/streams/main-thread.mjs',
+    'renderer/streams/play.mjs',
     'renderer/panels/about.mjs',
     'node_modules/uplot/dist/uPlot.esm.js',
     'node_modules/uplot/dist/uPlot.min.css',
@@ -54,7 +59,7 @@ const FILES = new Map([
 ]);
 
 const HEADERS = {
-  // SECURITY (7): no inline scripts, no other origins, no eval, no frames, no forms. Scripts can start one worker, with
+  // SECURITY (7): no inline scripts, no other origins, no eval, no frames, no forms. Scripts can start two workers, with
   // the trusted-types policy that renderer/host.mjs creates.
   'Content-Security-Policy': [
     "default-src 'none'",

@@ -5,15 +5,17 @@ import { connect } from '../lib/page.mjs';
 import { byId, setTexts } from './dom.mjs';
 
 export const { host } = /** @type {{ host: import('./preload.js').Host }} */ (/** @type {unknown} */ (globalThis));
-export const { exchange, allocate, frames } = connect();
+export const { exchange, allocate, frames, stream } = connect();
 
-// SECURITY: the Content-Security-Policy allows one trusted-types policy. It is created here, for the script of one
-// worker, before another script could create it, and no reference to it is kept.
+// SECURITY: the Content-Security-Policy allows one trusted-types policy. It is created here, for the scripts of two
+// workers, before another script could create it, and no reference to it is kept.
 const { trustedTypes } = /** @type {any} */ (globalThis);
-/** The script of the worker that draws. */
-export const drawScript = trustedTypes
-  .createPolicy('inplace-exchange', { createScriptURL: () => '/renderer/live/draw.mjs' })
-  .createScriptURL('');
+/** The scripts of the workers that draw, in the panels Live and Streams. */
+export const [drawScript, showScript] = ((policy) => ['live', 'streams'].map((name) => policy.createScriptURL(name)))(
+  trustedTypes.createPolicy('inplace-exchange', {
+    createScriptURL: (/** @type {string} */ name) => `/renderer/${name === 'live' ? name : 'streams'}/draw.mjs`,
+  }),
+);
 
 /** A library of this app, in this process or in its own. @typedef {'default' | 'live' | 'default-own' | 'live-own'} LibraryKey */
 
@@ -62,7 +64,7 @@ async function attemptToOpen(library, firstExchange) {
 const LOAD_ERRORS = ['PATH', 'NOT_FOUND', 'LOAD', 'SYMBOL', 'ABI'].map((what) => `ERR_LIBRARY_${what}`);
 
 /** What the user presses to go on. */
-const BUTTONS = { default: 'Exchange Data', live: 'Play' };
+const BUTTONS = { default: 'Exchange Data', live: 'Play', streams: 'Play' };
 
 /**
  * Shows an error in the element `place`, with what to do next in this window. If the file of the library is at fault
@@ -79,6 +81,6 @@ export function showError(place, error, library) {
 function nextStep(code, library) {
   if (code === 'ERR_LIBRARY_CRASHED') return `This page goes on: press ${BUTTONS[library]}.`;
   if (code === 'ERR_LIBRARY_STOPPED') return `Press ${BUTTONS[library]} then.`;
-  const variable = LOAD_ERRORS.includes(code) ? host.runtime.named[library] : undefined;
+  const variable = LOAD_ERRORS.includes(code) && library !== 'streams' ? host.runtime.named[library] : undefined;
   return variable ? `It is what ${variable} names: an absolute path is expected there.` : '';
 }

@@ -1,4 +1,4 @@
-// The page of the window: three panels, one of which is visible. It has no Node.js and no native code, only what the
+// The page of the window: four panels, one of which is visible. It has no Node.js and no native code, only what the
 // preload exposes.
 
 import { byId } from './dom.mjs';
@@ -11,6 +11,7 @@ import { start } from './panels/exchange.mjs';
 const panels = {
   exchange: async () => ({ enter() {}, leave() {} }),
   live: async () => (await import('./panels/live.mjs')).panel(notices.live, !quarantined.includes('live')),
+  streams: async () => (await import('./panels/streams.mjs')).panel(),
   about: async () => (await import('./panels/about.mjs')).panel(),
 };
 /** @type {Map<string, Promise<Panel>>} */

@@ -24,7 +24,11 @@ const variable = (name) => (!packaged && process.env[VARIABLES[name]] ? VARIABLE
 /** @param {keyof typeof VARIABLES} name @param {string} file the name of the crate's library target */
 function libraryPath(name, file) {
   const named = variable(name);
-  if (named) return String(process.env[named]);
+  return named ? String(process.env[named]) : besideAddon(file);
+}
+
+/** @param {string} file the name of a crate's library target */
+function besideAddon(file) {
   const prefix = process.platform === 'win32' ? '' : 'lib';
   const suffix = { win32: '.dll', darwin: '.dylib' }[String(process.platform)] ?? '.so';
   return path.join(root, `${prefix}${file}${suffix}`);
@@ -147,7 +151,8 @@ const host = {
 
 // Not to stopped.html, which must not run native code.
 if (location.pathname === '/') {
-  expose({ libraries: { ...libraries, ...own.exposed, address }, origins: ['app://inplace-exchange'] });
+  const synth = /** @type {const} */ ({ path: besideAddon('example_synth'), process: 'own', fallback: 'here' });
+  expose({ libraries: { ...libraries, ...own.exposed, synth, address }, origins: ['app://inplace-exchange'] });
   contextBridge.exposeInMainWorld('host', host);
 }
 

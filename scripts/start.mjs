@@ -11,10 +11,10 @@ import { killOnExit } from './lib/process-tree.mjs';
 const root = path.dirname(import.meta.dirname);
 const USAGE = `npm start                                       opens the window
 npm start -- --screenshot FILE.png              opens it, exchanges data, saves a picture and prints the text
-            [--panel exchange|live|about]       or shows that panel, and prints what it says
+            [--panel exchange|live|streams|about]  or shows that panel, and prints what it says
             [--theme light|dark]                in that theme`;
 
-const PANELS = /** @type {const} */ (['exchange', 'live', 'about']);
+const PANELS = /** @type {const} */ (['exchange', 'live', 'streams', 'about']);
 const LIST = new Intl.ListFormat('en', { type: 'disjunction' });
 const THEMES = /** @type {const} */ (['light', 'dark']);
 
@@ -94,7 +94,17 @@ const showPanel = {
     await page.locator('#rate', { hasText: /\d/ }).or(page.locator('#live-error:visible')).waitFor({ timeout: 10_000 });
     log(`letting it run for ${LIVE_FOR_MS / 1000} seconds.`);
     await page.waitForTimeout(LIVE_FOR_MS);
-    return outcome(page, 'the picture', '.side .figures', '#live-error:visible');
+    return outcome(page, 'the picture', '#panel-live .figures', '#live-error:visible');
+  },
+
+  async streams(page) {
+    await page.getByRole('link', { name: 'Streams' }).click();
+    await page.getByRole('button', { name: 'Play' }).click();
+    log(`letting them run for ${LIVE_FOR_MS / 1000} seconds, and holding the main thread for 2 of them.`);
+    await page.waitForTimeout(LIVE_FOR_MS / 2);
+    await page.getByRole('button', { name: 'Hold the main thread' }).click({ noWaitAfter: true });
+    await page.waitForTimeout(LIVE_FOR_MS / 2);
+    return outcome(page, 'the streams', '#panel-streams .figures', '#streams-error:visible');
   },
 
   async about(page) {

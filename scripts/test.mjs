@@ -119,7 +119,7 @@ const PAGE_TESTS = 'connect unexposed exchange operations memory frames stream p
   .map((name) => `tests/page/${name}.test.mjs`);
 const MEMORY_TESTS = ['memory', 'stream'].map((name) => `tests/page/security-${name}.test.mjs`);
 const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
-const PANEL_TESTS = ['exchange', 'live', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
+const PANEL_TESTS = ['exchange', 'live', 'streams', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
 const DOCTOR_TESTS = ['doctor', 'doctor-foreign'].map((name) => `tests/packages/${name}.test.mjs`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];

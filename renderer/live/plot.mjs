@@ -1,4 +1,4 @@
-// The plot below the picture: the time of a frame and the throughput, over the last twenty seconds.
+// The plot below the picture: two readings over the last twenty seconds, such as the time of a frame and the throughput.
 
 // @ts-expect-error: the package has types, but not under the name of this file
 import uPlot from '../../node_modules/uplot/dist/uPlot.esm.js';
@@ -14,7 +14,7 @@ const FONT = '11px system-ui, sans-serif';
 
 export class Plot {
   #container;
-  /** Seconds ago, milliseconds a frame, MB a second. @type {[number[], (number | null)[], (number | null)[]]} */
+  /** Seconds ago, and the readings. @type {[number[], (number | null)[], (number | null)[]]} */
   #readings = [
     Array.from({ length: READINGS }, (_, index) => (index - READINGS + 1) / 4),
     new Array(READINGS).fill(null),
@@ -22,10 +22,13 @@ export class Plot {
   ];
   /** @type {import('uplot') | undefined} */
   #plot;
+  /** How far each axis goes at least. */
+  #least;
 
-  /** @param {HTMLElement} container */
-  constructor(container) {
+  /** @param {HTMLElement} container @param {[left: number, right: number]} least how far each axis goes at least */
+  constructor(container, least) {
     this.#container = container;
+    this.#least = least;
     this.#create();
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#create());
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(container);
@@ -48,8 +51,8 @@ export class Plot {
       padding: [8, 0, 0, 0],
       scales: {
         x: { time: false },
-        ms: { range: (_, __, max) => [0, Math.max(20, max * 1.15)] },
-        mb: { range: (_, __, max) => [0, Math.max(100, max * 1.15)] },
+        left: { range: (_, __, max) => [0, Math.max(this.#least[0], max * 1.15)] },
+        right: { range: (_, __, max) => [0, Math.max(this.#least[1], max * 1.15)] },
       },
       axes: [
         {
@@ -59,12 +62,12 @@ export class Plot {
           splits: () => MARKS,
           values: () => MARKS.map((at) => (at === 0 ? 'now' : `−${-at} s`)),
         },
-        { ...axis, stroke: accent, grid, scale: 'ms', size: 36, values: (_, marks) => marks.map(String) },
+        { ...axis, stroke: accent, grid, scale: 'left', size: 36, values: (_, marks) => marks.map(String) },
         {
           ...axis,
           stroke: second,
           grid: { show: false },
-          scale: 'mb',
+          scale: 'right',
           side: 1,
           size: 40,
           values: (_, marks) => marks.map(String),
@@ -72,19 +75,19 @@ export class Plot {
       ],
       series: [
         {},
-        { scale: 'ms', stroke: accent, width: 2, points: { show: false } },
-        { scale: 'mb', stroke: second, width: 2, dash: [4, 3], points: { show: false } },
+        { scale: 'left', stroke: accent, width: 2, points: { show: false } },
+        { scale: 'right', stroke: second, width: 2, dash: [4, 3], points: { show: false } },
       ],
     };
     this.#plot = new uPlot(options, this.#readings, this.#container);
   }
 
-  /** @param {number | null} milliseconds @param {number | null} megabytes a second */
-  add(milliseconds, megabytes) {
-    const [, times, rates] = this.#readings;
+  /** @param {number | null} left @param {number | null} right */
+  add(left, right) {
+    const [, lefts, rights] = this.#readings;
     for (const [list, value] of /** @type {const} */ ([
-      [times, milliseconds],
-      [rates, megabytes],
+      [lefts, left],
+      [rights, right],
     ])) {
       list.shift();
       list.push(value);

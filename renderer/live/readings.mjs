@@ -11,7 +11,8 @@ const WINDOW_MS = 1000;
 /** After this long without a picture, the page says that it waits. */
 const WAITING_MS = 2000;
 
-const plot = new Plot(byId('plot'));
+/** 20 ms a frame, and 100 MB a second, are on it in any case. */
+const plot = new Plot(byId('plot'), [20, 100]);
 
 export const readings = {
   /** The stream that is measured, as text. */

@@ -1,5 +1,5 @@
-// The native build: the addon, the default library and that of the moving picture, in release mode, put where they are
-// looked for, beside native.js (the loader).
+// The native build: the addon, the default library, that of the moving picture and the synthesizer, in release mode, put where
+// they are looked for, beside native.js (the loader).
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,6 +22,8 @@ const SOURCES = [
   'validator',
   'native-lib',
   'live-lib',
+  'examples/Cargo.lock',
+  'examples/synth',
 ];
 
 /** Built beside the addon. */
@@ -57,16 +59,27 @@ export async function build() {
   );
   if (status !== 0) throw new Failure(`the native build failed; the compiler's output is above. ${reason}`);
   const { triple } = await rust();
+  const synth = await buildSynthesizer();
   const addon = fs.readdirSync(output).filter((name) => name.endsWith('.node'));
   const files = [
     ...[...LIBRARIES.map((name) => libraryName(name)), programName(), validatorName()].map((name) =>
       path.join(root, 'target', triple, 'release', name),
     ),
     ...addon.map((name) => path.join(output, name)),
+    synth,
   ];
   files.forEach(place);
   fs.writeFileSync(stamp, files.map((file) => path.basename(file)).join('\n'));
   fs.utimesSync(stamp, started, started); // a source that is edited during the build is newer than it
+}
+
+/** An example, which the window plays. The examples are a workspace of their own. */
+async function buildSynthesizer() {
+  const target = path.join(root, 'target', 'examples');
+  const args = ['build', '--quiet', '--locked', '--release', '-p', 'example-synth', '--lib', '--target-dir', target];
+  const { status, output } = await run('cargo', args, { cwd: path.join(root, 'examples') });
+  if (status !== 0) throw new Failure(`cargo ${args.join(' ')}\n${output}`);
+  return path.join(target, 'release', libraryName('example_synth'));
 }
 
 /**

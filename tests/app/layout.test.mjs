@@ -19,7 +19,7 @@ describe('the layout of the window', () => {
 
   for (const theme of /** @type {const} */ (['light', 'dark'])) {
     for (const [width, height] of SIZES) {
-      for (const panel of ['Exchange', 'Live', 'About this runtime']) {
+      for (const panel of ['Exchange', 'Live', 'Streams', 'About this runtime']) {
         it(`${panel}, ${theme}, ${width} by ${height}: everything is visible, and axe-core finds no violation`, async () => {
           const { app, page } = window;
           await page.emulateMedia({ colorScheme: theme });
@@ -41,7 +41,8 @@ describe('the layout of the window', () => {
           // A table may be longer than the window. Controls and results must be visible.
           if (height < 640) {
             const edges = await page.evaluate(() => {
-              const box = (/** @type {string} */ part) => document.querySelector(part)?.getBoundingClientRect();
+              const panel = document.querySelector('.panel:not([hidden]):has(.screen)') ?? document;
+              const box = (/** @type {string} */ part) => panel.querySelector(part)?.getBoundingClientRect();
               return [box('.screen')?.bottom, box('.plot')?.top, box('.plot')?.bottom, box('.side')?.top];
             });
             assert.deepEqual(

@@ -149,7 +149,7 @@ if (process.platform === 'linux') {
 }
 
 describe('the scripts of the page', () => {
-  it('are less than 60 KB without comments', () => {
+  it('are less than 90 KB without comments', () => {
     const root = path.join(import.meta.dirname, '..', '..');
     const files = ['lib', 'renderer'].flatMap((folder) =>
       fs
@@ -163,6 +163,6 @@ describe('the scripts of the page', () => {
     console.log(
       `      ${code} bytes in ${files.length} files; ${sum(sources)} as they are written, with comments and types`,
     );
-    assert.ok(code < 60_000, String(code));
+    assert.ok(code < 90_000, String(code));
   });
 });

@@ -13,6 +13,13 @@
 //! }
 //! ```
 //!
+//! Or a stream, into an AudioWorklet: `tune` says what it sounds like from the next block on, and `play` makes the blocks.
+//!
+//! ```js
+//! await exchange(new Float32Array([440, 0.5]).buffer, { library: 'synth', operation: 'tune' });
+//! const { memory } = stream({ library: 'synth', operation: 'play', byteLength: 512, slots: 12 }); // 32 ms
+//! ```
+//!
 //! The phase is the library's state, so that blocks join without a click, also when the frequency changes. The gain goes
 //! from its last value to the new one within a block, for the same reason.
 
@@ -39,6 +46,10 @@ pub struct Request {
 }
 
 struct Synth {
+    /// In Hz.
+    frequency: f64,
+    /// That the next blocks go to.
+    target: f32,
     /// In turns, from 0 to 1.
     phase: f64,
     gain: f32,
@@ -46,10 +57,20 @@ struct Synth {
 
 impl Synth {
     fn open() -> Result<Self, Error> {
-        Ok(Self { phase: 0.0, gain: 0.0 })
+        Ok(Self {
+            frequency: 440.0,
+            target: 0.0,
+            phase: 0.0,
+            gain: 0.0,
+        })
     }
 
     fn block(&mut self, call: &mut Call) -> Result<usize, Error> {
+        self.tune(call)?;
+        self.play(call)
+    }
+
+    fn tune(&mut self, call: &mut Call) -> Result<usize, Error> {
         let request: Request = call.read()?;
         let (frequency, gain) = (f64::from(request.frequency.get()), request.gain.get());
         // Not a number is in no range.
@@ -58,16 +79,21 @@ impl Synth {
                 "a frequency of {frequency} Hz at a gain of {gain}"
             )));
         }
+        (self.frequency, self.target) = (frequency, gain);
+        Ok(0)
+    }
+
+    fn play(&mut self, call: &mut Call) -> Result<usize, Error> {
         let (mut phase, mut now) = (self.phase, self.gain);
-        let step = (gain - now) / 128.0;
+        let step = (self.target - now) / 128.0;
         let block: [F32; BLOCK] = std::array::from_fn(|_| {
             now += step;
             let sample = sine(phase) * now;
-            phase = (phase + frequency / RATE).fract();
+            phase = (phase + self.frequency / RATE).fract();
             sample.into()
         });
         call.write(0, &block)?;
-        (self.phase, self.gain) = (phase, gain); // only now: a call that fails makes no click
+        (self.phase, self.gain) = (phase, self.target); // only now: a call that fails makes no click
         Ok(size_of_val(&block))
     }
 }
@@ -81,4 +107,5 @@ library! {
     name: "synthesizer",
     state: Synth,
     call: Synth::block,
+    operations: { "tune" => Synth::tune, "play" => Synth::play },
 }
