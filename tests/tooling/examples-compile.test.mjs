@@ -8,7 +8,7 @@ import { run } from '../../scripts/lib/console.mjs';
 import { read, root } from '../support/source-files.mjs';
 
 const PAGES = ['README.md', 'sdk/README.md'].concat(
-  ['npm-readme', 'isolation', 'errors', 'processes', 'write-a-library'].map((name) => `docs/${name}.md`),
+  ['npm-readme', 'isolation', 'streams', 'errors', 'processes', 'write-a-library'].map((name) => `docs/${name}.md`),
 );
 
 /** In this folder the package finds itself by its name, as an app finds it. */
@@ -16,11 +16,11 @@ const FOLDER = path.join(root, 'target', 'examples-in-documents');
 
 /** What an example for a page begins with, unless it shows that itself. */
 const CONNECTED = `import { connect } from 'inplace-exchange/page';
-const { exchange, allocate, shared, frames } = connect();
+const { exchange, allocate, shared, frames, stream } = connect();
 `;
 
 /** A use of the connection. */
-const FOR_A_PAGE = /\b(?:exchange|allocate|shared|frames)\(/;
+const FOR_A_PAGE = /\b(?:exchange|allocate|shared|frames|stream)\(/;
 
 /** What the text around an example says that the reader has. */
 const READERS = `
@@ -29,6 +29,10 @@ declare const library: import('inplace-exchange').ExchangeLibrary;
 declare const bytes: Uint8Array<ArrayBuffer>;
 declare const signal: AbortSignal | undefined;
 declare const context: CanvasRenderingContext2D;
+declare const worker: Worker;
+declare const canvas: OffscreenCanvas;
+declare const reader: import('inplace-exchange/stream').Reader;
+declare function use(bytes: Uint8Array, length: number, timestamp: number): void;
 declare const cancelButton: HTMLButtonElement;
 declare const bar: { update(share: number): void };
 declare function draw(picture: Uint8Array): void;
@@ -52,7 +56,9 @@ const OPTIONS = {
 /** The examples of a page, as files. @param {string} page */
 function examplesOf(page) {
   const blocks = read(page).matchAll(/^ *```(?:js|ts)\n(.*?)^ *```$/gms);
-  return [...blocks].map(([, source], index) => {
+  // TypeScript knows nothing of AudioWorklets.
+  const known = [...blocks].filter(([, source]) => !/\bregisterProcessor\(/.test(source));
+  return known.map(([, source], index) => {
     // A script that requires is JavaScript; what a bundler takes compiles as TypeScript, too.
     const imports = /^import /m.test(source);
     const extension = /\brequire\(/.test(source) && !imports ? 'cjs' : 'mts';
