@@ -77,6 +77,7 @@ class Reader {
   #droppedBefore = 0;
   #letGo = () => {};
   #isClosed = false;
+  opened = Promise.resolve();
 
   /**
    * @param {SharedArrayBuffer} memory @param {number} slots @param {number} byteLength
@@ -99,7 +100,8 @@ class Reader {
     }
     this.#last = (published + oldest - 1) | 0;
     this.#sequence = ((this.#last + 1) >>> 0) - 1;
-    if (typeof document === 'undefined') this.#holdLock();
+    const { locks } = globalThis.navigator ?? {};
+    if (typeof document === 'undefined' && locks) this.opened = this.#holdLock(locks);
   }
 
   get state() {
@@ -249,17 +251,23 @@ class Reader {
       Atomics.compareExchange(this.#words, line, state, FREE);
   }
 
-  /** By which the page notices that a Worker is gone. Without effect where there are no locks. */
-  #holdLock() {
+  /**
+   * Holds the lock by which the page notices that a Worker is gone. Resolves when it has it, or cannot have it.
+   * @param {LockManager} locks @returns {Promise<void>}
+   */
+  #holdLock(locks) {
     const held = new Promise((resolve) => {
       this.#letGo = () => resolve(undefined);
     });
-    const hold = () => {
-      Atomics.store(this.#words, HELD, this.#epoch);
-      Atomics.notify(this.#words, HELD);
-      return held;
-    };
-    globalThis.navigator?.locks?.request(lockOf(this.#words, this.#epoch), hold).catch(() => {});
+    return new Promise((resolve) => {
+      const hold = () => {
+        Atomics.store(this.#words, HELD, this.#epoch);
+        Atomics.notify(this.#words, HELD);
+        resolve();
+        return held;
+      };
+      locks.request(lockOf(this.#words, this.#epoch), hold).catch(() => resolve());
+    });
   }
 }
 

@@ -6,6 +6,7 @@
 //   npm run crashes -- --count N              so many of each
 //   npm run reloads                           1,000 reloads of a page with calls in flight: nothing may be left behind
 //   npm run reloads -- --seed S --count N     the same calls again, or more reloads
+//   npm run reloads:streams                   the same with streams, whose Workers are terminated or left running
 
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -26,7 +27,7 @@ const MAX_NEXT_MS = 50;
 const MiB = 2 ** 20;
 
 /** How many, if nothing is said. @type {Record<string, number>} */
-const COUNTS = { calls: 20_000, crashes: 200, reloads: 1000 };
+const COUNTS = { calls: 20_000, crashes: 200, reloads: 1000, streams: 1000 };
 
 /** @typedef {{ error: number[], next: number[] }} Times */
 
@@ -52,12 +53,16 @@ await command(async () => {
   const flags = [...electronFlags(), '--log-level=3', '--enable-features=SharedArrayBuffer', '--js-flags=--expose-gc'];
   /** @type {Record<string, [program: string, args: string[]]>} */
   const places = {
-    ...(what === 'reloads' ? {} : { 'plain Node.js': [process.execPath, [path.join(APP, 'node.mjs')]] }),
+    ...(what === 'reloads' || what === 'streams'
+      ? {}
+      : { 'plain Node.js': [process.execPath, [path.join(APP, 'node.mjs')]] }),
     'a page': [electron.executable, [...flags, APP]],
   };
   try {
     for (const [place, [program, args]] of Object.entries(places)) {
-      log(`${count} ${what}${what === 'crashes' ? ' of each kind' : ` from seed ${seed}`} in ${place}`);
+      log(
+        `${count} ${what === 'streams' ? 'reloads with streams' : what}${what === 'crashes' ? ' of each kind' : ` from seed ${seed}`} in ${place}`,
+      );
       const started = Date.now();
       const plan = JSON.stringify({ what, seed, count, limit: CALL_LIMIT_MS });
       const env = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: libraries, OWN_PLAN: plan };

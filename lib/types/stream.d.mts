@@ -36,6 +36,11 @@ export interface Reader {
   readonly waiting: number;
   /** How many messages were dropped since the stream has begun, because there was no free slot. */
   readonly dropped: number;
+  /**
+   * Fulfilled when the page notices the end of the Worker that reads, see `open`. A Worker that then never returns to its
+   * event loop, such as one that reads in a loop with `wait`, awaits it first. Elsewhere it is fulfilled at once.
+   */
+  readonly opened: Promise<void>;
   /** Ends the stream, and gives back all slots. Without effect on a stream that another reader has taken over. */
   close(): void;
 }
@@ -44,7 +49,7 @@ export interface Reader {
  * Opens the `memory` of a stream for reading. A stream has one reader: a later one takes over, and finds the messages that
  * were not taken; the earlier one finds none any more, and what it holds is given back.
  *
- * If it is a Worker that reads, and that ends without `close`, the stream ends, too.
+ * If it is a Worker that reads, and that ends without `close`, the stream ends, too: once `opened` was fulfilled.
  *
  * Throws `ERR_STREAM_LAYOUT` (TypeError) if it is not the memory of a stream.
  */

@@ -14,6 +14,13 @@ const files = (timeout = LIMIT_MS) => ({
   several: { path: fixtureLibrary('faults-concurrent'), ...options },
 });
 
+/** Of streams, which a page alone has. */
+const streamed = () => ({
+  counter: fixtureLibrary('counter'),
+  'counter-concurrent': fixtureLibrary('counter-concurrent'),
+  'own-counter': { path: fixtureLibrary('counter'), ...options },
+});
+
 /** The processes of libraries that this one has started, zombies too. */
 const ownPrograms = () => libraryPrograms().filter(({ parent }) => parent === process.pid);
 
@@ -50,4 +57,4 @@ function left() {
   };
 }
 
-module.exports = { LIMIT_MS, files, held, left, ownPrograms };
+module.exports = { LIMIT_MS, files, held, left, ownPrograms, streamed };

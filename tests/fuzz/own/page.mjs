@@ -4,13 +4,13 @@ import { connect } from '../../../lib/page.mjs';
 import { RUNS } from './runs.mjs';
 
 const { host } = /** @type {any} */ (globalThis);
-const { exchange, shared } = connect();
+const { exchange, shared, stream } = connect();
 
 try {
   const plan = await host.plan();
   host.done(
     await RUNS[/** @type {keyof typeof RUNS} */ (plan.what)](
-      { exchange, shared, held: host.held, left: host.left, maps: true },
+      { exchange, shared, stream, held: host.held, left: host.left, maps: true },
       plan,
     ),
   );

@@ -2,9 +2,9 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const { expose } = require('../../../lib/preload.js');
-const { LIMIT_MS, files, held, left } = require('./libraries.js');
+const { LIMIT_MS, files, held, left, streamed } = require('./libraries.js');
 
-expose({ libraries: files(), origins: ['app://own'] });
+expose({ libraries: { ...files(), ...streamed() }, origins: ['app://own'] });
 
 contextBridge.exposeInMainWorld('host', {
   plan: () => ipcRenderer.invoke('plan'),

@@ -1,8 +1,8 @@
-// A page that is reloaded over and over, with calls of libraries in processes of their own in flight. Ten times meanwhile
-// all is at rest for a while, and what the page's process then holds is compared with the first time.
+// A page that is reloaded over and over, with calls of libraries in processes of their own in flight, or with streams. Ten
+// times meanwhile all is at rest for a while, and what the page's process then holds is compared with the first time.
 
-import { randomFrom } from '../../soak/random.mjs';
-import { BESIDE, checkBytes, request } from './memory.mjs';
+import { calls } from './reload-calls.mjs';
+import { streams } from './reload-streams.mjs';
 
 /** @import { Api } from './runs.mjs' */
 
@@ -11,10 +11,7 @@ const WARM_UP = 20;
 const COMPARISONS = 10;
 /** What is no longer needed is given back after 5 s at rest. */
 const REST_MS = 15_000;
-const MAX_TRIES = 100;
 const MiB = 2 ** 20;
-const LIBRARIES = ['one', 'limited', 'several'];
-const THREADS = /** @type {const} */ (['main', 'worker']);
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Of what the page's process holds, what must be gone at rest. */
@@ -38,61 +35,22 @@ const MOST = {
 /**
  * From page to page. `retries`: calls that another one has ended, of the page before.
  * @typedef {{ round: number, retries: number, figures: Record<string, number>[] }} State
+ *
+ * What a page does: `wait` for, and `leave` running when it goes.
+ * @typedef {{ wait(): Promise<void>, leave(): void }} Load
  */
 
 /**
  * Resolves, with all figures, in the last page only.
- * @param {Api} api @param {{ seed: number, count: number }} plan
+ * @param {Api} api @param {{ what: string, seed: number, count: number }} plan
  */
-export async function reloads({ exchange, shared, left }, { seed, count }) {
+export async function reloads(api, plan) {
+  const { left } = api;
+  const { seed, count } = plan;
   /** @type {State} */
   const state = JSON.parse(sessionStorage.getItem('reloads') ?? '{ "round": 0, "retries": 0, "figures": [] }');
   const { round, figures } = state;
-  const random = randomFrom(seed + round);
-  const below = (/** @type {number} */ n) => Math.floor(random() * n);
-  const pick = (/** @type {string} */ from) => from[below(from.length)];
-
-  /** What the page before has left running may end the process that this call is in. @param {() => Promise<void> | void} call */
-  async function retried(call) {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!BESIDE.includes(/** @type {any} */ (error).code) || tries === MAX_TRIES) throw error;
-        state.retries += 1;
-        await pause(10);
-      }
-    }
-  }
-
-  async function callAll() {
-    for (const library of LIBRARIES) {
-      for (const thread of THREADS) {
-        await retried(async () => {
-          const length = below(2) === 0 ? 64 + below(100_000) : 2 * MiB;
-          const bytes = new Uint8Array(length);
-          request(bytes, '.', round);
-          checkBytes(await exchange(bytes, { library, thread }), length, '.', 255 - (round % 251));
-        });
-      }
-      await retried(() => {
-        const { bytes, exchange } = shared(MiB, { library });
-        request(bytes, '.', round);
-        exchange();
-        checkBytes(bytes, MiB, '.', 255 - (round % 251));
-      });
-    }
-  }
-
-  /** Calls that the page does not wait for: most end well, some with their process, some only because the page goes. */
-  function callOn() {
-    for (let each = 0; each < 6; each += 1) {
-      const library = LIBRARIES[each % 3];
-      const bytes = new Uint8Array(each < 3 ? 4 * MiB : 64 + below(100_000));
-      request(bytes, pick(library === 'limited' ? '...SL' : '...SKAEFW'), round);
-      exchange(bytes, { library, thread: 'worker' }).catch(() => {}); // it may end in any way
-    }
-  }
+  const load = plan.what === 'streams' ? streams(api, seed + round) : calls(api, state, seed + round);
 
   const made = round - WARM_UP;
   if (made >= 0 && (made % Math.ceil(count / COMPARISONS) === 0 || made === count)) {
@@ -100,10 +58,10 @@ export async function reloads({ exchange, shared, left }, { seed, count }) {
     compare(figures[0], /** @type {Record<string, number>} */ (figures.at(-1)), made);
   }
   if (made === count) return { figures, retries: state.retries, held: figures[0] };
-  await callAll();
-  callOn();
+  await load.wait();
+  load.leave();
   sessionStorage.setItem('reloads', JSON.stringify({ ...state, round: round + 1 }));
-  await pause(below(8));
+  await pause(round % 8);
   location.reload();
   return new Promise(() => {}); // this page ends
 }

@@ -8,10 +8,11 @@ import { reloads } from './reloads.mjs';
  * @typedef {object} Api
  * @property {(bytes: Uint8Array<ArrayBuffer>, options: { library: string, thread: 'main' | 'worker', signal?: AbortSignal }) => Promise<Uint8Array<ArrayBuffer>>} exchange
  * @property {(length: number, options: { library: string }) => { bytes: Uint8Array, exchange: () => number }} shared
+ * @property {import('../../../lib/types/page.mjs').Exchange['stream']} [stream] in a page
  * @property {() => Record<string, number>} held
  * @property {() => Record<string, number>} left the same, with memory, mappings and threads
  * @property {boolean} maps whether large memory is mapped, and not copied
  * @property {() => Promise<unknown>} [pause] after each round of random calls, for others
  */
 
-export const RUNS = { crashes, calls: randomCalls, reloads };
+export const RUNS = { crashes, calls: randomCalls, reloads, streams: reloads };
