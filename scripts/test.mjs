@@ -114,10 +114,8 @@ const header = (/** @type {string[]} */ ...args) => [
 ];
 
 const ADDON_FILES = ADDON_TESTS.map((name) => `tests/addon/${name}.test.js`);
-const PAGE_TESTS = 'connect unexposed exchange operations memory frames stream port isolation own-process mapped'
-  .split(' ')
-  .map((name) => `tests/page/${name}.test.mjs`);
-const MEMORY_TESTS = ['memory', 'stream'].map((name) => `tests/page/security-${name}.test.mjs`);
+const pageTests = (/** @type {string} */ names) => names.split(' ').map((name) => `tests/page/${name}.test.mjs`);
+const OTHER_SECURITY = pageTests('security-memory security-stream');
 const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'streams', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
@@ -134,10 +132,11 @@ const ADDRESS_AS_DEFAULT = { INPLACE_EXCHANGE_LIBRARY: fixtureFile('address') };
  * @property {(alone: boolean) => Promise<Count>} run
  * @property {string[]} [needs] steps that run before it, also when they were not chosen
  * @property {'quick' | 'long'} [own] with libraries in processes of their own: `npm test` runs the quick ones alone
- * @property {string} [beside] the step that it runs in parallel with: both spend most of their time waiting
+ * @property {string} [beside] the step that it runs in parallel with: both mostly wait, or use one core
  */
 
 const needs = ['fixtures'];
+const needsPackages = [...needs, 'packages'];
 
 /** In the order in which they run. @type {Step[]} */
 const STEPS = [
@@ -171,25 +170,17 @@ const STEPS = [
     name: 'set-up',
     run: mocha(['setup', 'named-electron', 'processes', 'up-to-date'].map((name) => `tests/tooling/${name}.test.mjs`)),
   },
-  { name: 'packages', needs, run: mocha(PACKAGE_TESTS) },
-  {
-    name: 'addon, main process',
-    needs,
-    run: electronMocha('main', [...ADDON_FILES, 'tests/addon/workers.test.js']),
-  },
-  {
-    name: 'addon, renderer process',
-    needs: [...needs, 'packages'],
-    run: electronMocha('renderer', ADDON_FILES, asPacked),
-  },
+  { name: 'packages', needs, beside: 'models', run: mocha(PACKAGE_TESTS) },
+  { name: 'addon, main process', needs, run: electronMocha('main', [...ADDON_FILES, 'tests/addon/workers.test.js']) },
+  { name: 'addon, renderer process', needs: needsPackages, run: electronMocha('renderer', ADDON_FILES, asPacked) },
   {
     name: 'addon, plain Node.js',
-    needs: [...needs, 'packages'],
+    needs: needsPackages,
     run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js'], asPacked),
   },
   ...OWN_STEPS.map(({ name, where, files, own }) => ({
     name: `own processes: ${name}`,
-    needs: [...needs, 'packages'],
+    needs: needsPackages,
     own,
     run:
       where === 'node'
@@ -198,13 +189,19 @@ const STEPS = [
   })),
   { name: 'identity, main process', needs, run: electronMocha('main', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
   { name: 'identity, renderer process', needs, run: electronMocha('renderer', IDENTITY_TESTS, ADDRESS_AS_DEFAULT) },
-  { name: 'page API', needs: [...needs, 'packages'], run: mocha(PAGE_TESTS, asPacked) },
   {
-    name: 'security, page',
-    needs,
-    run: mocha(['tests/page/security-page.test.mjs', 'tests/page/security-preload.test.mjs']),
+    name: 'page API',
+    needs: needsPackages,
+    run: mocha(pageTests('connect unexposed exchange operations memory'), asPacked),
   },
-  { name: 'security, memory', needs, beside: 'security, page', run: mocha(MEMORY_TESTS) },
+  {
+    name: 'page API, frames and ports',
+    needs: needsPackages,
+    beside: 'page API',
+    run: mocha(pageTests('frames stream port isolation own-process mapped'), asPacked),
+  },
+  { name: 'security, page', needs, run: mocha(pageTests('security-page security-preload')) },
+  { name: 'security, memory', needs, beside: 'security, page', run: mocha(OTHER_SECURITY) },
   { name: 'window', needs, run: mocha(['tests/app/window.test.mjs', 'tests/app/layout.test.mjs']) },
   { name: 'window, panels', needs, beside: 'window', run: mocha(PANEL_TESTS) },
   { name: 'security, app', needs, run: mocha(['tests/app/security-app.test.mjs']) },
@@ -218,7 +215,7 @@ const STEPS = [
   { name: 'packaged, doctor', needs, run: mocha(DOCTOR_TESTS) },
   { name: 'validate', needs, run: mocha(['tests/packages/validate.test.mjs']) },
   ...(process.platform === 'linux' ? [{ name: 'consumer, electron-builder', run: consumer }] : []),
-  { name: 'start', run: mocha(['tests/tooling/start.test.mjs']) },
+  { name: 'start', beside: 'packaged, doctor', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },
 ];
 
