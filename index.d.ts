@@ -7,7 +7,7 @@ export type { ErrorCode, ExchangeError } from './lib/types/errors.js';
 export interface LibraryOptions {
   /**
    * `'here'`, which is the default: in this process. A call costs nanoseconds, and a crash of the library ends this process.
-   * `'own'`: in a process of its own, on Linux alone so far. A crash is an error, and the next call starts a new process.
+   * `'own'`: in a process of its own. A crash is an error, and the next call starts a new process.
    */
   process?: 'here' | 'own' | undefined;
   /**
@@ -19,7 +19,7 @@ export interface LibraryOptions {
   restarts?: number | undefined;
   /**
    * For `'own'`: what to do where the process cannot have memory mapped. `'copy'`, which is the default: the process gets
-   * copies. `'here'`: the library runs in this process, and a crash ends it; so it does on macOS and Windows.
+   * copies. `'here'`: the library runs in this process, and a crash ends it; so it does on macOS and Windows always.
    */
   fallback?: 'copy' | 'here' | undefined;
   /**
@@ -29,7 +29,7 @@ export interface LibraryOptions {
   isolate?: boolean | undefined;
   /**
    * For `'own'`: once the library is loaded, the process gives up files, connections and other processes. Where that cannot
-   * be had, the error is `ERR_PROCESS_UNAVAILABLE`.
+   * be had, as on macOS and Windows, the error is `ERR_PROCESS_UNAVAILABLE`.
    */
   confine?: boolean | undefined;
 }
@@ -39,7 +39,7 @@ export interface LibraryProcess {
   /** Its number. `undefined` while none runs: the next call starts one. */
   readonly pid: number | undefined;
   /**
-   * How the memory gets there and back. `'mapped'`: an ArrayBuffer of 1 MiB or more without a copy, and so is shared memory
+   * How the memory gets there and back. `'mapped'` (Linux): an ArrayBuffer of 1 MiB or more without a copy, and so is shared memory
    * of that size that the page API has made; all else by copies. `'copied'`: always by copies.
    */
   readonly transport: 'mapped' | 'copied';
@@ -209,7 +209,7 @@ export declare function externalBuffersAllowed(): boolean
  *
  * With `process: 'own'` in the options, the library runs in a process of its own, which is shared by all windows and
  * workers of this process that open the same file with the same options. It starts when the library is opened or
- * called, and ends when nobody uses the library any more. In a renderer of Electron an ArrayBuffer of 1 MiB or more is mapped
+ * called, and ends when nobody uses the library any more. On Linux, in a renderer of Electron, an ArrayBuffer of 1 MiB or more is mapped
  * in that process, which writes to it without a copy; all else is copied there and back. Its exchanges have these errors
  * besides. What was copied is then as it was before; what is mapped may hold a part of what the library has written:
  * - `ERR_LIBRARY_CRASHED` (Error): the process has ended, by a `signal` or with an `exitCode`; it was started again

@@ -99,12 +99,12 @@ function isMapped() {
 }
 
 /**
- * Why libraries cannot have processes of their own on this system; `undefined` if they can. On Linux it is not tried,
- * as that would start one.
+ * Why libraries cannot have processes of their own on this system; `undefined` if they can. Where they are known to, it is
+ * not tried, as that would start one.
  * @param {() => unknown} open
  */
 function whyUnavailable(open) {
-  if (process.platform === 'linux') return undefined;
+  if (['linux', 'darwin', 'win32'].includes(process.platform)) return undefined;
   try {
     open();
     return undefined;

@@ -132,7 +132,7 @@ pub struct ExchangeLibrary<'env> {
 ///
 /// With `process: 'own'` in the options, the library runs in a process of its own, which is shared by all windows and
 /// workers of this process that open the same file with the same options. It starts when the library is opened or
-/// called, and ends when nobody uses the library any more. In a renderer of Electron an ArrayBuffer of 1 MiB or more is mapped
+/// called, and ends when nobody uses the library any more. On Linux, in a renderer of Electron, an ArrayBuffer of 1 MiB or more is mapped
 /// in that process, which writes to it without a copy; all else is copied there and back. Its exchanges have these errors
 /// besides. What was copied is then as it was before; what is mapped may hold a part of what the library has written:
 /// - `ERR_LIBRARY_CRASHED` (Error): the process has ended, by a `signal` or with an `exitCode`; it was started again

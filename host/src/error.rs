@@ -171,16 +171,20 @@ pub enum Error {
 /// How a process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessEnd {
-    /// By itself, with this code.
-    Exited(i32),
+    /// By itself, with this code. On Windows also by a fault, whose code is then that of the exception.
+    Exited(u32),
     /// By this signal.
     Killed(i32),
     /// Something else in this process has waited for it, and knows.
     Unknown,
 }
 
+/// Two signals that have other numbers on macOS.
+const SIGBUS: i32 = if cfg!(target_vendor = "apple") { 10 } else { 7 };
+const SIGSYS: i32 = if cfg!(target_vendor = "apple") { 12 } else { 31 };
+
 impl ProcessEnd {
-    /// The name of the signal, as on Linux; `None` if it was none, or one that ends few processes.
+    /// The name of the signal; `None` if it was none, or one that ends few processes.
     pub fn signal_name(self) -> Option<&'static str> {
         let Self::Killed(signal) = self else { return None };
         Some(match signal {
@@ -190,14 +194,14 @@ impl ProcessEnd {
             4 => "SIGILL",
             5 => "SIGTRAP",
             6 => "SIGABRT",
-            7 => "SIGBUS",
+            _ if signal == SIGBUS => "SIGBUS",
             8 => "SIGFPE",
             9 => "SIGKILL",
             11 => "SIGSEGV",
             13 => "SIGPIPE",
             15 => "SIGTERM",
             24 => "SIGXCPU",
-            31 => "SIGSYS",
+            _ if signal == SIGSYS => "SIGSYS",
             _ => return None,
         })
     }

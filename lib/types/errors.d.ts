@@ -19,7 +19,10 @@ export interface ErrorFields {
   ERR_OPERATION_UNKNOWN: { readonly path?: string; readonly operation?: string };
   ERR_LIBRARY_BUSY: { readonly path: string };
   ERR_LIBRARY_THREAD: { readonly path: string };
-  /** The `signal` is a name such as `'SIGSEGV'`. It has either that or the `exitCode`, or neither if it is not known. */
+  /**
+   * The `signal` is a name such as `'SIGSEGV'`. It has either that or the `exitCode`, or neither if it is not known. On Windows
+   * the `exitCode` after a crash is that of the exception, such as 0xC0000005.
+   */
   ERR_LIBRARY_CRASHED: {
     readonly path: string;
     readonly signal?: string;

@@ -6,20 +6,23 @@
 use std::io;
 
 /// Confines this process. What it has open stays open.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) fn confine() -> io::Result<()> {
     load_unwinder();
     seccompiler::apply_filter_all_threads(&crate::filter::filter()).map_err(io::Error::other)
 }
 
-/// Its calls have other numbers.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+/// Other systems have no such filter, and on other processors the calls have other numbers.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub(crate) fn confine() -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "not on this processor"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this works on Linux for x64 and arm64 only",
+    ))
 }
 
 /// glibc loads it when a thread first calls `pthread_exit` or is cancelled, and aborts where it cannot.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn load_unwinder() {
     #[cfg(target_env = "gnu")]
     // SAFETY: a C string. What is loaded belongs to the compiler, and does nothing then. Where it is missing, this fails.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::lanes::{Claim, Lanes};
 use crate::spin::Spin;
-use crate::sync::{self, AtomicU32, Deadline, Ordering};
+use crate::sync::{self, AtomicU32, Bell, Deadline, Ordering};
 
 /// The states of a lane.
 pub(crate) enum State {}
@@ -49,6 +49,8 @@ pub(crate) enum Failed<E> {
 pub(crate) struct Side<'a> {
     /// Of [`State`].
     pub(crate) state: &'a AtomicU32,
+    /// By which it is waited for.
+    pub(crate) bell: &'a Bell,
     /// The core of this side's thread. Like the next one, a hint how to wait, and nothing depends on it.
     pub(crate) here: &'a AtomicU32,
     /// The core of the other side's thread.
@@ -85,7 +87,7 @@ pub(crate) fn call<E: Copy, T>(
     if handed_over.is_err() {
         return Err(Failed::Ended(kill_and_wait()));
     }
-    sync::wake(side.state);
+    sync::wake(side.state, side.bell);
     let mut looking = claim.spin().begin(side.is_elsewhere());
     loop {
         match side.state.load(Ordering::Acquire) {
@@ -100,10 +102,10 @@ pub(crate) fn call<E: Copy, T>(
                     return Err(Failed::TimedOut);
                 }
                 match watch {
-                    None => sync::wait(side.state, now, deadline),
+                    None => sync::wait(side.state, side.bell, now, deadline),
                     Some(watch) => {
                         watch();
-                        sync::wait_a_little(side.state, now, deadline);
+                        sync::wait_a_little(side.state, side.bell, now, deadline);
                     }
                 }
             }
@@ -127,7 +129,7 @@ pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) {
         match side.state.load(Ordering::Acquire) {
             State::REQUESTED => break,
             _ if looking.goes_on() => {}
-            now => sync::wait(side.state, now, None),
+            now => sync::wait(side.state, side.bell, now, None),
         }
     }
     looking.end();
@@ -135,15 +137,22 @@ pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) {
     answer();
     side.publish_core();
     side.state.store(State::ANSWERED, Ordering::Release);
-    sync::wake(side.state);
+    sync::wake(side.state, side.bell);
 }
 
 /// Tells all callers that the process has ended, once [`Lanes::set_end`] has said how.
-pub(crate) fn mark_dead<'a, E: Copy>(lanes: &Lanes<E>, states: impl Iterator<Item = &'a AtomicU32> + Clone) {
+///
+/// `states` are those of all lanes, with their bells: a lane that has none yet is waited for by nobody.
+pub(crate) fn mark_dead<'a, E: Copy>(
+    lanes: &Lanes<E>,
+    states: impl Iterator<Item = (&'a AtomicU32, Option<&'a Bell>)> + Clone,
+) {
     loop {
-        for state in states.clone() {
+        for (state, bell) in states.clone() {
             state.store(State::DEAD, Ordering::Release);
-            sync::wake(state);
+            if let Some(bell) = bell {
+                sync::wake_here(state, bell);
+            }
         }
         // Again, until all have noticed: another process that has the memory can overwrite it.
         if !lanes.are_in_use() {
@@ -154,31 +163,32 @@ pub(crate) fn mark_dead<'a, E: Copy>(lanes: &Lanes<E>, states: impl Iterator<Ite
 }
 
 /// Asks the calls that run to return, on the app's side.
-pub(crate) fn cancel(cancels: &AtomicU32) {
+pub(crate) fn cancel(cancels: &AtomicU32, bell: &Bell) {
     cancels.fetch_add(1, Ordering::Release);
-    sync::wake(cancels);
+    sync::wake(cancels, bell);
 }
 
 /// Waits until [`cancel`] has been called since this was `seen`, on the program's side, which is then its number.
-pub(crate) fn wait_for_cancel(cancels: &AtomicU32, seen: &mut u32) {
+pub(crate) fn wait_for_cancel(cancels: &AtomicU32, bell: &Bell, seen: &mut u32) {
     loop {
         let now = cancels.load(Ordering::Acquire);
         if now != *seen {
             *seen = now;
             return;
         }
-        sync::wait(cancels, now, None);
+        sync::wait(cancels, bell, now, None);
     }
 }
 
 impl Side<'_> {
     fn publish_core(self) {
-        self.here.store(sync::this_core(), Ordering::Relaxed);
+        let core = sync::this_core().unwrap_or(u32::MAX);
+        self.here.store(core, Ordering::Relaxed);
     }
 
     /// Whether the other side's thread was on another core when it last handed the lane over. If not, it can go on only
-    /// when this one sleeps.
+    /// when this one sleeps. Where the system does not tell, it is taken to be elsewhere.
     fn is_elsewhere(self) -> bool {
-        self.there.load(Ordering::Relaxed) != sync::this_core()
+        sync::this_core().is_none_or(|core| self.there.load(Ordering::Relaxed) != core)
     }
 }

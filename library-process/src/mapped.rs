@@ -17,9 +17,13 @@ use inplace_exchange_host::{LentMemory, Pages};
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mremap_fixed, munmap};
 use rustix::param::page_size;
 
-use crate::buffers::{self, Buffers};
+use crate::buffers::Buffers;
 use crate::pages::{Kind, kind_of_page, mappings_of, pages_at};
 use crate::ranges::Range;
+use crate::system::BUFFERS_LEN;
+
+/// Whether anything is ever mapped here.
+pub(crate) const IS_SUPPORTED: bool = true;
 
 /// From as many bytes on, or twice those that are in use, it is looked for ranges that can be used again.
 const SWEEP_AFTER: u64 = 64 << 20;
@@ -88,16 +92,17 @@ impl Table {
 
     /// Takes what is not mapped any more out of the table, and lets its range be used again.
     fn sweep(&mut self) {
-        let Ok(mappings) = mappings_of(&buffers::NAME.to_string_lossy()) else {
+        let Ok(mappings) = mappings_of("inplace-exchange-buffers") else {
             return;
         };
         // What buffers hold of each memory, by its inode and where that begins. The memory itself is mapped as a whole.
-        let parts = mappings.iter().filter(|part| part.end - part.start < buffers::LEN);
+        let parts = mappings.iter().filter(|part| part.end - part.start < BUFFERS_LEN);
         let held: BTreeMap<_, _> = parts.map(|part| ((part.inode, part.start), part.end)).collect();
         let len = &mut self.len;
         let mut is_held = |mapped: &mut Mapped| {
             let Mapped { buffers, range } = mapped;
-            let before_end = held.range((buffers.inode, 0)..(buffers.inode, range.start + range.len));
+            let inode = buffers.memory.memory().inode();
+            let before_end = held.range((inode, 0)..(inode, range.start + range.len));
             if before_end.last().is_some_and(|(_, end)| *end > range.start) {
                 return true;
             }
@@ -190,7 +195,17 @@ unsafe fn replace_pages(data: NonNull<u8>, len: usize, kind: Kind, buffers: &Buf
         MapFlags::SHARED | MapFlags::NORESERVE,
     );
     // SAFETY: a new mapping, at an address that the system chooses.
-    let new = unsafe { mmap(ptr::null_mut(), len, access, flags, &buffers.memory, range.start) }.ok()?;
+    let new = unsafe {
+        mmap(
+            ptr::null_mut(),
+            len,
+            access,
+            flags,
+            buffers.memory.memory(),
+            range.start,
+        )
+    }
+    .ok()?;
     let new: *mut u8 = new.cast();
     let page = page_size();
     // Memory that nobody has touched is zero, and is not touched here. That cannot be told of a file's, nor if the system

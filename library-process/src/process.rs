@@ -1,27 +1,21 @@
 //! The app's side of one program, from its start to its end.
 
 use std::io;
-use std::net::Shutdown;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use inplace_exchange_host::{Caller, ProcessEnd, Progress};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::end::{end_of, ended_early};
+use crate::answer;
 use crate::lane::{self, Side};
 use crate::lanes::Lanes;
 use crate::lender::Lender;
-use crate::protocol::{Answer, CONFINE, CONTROL_LEN, Lane};
+use crate::protocol::{Answer, CONTROL_LEN, Lane};
 use crate::shared_memory::SharedMemory;
-use crate::socket;
+use crate::system::Program;
 
 /// Why a call has no result.
 pub(crate) type Failed = lane::Failed<ProcessEnd>;
@@ -29,13 +23,12 @@ pub(crate) type Failed = lane::Failed<ProcessEnd>;
 /// A program that has loaded its library.
 ///
 /// A thread waits for its end, so that it leaves no zombie. The end is noticed by the death of the process itself, not
-/// by its socket: a library can close that, or give it to another process.
+/// by its connection: a library can close that, or give it to another process.
 pub(crate) struct Process {
     control: SharedMemory,
     /// Whose memory the program has been given.
     lender: Arc<Lender>,
-    socket: UnixStream,
-    pid: Pid,
+    program: Program,
     lanes: Lanes<ProcessEnd>,
 }
 
@@ -48,12 +41,13 @@ impl Process {
         lender: &Arc<Lender>,
         deadline: Option<Instant>,
     ) -> io::Result<(Arc<Self>, Answer)> {
-        let process = Self::spawn(program, library, confine, Arc::clone(lender))?;
-        let answer = socket::send_memories(&process.socket, &process.control, &lender.buffers().memory)
-            .and_then(|()| socket::receive_answer(&process.socket, deadline));
+        let process = Self::spawn(program.to_owned(), library.to_owned(), confine, Arc::clone(lender))?;
+        let memories = (process.control.memory(), lender.buffers().memory.memory());
+        let sent = process.program.send_memories(memories.0, memories.1);
+        let answer = sent.and_then(|()| answer::receive(&process.program, deadline));
         match answer {
             Ok(answer) => Ok((process, answer)),
-            Err(error) if socket::has_hung_up(&error) => Err(ended_early(process.kill_and_wait())),
+            Err(error) if answer::has_hung_up(&error) => Err(ended_early(process.kill_and_wait())),
             Err(error) => {
                 process.kill();
                 Err(error)
@@ -61,50 +55,40 @@ impl Process {
         }
     }
 
-    /// Starts the program, in a new thread that then waits for its end: the system ends the program with the thread that
-    /// has started it, so that one has to live as long.
-    fn spawn(program: &Path, library: &Path, confine: bool, lender: Arc<Lender>) -> io::Result<Arc<Self>> {
-        let control = SharedMemory::new(c"inplace-exchange-control", CONTROL_LEN)?;
-        let (socket, theirs) = UnixStream::pair()?;
-        let mut command = Command::new(program);
-        command
-            .arg(library)
-            .args(confine.then_some(CONFINE))
-            .stdin(OwnedFd::from(theirs));
-        command.process_group(0); // the terminal's Ctrl-C is for the app
+    /// Starts the program, in a new thread that then waits for its end: Linux ends the program with the thread that has
+    /// started it, so that one has to live as long.
+    fn spawn(program: PathBuf, library: PathBuf, confine: bool, lender: Arc<Lender>) -> io::Result<Arc<Self>> {
+        let control = SharedMemory::new("control", CONTROL_LEN)?;
         let (started, start) = mpsc::sync_channel(1);
         let watcher = thread::Builder::new().name("library-watcher".to_owned());
         watcher.spawn(move || {
-            let spawned = command.spawn();
-            drop(command); // with the program's end of the socket, which hangs up only when nobody has it
-            let child = match spawned {
-                Ok(child) => child,
+            let program = match Program::start(&program, &library, confine) {
+                Ok(program) => program,
                 Err(error) => return drop(started.send(Err(error))),
             };
             let process = Arc::new(Self {
                 control,
                 lender,
-                socket,
-                pid: Pid::from_child(&child),
+                program,
                 lanes: Lanes::new(),
             });
             let _ = started.send(Ok(Arc::clone(&process))); // the receiver waits for it
-            process.watch(child);
+            process.watch();
         })?;
         start.recv().map_err(io::Error::other)?
     }
 
     /// Waits for the end of the process, and tells all who wait for an answer.
-    fn watch(&self, mut child: Child) {
-        let exited = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(self.pid), exited), Err(rustix::io::Errno::INTR)) {}
+    fn watch(&self) {
+        self.program.wait();
         // Set before others can have its number, so that nobody sends a signal to another process.
-        self.lanes.set_end(|| child.wait().map_or(ProcessEnd::Unknown, end_of));
-        // Whoever waits for the answer at the start is not to wait for another process that has the socket.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.lanes.set_end(|| self.program.end());
+        // Whoever waits for the answer at the start is not to wait for another process that has the connection.
+        self.program.hang_up();
+        let lanes = self.control.mapping().control().lanes.iter().enumerate();
         lane::mark_dead(
             &self.lanes,
-            self.control.mapping().control().lanes.iter().map(|lane| &lane.state),
+            lanes.map(|(number, lane)| (&lane.state, self.program.bell(number))),
         );
     }
 
@@ -115,13 +99,13 @@ impl Process {
 
     /// Its number.
     pub(crate) fn pid(&self) -> i32 {
-        self.pid.as_raw_nonzero().get()
+        self.program.pid()
     }
 
     /// Ends it, if it runs.
     pub(crate) fn kill(&self) {
         self.lanes.unless_ended(|| {
-            let _ = kill_process(self.pid, Signal::KILL); // fails if it has ended, and the watcher is about to see it
+            self.program.kill(); // if it has ended, the watcher is about to see it
         });
     }
 
@@ -137,7 +121,7 @@ impl Process {
 
     /// Asks the calls that run to return.
     pub(crate) fn cancel(&self) {
-        lane::cancel(&self.control.mapping().control().cancels);
+        lane::cancel(&self.control.mapping().control().cancels, self.program.cancels());
     }
 
     /// Makes a call, and takes what it has to read from its lane. `None` if too many threads are in calls.
@@ -149,9 +133,10 @@ impl Process {
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Option<Result<T, Failed>> {
         let mut claim = self.lanes.claim()?;
-        if claim.is_new && socket::send_lane(&self.socket, claim.number).is_err() {
-            self.kill(); // the program has hung up: a call in the lane waits for its end
-        }
+        let is_served = !claim.is_new || self.program.add_lane(claim.number).is_ok();
+        let Some(bell) = self.program.bell(claim.number).filter(|_| is_served) else {
+            return Some(Err(Failed::Ended(self.kill_and_wait()))); // the program has hung up
+        };
         let lane = &self.control.mapping().control().lanes[claim.number];
         let write = || {
             lane.operation.store(request.operation, Ordering::Relaxed);
@@ -172,6 +157,7 @@ impl Process {
         let watch = relay.as_ref().map(|relay| relay as &dyn Fn());
         let side = Side {
             state: &lane.state,
+            bell,
             here: &lane.app_core,
             there: &lane.program_core,
         };
@@ -179,6 +165,11 @@ impl Process {
         let kill = || self.kill();
         Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
     }
+}
+
+/// The error of a start.
+fn ended_early(end: ProcessEnd) -> io::Error {
+    io::Error::other(format!("it {end} before it had loaded the library"))
 }
 
 /// Tells the library what its caller wants, and the caller how far the library is.

@@ -2,16 +2,16 @@
 //!
 //! The app's process makes two memories that both map, and that neither can shrink: one that begins with a [`Control`],
 //! for one process of the library; and one for the bytes of buffers, which the next process gets, too, if this one ends by
-//! itself. The two processes are connected by a pair of sockets as well.
+//! itself. The two processes are connected by a pair of sockets as well, or, on Windows, by two pipes.
 //!
 //! | step | app | program |
 //! | --- | --- | --- |
-//! | start | starts the program with the socket as its standard input, the path of the library and, it may be, [`CONFINE`]; sends the descriptors of both memories | maps them, loads the library, confines itself if it is to, answers with an [`Answer`] |
-//! | a lane | sends the number of a lane, one byte | starts the thread that serves that lane |
+//! | start | starts the program with the path of the library, it may be [`CONFINE`], and its end of the connection; gives it both memories | maps them, loads the library, confines itself if it is to, answers with an [`Answer`] |
+//! | a lane | sends the number of a lane, one byte, and gives its bell, if lanes have one | starts the thread that serves that lane |
 //! | a call | fills in a [`Lane`], and sets its state from `IDLE` to `REQUESTED` | `RUNNING`, calls the library, writes the result, `ANSWERED` |
 //! | its end | reads the result, `IDLE` | |
 //! | a cancel | sets [`Lane::cancelled`], and, if all calls that run are meant, adds one to [`Control::cancels`] | tells the library when it asks, and calls `exchange_cancel`, unless a call runs that began later |
-//! | the end of the app | the socket hangs up | ends itself at once; is ended by the system, if it cannot |
+//! | the end of the app | the connection hangs up | ends itself at once; is ended by the system, if it cannot |
 //! | the end of the program | sets every lane to `DEAD`, until no thread waits any more | |
 //!
 //! **Ordering.** The fields of a lane belong to whom its state says. They are written and read with `Relaxed`; what
@@ -20,7 +20,7 @@
 //! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
 //! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
 //! of a library in the app's own process; an offset is never read back. Another process may have the memories and
-//! the socket, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
+//! the connection, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
 //! that a mistake there is an error and no crash here.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -66,7 +66,7 @@ pub const REFUSED: i64 = i64::MIN;
 /// One thread's way to call.
 #[repr(C, align(64))]
 pub struct Lane {
-    /// Whose the lane is, see `lane.rs`; a futex.
+    /// Whose the lane is, see `lane.rs`. Threads wait for it.
     pub state: AtomicU32,
     /// Of [`Operation`].
     pub operation: AtomicU32,
@@ -104,7 +104,7 @@ pub struct Lane {
 /// What the two tell each other during calls. All zeros is its first state.
 #[repr(C)]
 pub struct Control {
-    /// How often the app has asked the calls that run to return; a futex.
+    /// How often the app has asked the calls that run to return. A thread waits for it.
     pub cancels: AtomicU32,
     /// The lanes.
     pub lanes: [Lane; MAX_LANES],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::param::page_size;
+use crate::system::page_size;
 
 /// The free ranges: the start and the end of each, apart from each other. Whole pages, so that each can be mapped by itself.
 ///

@@ -1,47 +1,48 @@
 //! The program's side: loads the library, and makes the calls that the app asks for.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 
 use inplace_exchange_host::{Caller, Error, LentMemory, Library, Progress, Report, Request, Symbols};
-use rustix::process::{Signal, set_parent_process_death_signal};
 
+use crate::answer;
 use crate::confine::confine;
-use crate::descriptors::{end_now, take_socket};
 use crate::lane::{self, Side};
-use crate::protocol::{Answer, Description, Lane, MAX_LANES, Operation, REFUSED, VERSION};
+use crate::protocol::{Answer, CONFINE, Description, Lane, MAX_LANES, Operation, REFUSED, VERSION};
 use crate::running::Running;
 use crate::shared_memory::Mapping;
-use crate::socket;
 use crate::spin::Spin;
+use crate::system::{App, Bell, Given, Memory, end_now};
 
 /// The stack of a thread that calls the library, in bytes: as the app's own threads for libraries have.
 const STACK_SIZE: usize = 8 << 20;
 
-/// Serves until the app's side of the socket hangs up, and then ends the process, whatever the library does.
-pub fn serve(library: OsString, confined: bool) -> io::Result<()> {
-    // For an app that has forked: its children have the socket too, and need not end with it.
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let socket = Arc::new(take_socket()?);
-    let [control, buffers] = socket::receive_memories(&socket)?.map(Arc::new);
+/// Serves until the app hangs up, and then ends the process, whatever the library does. `options` are the program's
+/// arguments after the library.
+pub fn serve(library: OsString, options: &[OsString]) -> io::Result<()> {
+    let app = Arc::new(App::take(options)?);
+    let confined = options.iter().any(|option| option == CONFINE);
+    let Given {
+        control,
+        buffers,
+        cancels,
+    } = app.receive_memories()?;
+    let map_and_close = |memory: Memory| Mapping::of(&memory).map(Arc::new);
+    let (control, buffers) = (map_and_close(control)?, map_and_close(buffers)?);
     let loading = Arc::clone(&control);
-    let answering = Arc::clone(&socket);
+    let answering = Arc::clone(&app);
     // In a thread of its own, so that this one notices the end of the app also while an initialiser runs.
     spawn("library", move || {
-        load(&PathBuf::from(library), confined, &loading, &answering)
+        load(&PathBuf::from(library), confined, &loading, cancels, &answering)
     })?;
-    let mut requests = &*socket;
-    let mut lane = [0];
-    while requests.read_exact(&mut lane).is_ok() {
+    while let Ok((lane, bell)) = app.receive_lane() {
         let (control, buffers) = (Arc::clone(&control), Arc::clone(&buffers));
-        if usize::from(lane[0]) < MAX_LANES {
-            let serving = spawn("exchange", move || serve_lane(&control, &buffers, usize::from(lane[0])));
+        if lane < MAX_LANES {
+            let serving = spawn("exchange", move || serve_lane(&control, &buffers, lane, &bell));
             if let Err(error) = serving {
                 eprintln!("inplace-exchange-library: no thread for a call: {error}");
                 end_now(3);
@@ -56,18 +57,19 @@ static SYMBOLS: OnceLock<&'static Symbols> = OnceLock::new();
 
 static RUNNING: LazyLock<Running> = LazyLock::new(Running::default);
 
-fn load(path: &Path, confined: bool, control: &Arc<Mapping>, app: &UnixStream) {
+fn load(path: &Path, confined: bool, control: &Arc<Mapping>, cancels: Bell, app: &App) {
     let loaded = Library::load(path).map(|library| (library, library.symbols()));
     let answer = match loaded {
         Ok((library, Some(symbols))) => {
             let symbols = SYMBOLS.get_or_init(|| symbols);
             let control = Arc::clone(control);
-            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&control, symbols)).is_err() {
+            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&control, &cancels, symbols)).is_err()
+            {
                 end_now(0);
             }
             let description = Description {
                 protocol: VERSION,
-                path: library.path().as_os_str().as_bytes().to_vec(),
+                path: library.path().as_os_str().as_encoded_bytes().to_vec(),
                 name: library.name().to_owned(),
                 abi_version: library.abi_version(),
                 serial: library.is_serial(),
@@ -92,25 +94,26 @@ fn load(path: &Path, confined: bool, control: &Arc<Mapping>, app: &UnixStream) {
             },
         },
     };
-    if socket::send_answer(app, &answer).is_err() {
+    if answer::send(app, &answer).is_err() {
         end_now(0);
     }
 }
 
-fn cancel_when_asked(control: &Mapping, symbols: &Symbols) {
+fn cancel_when_asked(control: &Mapping, bell: &Bell, symbols: &Symbols) {
     let cancels = &control.control().cancels;
     let mut seen = 0;
     loop {
-        lane::wait_for_cancel(cancels, &mut seen);
+        lane::wait_for_cancel(cancels, bell, &mut seen);
         RUNNING.cancel(seen, || symbols.cancel());
     }
 }
 
 /// Makes one thread's calls, one after another.
-fn serve_lane(control: &Mapping, buffers: &Mapping, number: usize) {
+fn serve_lane(control: &Mapping, buffers: &Mapping, number: usize, bell: &Bell) {
     let lane = &control.control().lanes[number];
     let side = Side {
         state: &lane.state,
+        bell,
         here: &lane.program_core,
         there: &lane.app_core,
     };

@@ -16,6 +16,9 @@ impl Trial {
     /// Maps other memory in the place of this, which is zero. `None` if that cannot be done, or has not the effect that it
     /// should have.
     pub fn begin(memory: &LentMemory<'_>) -> Option<Self> {
+        if !mapped::IS_SUPPORTED {
+            return None;
+        }
         let buffers = Buffers::new().ok()?;
         let at = memory.len().checked_sub(1)?;
         // SAFETY: within the memory.

@@ -86,7 +86,7 @@ impl Belongings {
         Self {
             descriptors: fs::read_dir("/proc/self/fd").unwrap().count(),
             watchers: count_if("/proc/self/task", "comm", "library-watcher\n"),
-            memories: maps.matches("memfd:inplace-exchange").count(),
+            memories: maps.matches("exchange-control").count() + maps.matches("exchange-buffers").count(),
             children: count_if("/proc", "status", &parent),
         }
     }

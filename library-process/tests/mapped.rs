@@ -1,6 +1,6 @@
 //! Memory that the library's process writes to without a copy. Anonymous mappings stand for V8's, which frees a buffer by
 //! mapping other pages in its place.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(feature = "portable")))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;

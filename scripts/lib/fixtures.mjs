@@ -67,9 +67,9 @@ const NATIVE = {
   'wait-first': misbehaves({ CALL: '1', DOES: 'wait' }),
   'wait-second': misbehaves({ CALL: '2', DOES: 'wait' }),
   blocks: { source: `${LIBRARIES}/blocks.c` },
-  hostile: { source: `${LIBRARIES}/hostile.c`, onlyOn: 'linux' }, // where libraries have processes of their own
-  faults: { source: `${LIBRARIES}/faults.c`, onlyOn: 'linux' }, // as above
-  'faults-concurrent': { source: `${LIBRARIES}/faults.c`, defines: { CONCURRENT: '1' }, onlyOn: 'linux' },
+  hostile: { source: `${LIBRARIES}/hostile.c`, onlyOn: 'linux' }, // it finds its memory by /proc
+  faults: { source: `${LIBRARIES}/faults.c` },
+  'faults-concurrent': { source: `${LIBRARIES}/faults.c`, defines: { CONCURRENT: '1' } },
   perform: { source: `${LIBRARIES}/perform.c` },
   'perform-both': { source: `${LIBRARIES}/perform.c`, defines: { BOTH: '1' } },
   'perform-concurrent': { source: `${LIBRARIES}/perform.c`, defines: { CONCURRENT: '1' } },
@@ -84,7 +84,7 @@ const NATIVE = {
   // By the header of before exchange_perform, which old libraries were built from.
   'uppercase-old': { source: 'docs/examples/uppercase.c', include: OLD_HEADER },
   'camera-old': { source: `${LIBRARIES}/camera.c`, include: OLD_HEADER },
-  attempts: { source: `${LIBRARIES}/attempts.c`, onlyOn: 'linux' }, // as above
+  attempts: { source: `${LIBRARIES}/attempts.c`, onlyOn: 'linux' }, // where processes can be confined
   'attempts-filters': { source: `${LIBRARIES}/attempts.c`, defines: { FILTERS: '1' }, onlyOn: 'linux' },
   'sdk-cc': { source: `${LIBRARIES}/sdk.cc` },
   'sdk-cc-concurrent': { source: `${LIBRARIES}/sdk.cc`, defines: { CONCURRENT: '1' } },

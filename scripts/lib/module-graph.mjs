@@ -12,7 +12,7 @@ export const ORDERS = {
   'host/src':
     'lib > stream > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > lent_memory > error',
   'library-process/src':
-    'lib > registry > client serve > current > process trial > lender > mapped > buffers > socket confine descriptors end options > filter > pages refused ranges shared_memory > lane running > lanes > protocol spin sync',
+    'lib > registry > client serve > current > process trial > lender > mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane running > lanes > spin sync > system > protocol',
   'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events > fault options usage',
   'sdk/src':
     'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi panics',

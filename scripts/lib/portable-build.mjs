@@ -29,7 +29,10 @@ const MAX_GLIBC = '2.25';
  */
 
 /** For musl, programs are linked statically, and such a program loads no library. @param {string} triple */
-const hasProgram = (triple) => triple.endsWith('linux-gnu');
+const hasProgram = (triple) => !triple.endsWith('linux-musl');
+
+/** It makes its checks on Linux only, so far. @param {string} triple */
+const hasValidator = (triple) => triple.endsWith('linux-gnu');
 
 /** Builds for a system, this one if none is named. @param {string} [target] @returns {Promise<NativeBuild>} */
 export async function buildPortable(target) {
@@ -45,10 +48,8 @@ export async function buildPortable(target) {
   const ordinary = {
     addon: path.join(root, `inplace-exchange.${platform}.node`),
     library: path.join(root, libraryName('native_lib')),
-    ...(hasProgram(triple) && {
-      program: path.join(root, programName(os)),
-      validator: path.join(root, validatorName(os)),
-    }),
+    ...(hasProgram(triple) && { program: path.join(root, programName(os)) }),
+    ...(hasValidator(triple) && { validator: path.join(root, validatorName(os)) }),
   };
   if (triple === here && libc !== 'glibc') return { triple, platform, system, ...ordinary };
   if (os === 'win32' && abi === 'msvc')
@@ -80,10 +81,18 @@ async function build(triple) {
   const glibc = triple.endsWith('linux-gnu') ? `, glibc ${LINKED_GLIBC}` : '';
   log(`building what ships (release, ${triple}${glibc}).`);
   const { os, built, cargo } = await zigToolchain(triple);
-  const packages = ['inplace-exchange', 'native-lib', ...(hasProgram(triple) ? ['library-process', 'validator'] : [])];
+  const packages = [
+    'inplace-exchange',
+    'native-lib',
+    ...(hasProgram(triple) ? ['library-process'] : []),
+    ...(hasValidator(triple) ? ['validator'] : []),
+  ];
   await cargo(packages.flatMap((name) => ['-p', name]));
   const [addon, library] = ['inplace_exchange', 'native_lib'].map((name) => path.join(built, libraryName(name, os)));
-  if (!hasProgram(triple)) return { addon, library };
-  const [program, validator] = [programName(os), validatorName(os)].map((name) => path.join(built, name));
-  return { addon, library, program, validator };
+  return {
+    addon,
+    library,
+    ...(hasProgram(triple) && { program: path.join(built, programName(os)) }),
+    ...(hasValidator(triple) && { validator: path.join(built, validatorName(os)) }),
+  };
 }

@@ -1,7 +1,9 @@
 //! Which memory of an environment a library's process can have mapped, and so write to without a copy. Linux, and
 //! Electron's renderers, only.
 
-use inplace_exchange_host::Pages;
+use std::ptr::NonNull;
+
+use inplace_exchange_host::{LentMemory, Pages};
 
 use crate::env::instance::Environment;
 use crate::js::byte_view::ByteView;
@@ -36,12 +38,7 @@ pub(crate) fn pages_of(environment: &Environment, view: &ByteView<'_>) -> Pages 
     }
 }
 
-#[cfg(target_os = "linux")]
 fn attempt(scope: Scope<'_>) -> Option<bool> {
-    use std::ptr::NonNull;
-
-    use inplace_exchange_host::LentMemory;
-
     let buffer = scope.array_buffer(MAPPED_FROM)?;
     let (data, len) = buffer.array_buffer_bytes()?;
     // SAFETY: the memory of an ArrayBuffer that was just made, which nobody else has. That nothing else is in its pages, and
@@ -50,9 +47,4 @@ fn attempt(scope: Scope<'_>) -> Option<bool> {
     let trial = library_process::Trial::begin(&memory)?;
     buffer.detach(); // frees it
     Some(trial.is_freed())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn attempt(_scope: Scope<'_>) -> Option<bool> {
-    None
 }

@@ -1,4 +1,4 @@
-//! Libraries that run in processes of their own. Linux only, so far.
+//! Libraries that run in processes of their own.
 
 use std::path::Path;
 
@@ -27,7 +27,6 @@ pub(crate) struct OwnProcess {
 }
 
 /// The library, and the number by which the other functions know it.
-#[cfg(target_os = "linux")]
 pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'static Library, u32), Box<Error>> {
     let options = library_process::Options {
         timeout: (options.timeout > 0).then(|| std::time::Duration::from_millis(options.timeout.into())),
@@ -39,20 +38,7 @@ pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'
     Ok((own.library, own.number))
 }
 
-/// Refused.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn open(program: &Path, path: &Path, _options: &Options) -> Result<(&'static Library, u32), Box<Error>> {
-    use inplace_exchange_host as host;
-    Err(Box::<host::Error>::new(host::Error::ProcessUnavailable {
-        path: path.into(),
-        program: program.into(),
-        source: std::io::Error::new(std::io::ErrorKind::Unsupported, "this works on Linux only, so far"),
-    })
-    .into())
-}
-
 /// The process of the library of this number.
-#[cfg(target_os = "linux")]
 pub(crate) fn process_of(number: u32) -> Option<OwnProcess> {
     let client = library_process::client(number)?;
     Some(OwnProcess {
@@ -62,23 +48,10 @@ pub(crate) fn process_of(number: u32) -> Option<OwnProcess> {
     })
 }
 
-/// There are none.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn process_of(_number: u32) -> Option<OwnProcess> {
-    None
-}
-
 /// Maps memory, so that it is lent without a copy from then on, if it can be mapped.
-#[cfg(target_os = "linux")]
 pub(crate) fn map(number: u32, memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
     if let Some(client) = library_process::client(number) {
         client.map(memory)?;
     }
-    Ok(())
-}
-
-/// It cannot be mapped.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn map(_number: u32, _memory: &LentMemory<'_>) -> Result<(), Box<Error>> {
     Ok(())
 }

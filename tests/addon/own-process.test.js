@@ -6,19 +6,33 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { openLibrary } = require('../../index.js');
-const { FOR_EVER, RUNTIME, cameraRequest, each, fixtureLibrary, until } = require('../support/fixtures.js');
+const {
+  FOR_EVER,
+  RUNTIME,
+  cameraRequest,
+  each,
+  fixtureLibrary,
+  temporaryFolder,
+  until,
+} = require('../support/fixtures.js');
 
 /** @param {string} name @param {object} [options] */
 const open = (name, options) => openLibrary(fixtureLibrary(name), { process: 'own', ...options });
 
-/** A process that has ended may wait for init to take note. @param {number | undefined} pid */
+/** On Linux, a process that has ended may wait for init to take note. @param {number | undefined} pid */
 const runs = (pid) => {
   try {
-    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+    if (process.platform === 'linux') return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return process.kill(Number(pid), 0);
   } catch {
     return false;
   }
 };
+
+const ON_WINDOWS = process.platform === 'win32';
+
+/** How an error says that the process was ended by a fault in the library: Windows has no signals. */
+const FAULT = ON_WINDOWS ? { exitCode: 0xc0000005 } : { signal: 'SIGSEGV' };
 
 /** The error of a call. @param {() => unknown} call @returns {Promise<any>} */
 const failure = async (call) => {
@@ -77,118 +91,146 @@ describe("the fallback 'here'", () => {
   });
 });
 
-if (process.platform === 'linux') {
-  describe(`a library in a process of its own, in the ${process.type ?? 'Node.js'} process`, () => {
-    for (const way of WAYS) {
-      it(`${way} fills the memory, of every size`, async () => {
-        const library = open('uppercase-c');
-        for (const size of [0, 1, 64, 4095, 4097, 1 << 20, 8_294_400]) {
-          const memory = new Uint8Array(size).fill(97);
-          const result = await library[way](memory);
-          const filled = typeof result === 'number' ? memory : result;
-          assert.equal(filled.length, size);
-          assert.ok(filled.every((byte) => byte === 65));
-        }
-        assert.ok(runs(library.process?.pid) && library.process?.pid !== process.pid);
-      });
+describe(`a library in a process of its own, in the ${process.type ?? 'Node.js'} process`, () => {
+  const folder = temporaryFolder();
 
-      it(`${way}: a crash is an error with the memory as it was, and the next call is right`, async () => {
-        for (const [name, fields] of /** @type {[string, object][]} */ ([
-          ['crash-second', { signal: 'SIGSEGV' }],
-          ['end-second', { exitCode: 0 }],
-        ])) {
-          const library = open(name, { restarts: 50 });
-          for (let round = 0; round < 5; round += 1) {
-            await library[way](new Uint8Array(64));
-            const memory = new Uint8Array(100_000).fill(7);
-            const error = await failure(() => library[way](memory));
-            const { code, path, signal, exitCode } = error;
-            assert.deepEqual(
-              { code, path, signal, exitCode },
-              {
-                code: 'ERR_LIBRARY_CRASHED',
-                path: fixtureLibrary(name),
-                signal: undefined,
-                exitCode: undefined,
-                ...fields,
-              },
-            );
-            const after = way === 'exchangeDataAsync' ? error.buffer : memory;
-            assert.ok(after.length === 100_000 && after.every((/** @type {number} */ byte) => byte === 7));
-          }
-        }
-      });
+  for (const way of WAYS) {
+    it(`${way} fills the memory, of every size`, async () => {
+      const library = open('uppercase-c');
+      for (const size of [0, 1, 64, 4095, 4097, 1 << 20, 8_294_400]) {
+        const memory = new Uint8Array(size).fill(97);
+        const result = await library[way](memory);
+        const filled = typeof result === 'number' ? memory : result;
+        assert.equal(filled.length, size);
+        assert.ok(filled.every((byte) => byte === 65));
+      }
+      assert.ok(runs(library.process?.pid) && library.process?.pid !== process.pid);
+    });
 
-      it(`${way}: a call that takes longer than the limit ends the process`, async () => {
-        const library = open('camera', { timeout: 150 });
-        await library[way](cameraRequest(0));
-        const { pid } = /** @type {{ pid: number }} */ (library.process);
-        const started = Date.now();
-        const { code, message } = await failure(() => library[way](cameraRequest(FOR_EVER)));
-        const took = Date.now() - started;
-        assert.equal(code, 'ERR_LIBRARY_TIMEOUT');
-        assert.match(message, /limit of 150 ms/);
-        assert.ok(took >= 150 && took < 1000, `${took} ms`);
-        assert.equal(runs(pid), false);
-      });
+    it(`${way}: a crash is an error with the memory as it was, and the next call is right`, async () => {
+      for (const [name, fields] of /** @type {[string, object][]} */ ([
+        ['crash-second', FAULT],
+        ['end-second', { exitCode: 0 }],
+      ])) {
+        const library = open(name, { restarts: 50 });
+        for (let round = 0; round < 5; round += 1) {
+          await library[way](new Uint8Array(64));
+          const memory = new Uint8Array(100_000).fill(7);
+          const error = await failure(() => library[way](memory));
+          const { code, path, signal, exitCode } = error;
+          assert.deepEqual(
+            { code, path, signal, exitCode },
+            {
+              code: 'ERR_LIBRARY_CRASHED',
+              path: fixtureLibrary(name),
+              signal: undefined,
+              exitCode: undefined,
+              ...fields,
+            },
+          );
+          const after = way === 'exchangeDataAsync' ? error.buffer : memory;
+          assert.ok(after.length === 100_000 && after.every((/** @type {number} */ byte) => byte === 7));
+        }
+      }
+    });
+
+    it(`${way}: a call that takes longer than the limit ends the process`, async () => {
+      const library = open('camera', { timeout: 150 });
+      await library[way](cameraRequest(0));
+      const { pid } = /** @type {{ pid: number }} */ (library.process);
+      const started = Date.now();
+      const { code, message } = await failure(() => library[way](cameraRequest(FOR_EVER)));
+      const took = Date.now() - started;
+      assert.equal(code, 'ERR_LIBRARY_TIMEOUT');
+      assert.match(message, /limit of 150 ms/);
+      assert.ok(took >= 150 && took < 1000, `${took} ms`);
+      assert.equal(runs(pid), false);
+    });
+  }
+
+  it('is stopped when it has crashed too often', async () => {
+    const library = open('crash-second', { restarts: 2 });
+    for (let round = 0; round < 3; round += 1) {
+      library.exchangeDataInPlace(new Uint8Array(64));
+      assert.throws(() => library.exchangeDataInPlace(new Uint8Array(64)), { code: 'ERR_LIBRARY_CRASHED' });
     }
+    for (const way of WAYS)
+      assert.equal((await failure(() => library[way](new Uint8Array(64)))).code, 'ERR_LIBRARY_STOPPED');
+    assert.deepEqual(library.process, { pid: undefined, transport: TRANSPORT, restarts: 2 });
+  });
 
-    it('is stopped when it has crashed too often', async () => {
-      const library = open('crash-second', { restarts: 2 });
-      for (let round = 0; round < 3; round += 1) {
-        library.exchangeDataInPlace(new Uint8Array(64));
-        assert.throws(() => library.exchangeDataInPlace(new Uint8Array(64)), { code: 'ERR_LIBRARY_CRASHED' });
-      }
-      for (const way of WAYS)
-        assert.equal((await failure(() => library[way](new Uint8Array(64)))).code, 'ERR_LIBRARY_STOPPED');
-      assert.deepEqual(library.process, { pid: undefined, transport: TRANSPORT, restarts: 2 });
-    });
+  it('can be aborted', async () => {
+    const stop = new AbortController();
+    const call = open('camera').exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal });
+    setTimeout(() => stop.abort(), 50);
+    const { code, buffer } = await failure(() => call);
+    assert.deepEqual([code, buffer.length], ['ABORT_ERR', 64]);
+  });
 
-    it('can be aborted', async () => {
+  it('can be aborted while the call starts the process again', async () => {
+    const library = open('faults', { restarts: 50 });
+    const request = (/** @type {string} */ what) => new Uint8Array(64).fill(what.charCodeAt(0));
+    for (let round = 0; round < 5; round += 1) {
+      const { signal, exitCode } = await failure(() => library.exchangeDataAsync(request('K')));
+      assert.deepEqual([signal, exitCode], ON_WINDOWS ? [undefined, 9] : ['SIGKILL', undefined]);
       const stop = new AbortController();
-      const call = open('camera').exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal });
-      setTimeout(() => stop.abort(), 50);
-      const { code, buffer } = await failure(() => call);
-      assert.deepEqual([code, buffer.length], ['ABORT_ERR', 64]);
-    });
+      const call = library.exchangeDataAsync(request('W'), { signal: stop.signal });
+      setTimeout(() => stop.abort(), 1);
+      assert.equal((await failure(() => call)).code, 'ABORT_ERR');
+    }
+  });
 
-    it('can be aborted while the call starts the process again', async () => {
-      const library = open('faults', { restarts: 50 });
-      const request = (/** @type {string} */ what) => new Uint8Array(64).fill(what.charCodeAt(0));
-      for (let round = 0; round < 5; round += 1) {
-        assert.equal((await failure(() => library.exchangeDataAsync(request('K')))).signal, 'SIGKILL');
-        const stop = new AbortController();
-        const call = library.exchangeDataAsync(request('W'), { signal: stop.signal });
-        setTimeout(() => stop.abort(), 1);
-        assert.equal((await failure(() => call)).code, 'ABORT_ERR');
-      }
+  it('is refused when it is opened, with the errors of a library in this process', () => {
+    each(['nothing', 'abi-99', 'undefined', 'missing'], (name) => {
+      const outcome = (/** @type {object} */ options) => {
+        try {
+          return openLibrary(fixtureLibrary(name), options);
+        } catch (error) {
+          return { .../** @type {object} */ (error), message: /** @type {Error} */ (error).message };
+        }
+      };
+      assert.deepEqual(outcome({ process: 'own' }), outcome({}));
     });
+  });
 
-    it('is refused when it is opened, with the errors of a library in this process', () => {
-      each(['nothing', 'abi-99', 'undefined', 'missing'], (name) => {
-        const outcome = (/** @type {object} */ options) => {
-          try {
-            return openLibrary(fixtureLibrary(name), options);
-          } catch (error) {
-            return { .../** @type {object} */ (error), message: /** @type {Error} */ (error).message };
-          }
-        };
-        assert.deepEqual(outcome({ process: 'own' }), outcome({}));
+  it('has one process for a file and its options, whatever the names of the file', () => {
+    const pidOf = (/** @type {ReturnType<typeof open>} */ library) => library.process?.pid;
+    const named = path.join(folder, path.basename(fixtureLibrary('named')));
+    fs.copyFileSync(fixtureLibrary('named'), named);
+    const linked = path.join(folder, `linked${path.extname(fixtureLibrary('named'))}`);
+    fs.linkSync(named, linked);
+    const one = openLibrary(named, { process: 'own' });
+    assert.equal(pidOf(openLibrary(linked, { process: 'own' })), pidOf(one));
+    assert.equal(pidOf(openLibrary(named, { process: 'own' })), pidOf(one));
+    assert.notEqual(pidOf(openLibrary(named, { process: 'own', timeout: 1000 })), pidOf(one));
+  });
+
+  for (const [how, script, status] of /** @type {[string, string, number | null][]} */ ([
+    ['exits', 'process.exit(7)', 7],
+    ['is killed', "process.kill(process.pid, 'SIGKILL')", ON_WINDOWS ? 1 : null],
+    ['crashes', 'process.abort()', ON_WINDOWS ? 134 : null],
+  ]))
+    it(`ends with the process that started it, which ${how} while the library is in a call that never ends`, async () => {
+      const source = `
+        const { openLibrary } = require(process.argv[1]);
+        const { FOR_EVER, cameraRequest, fixtureLibrary } = require(process.argv[2]);
+        const library = openLibrary(fixtureLibrary('camera-deaf'), { process: 'own' });
+        library.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});
+        setTimeout(() => { require('node:fs').writeSync(1, String(library.process.pid)); ${script}; }, 100);`;
+      const files = ['../../index.js', '../support/fixtures.js'].map((file) => path.join(__dirname, file));
+      const child = spawnSync(RUNTIME, ['-e', source, ...files], {
+        env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+        encoding: 'utf8',
       });
+      assert.equal(child.status, status, child.stderr);
+      const pid = Number(child.stdout);
+      assert.ok(pid > 0);
+      await until(() => !runs(pid));
     });
+});
 
-    it('has one process for a file and its options, whatever the names of the file', () => {
-      const pidOf = (/** @type {ReturnType<typeof open>} */ library) => library.process?.pid;
-      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-'));
-      const linked = path.join(folder, 'linked.so');
-      fs.linkSync(fixtureLibrary('named'), linked);
-      const one = open('named');
-      assert.equal(pidOf(openLibrary(linked, { process: 'own' })), pidOf(one));
-      assert.equal(pidOf(open('named')), pidOf(one));
-      assert.notEqual(pidOf(open('named', { timeout: 1000 })), pidOf(one));
-      fs.rmSync(folder, { recursive: true });
-    });
-
+if (process.platform === 'linux') {
+  describe(`a library that is confined, in the ${process.type ?? 'Node.js'} process`, () => {
     for (const way of WAYS) {
       /** The errno that an attempt has ended with, or 0. @param {ReturnType<typeof open>} library @param {string} name */
       const attempt = async (library, name) => {
@@ -247,35 +289,14 @@ if (process.platform === 'linux') {
         message: /it cannot be confined \(.*synchronization failed/,
       });
     });
-
-    for (const [how, script, status] of /** @type {[string, string, number | null][]} */ ([
-      ['exits', 'process.exit(7)', 7],
-      ['is killed', "process.kill(process.pid, 'SIGKILL')", null],
-      ['crashes', 'process.abort()', null],
-    ]))
-      it(`ends with the process that started it, which ${how} while the library is in a call that never ends`, async () => {
-        const source = `
-          const { openLibrary } = require(process.argv[1]);
-          const { FOR_EVER, cameraRequest, fixtureLibrary } = require(process.argv[2]);
-          const library = openLibrary(fixtureLibrary('camera-deaf'), { process: 'own' });
-          library.exchangeDataAsync(cameraRequest(FOR_EVER)).catch(() => {});
-          setTimeout(() => { require('node:fs').writeSync(1, String(library.process.pid)); ${script}; }, 100);`;
-        const files = ['../../index.js', '../support/fixtures.js'].map((file) => path.join(__dirname, file));
-        const child = spawnSync(RUNTIME, ['-e', source, ...files], {
-          env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
-          encoding: 'utf8',
-        });
-        assert.equal(child.status, status, child.stderr);
-        const pid = Number(child.stdout);
-        assert.ok(pid > 0);
-        await until(() => !runs(pid));
-      });
   });
 } else {
-  describe('a library in a process of its own', () => {
+  describe('a library that is to be confined', () => {
     it('is refused on this system', () => {
-      assert.throws(() => open('zero', { confine: true }), { code: 'ERR_PROCESS_UNAVAILABLE' });
-      assert.throws(() => open('zero'), { code: 'ERR_PROCESS_UNAVAILABLE', message: /on Linux only/ });
+      assert.throws(() => open('zero', { confine: true }), {
+        code: 'ERR_PROCESS_UNAVAILABLE',
+        message: /it cannot be confined \(this works on Linux/,
+      });
     });
   });
 }

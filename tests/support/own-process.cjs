@@ -8,6 +8,9 @@ const Module = require('node:module');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..', '..');
+const DEFAULT_LIBRARY =
+  { win32: 'native_lib.dll', darwin: 'libnative_lib.dylib' }[/** @type {string} */ (process.platform)] ??
+  'libnative_lib.so';
 const ADDON = path.join(ROOT, 'lib', 'addon.js');
 
 /**
@@ -24,7 +27,7 @@ const restarts = () =>
 const defaultLibrary = () => {
   const { INPLACE_EXCHANGE_LIBRARY, NAPI_RS_NATIVE_LIBRARY_PATH } = process.env;
   const folder = NAPI_RS_NATIVE_LIBRARY_PATH ? path.dirname(NAPI_RS_NATIVE_LIBRARY_PATH) : ROOT;
-  return INPLACE_EXCHANGE_LIBRARY ?? path.join(folder, 'libnative_lib.so');
+  return INPLACE_EXCHANGE_LIBRARY ?? path.join(folder, DEFAULT_LIBRARY);
 };
 
 /** @param {any} addon */

@@ -155,16 +155,8 @@ impl fmt::Display for Error {
             ),
             Self::LibraryRefused { message, .. } => f.write_str(message),
             Self::LibraryCrashed { path, end, .. } => {
-                write!(f, "The process of {} ", path.display())?;
-                match end {
-                    ProcessEnd::Exited(code) => write!(f, "has exited with {code}")?,
-                    ProcessEnd::Killed(signal) => match end.signal_name() {
-                        Some(name) => write!(f, "was ended by {name}")?,
-                        None => write!(f, "was ended by signal {signal}")?,
-                    },
-                    ProcessEnd::Unknown => f.write_str("has ended")?,
-                }
-                f.write_str(". The caller has its memory back. The next call starts a new process, unless that has ended too often.")
+                write!(f, "The process of {} {end}. ", path.display())?;
+                f.write_str("The caller has its memory back. The next call starts a new process, unless that has ended too often.")
             }
             Self::LibraryTimeout { path, limit } => write!(
                 f,
@@ -184,6 +176,20 @@ impl fmt::Display for Error {
                 "The process of {} has ended, and is not started again: its restarts are 0.",
                 path.display(),
             ),
+        }
+    }
+}
+
+impl fmt::Display for ProcessEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// On Windows from here on it is the code of an exception, which is known by its hexadecimal digits.
+        const EXCEPTIONS: u32 = 0xC000_0000;
+        match (self, self.signal_name()) {
+            (Self::Exited(code @ EXCEPTIONS..), _) => write!(f, "has exited with {code} ({code:#X})"),
+            (Self::Exited(code), _) => write!(f, "has exited with {code}"),
+            (Self::Killed(_), Some(name)) => write!(f, "was ended by {name}"),
+            (Self::Killed(signal), None) => write!(f, "was ended by signal {signal}"),
+            (Self::Unknown, _) => f.write_str("has ended"),
         }
     }
 }

@@ -59,7 +59,7 @@ export const LANE_MUTANTS = [
   {
     name: 'the program is not woken for a request',
     file: LANE,
-    from: '    sync::wake(side.state);\n    let mut looking = claim',
+    from: '    sync::wake(side.state, side.bell);\n    let mut looking = claim',
     to: '    let mut looking = claim',
     checker: 'lane-loom',
     scenario: 'a_lane_is_used_again',
@@ -68,7 +68,7 @@ export const LANE_MUTANTS = [
   {
     name: 'the caller is not woken for an answer',
     file: LANE,
-    from: 'Ordering::Release);\n    sync::wake(side.state);',
+    from: 'Ordering::Release);\n    sync::wake(side.state, side.bell);',
     to: 'Ordering::Release);',
     checker: 'lane-loom',
     scenario: 'a_lane_is_used_again',
@@ -78,8 +78,8 @@ export const LANE_MUTANTS = [
   {
     name: 'the program sleeps without comparing what it has seen',
     file: LANE,
-    from: 'now => sync::wait(side.state, now, None),',
-    to: '_ => sync::wait(side.state, side.state.load(Ordering::Relaxed), None),',
+    from: 'now => sync::wait(side.state, side.bell, now, None),',
+    to: '_ => sync::wait(side.state, side.bell, side.state.load(Ordering::Relaxed), None),',
     checker: 'lane-loom',
     scenario: 'a_lane_is_used_again',
     says: DEADLOCK,
@@ -123,7 +123,7 @@ export const LANE_MUTANTS = [
   {
     name: 'callers are not woken when the program has ended',
     file: LANE,
-    from: '            state.store(State::DEAD, Ordering::Release);\n            sync::wake(state);',
+    from: '            state.store(State::DEAD, Ordering::Release);\n            if let Some(bell) = bell {\n                sync::wake_here(state, bell);\n            }',
     to: '            state.store(State::DEAD, Ordering::Release);',
     checker: 'lane-loom',
     scenario: 'the_program_ends_at_any_moment',
@@ -143,7 +143,7 @@ export const LANE_MUTANTS = [
     name: 'a dead lane is waited for',
     file: LANE,
     from: '            _ => return Err(Failed::Ended(kill_and_wait())),',
-    to: '            now => sync::wait(side.state, now, deadline),',
+    to: '            now => sync::wait(side.state, side.bell, now, deadline),',
     checker: 'lane-loom',
     scenario: 'the_program_ends_at_any_moment',
     says: ENDLESS,
@@ -187,7 +187,7 @@ export const LANE_MUTANTS = [
   {
     name: 'no one is woken for a cancel',
     file: LANE,
-    from: '    cancels.fetch_add(1, Ordering::Release);\n    sync::wake(cancels);',
+    from: '    cancels.fetch_add(1, Ordering::Release);\n    sync::wake(cancels, bell);',
     to: '    cancels.fetch_add(1, Ordering::Release);',
     checker: 'lane-loom',
     scenario: 'a_cancel_is_seen',
@@ -196,8 +196,8 @@ export const LANE_MUTANTS = [
   {
     name: 'a cancel is missed by who is about to sleep',
     file: LANE,
-    from: '        sync::wait(cancels, now, None);',
-    to: '        sync::wait(cancels, cancels.load(Ordering::Relaxed), None);',
+    from: '        sync::wait(cancels, bell, now, None);',
+    to: '        sync::wait(cancels, bell, cancels.load(Ordering::Relaxed), None);',
     checker: 'lane-loom',
     scenario: 'a_cancel_is_seen',
     says: DEADLOCK,

@@ -11,7 +11,7 @@ use crate::protocol::MAX_LANES;
 use crate::running::Running;
 use crate::spin::Spin;
 use crate::sync::{
-    AtomicU32, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
+    AtomicU32, Bell, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
 };
 
 /// How the program has ended.
@@ -119,7 +119,7 @@ impl Process {
                 .iter()
                 .map(|lane| lane.state.handle(&Owner::App))
                 .collect();
-            lane::mark_dead(&watched.lanes, states.iter());
+            lane::mark_dead(&watched.lanes, states.iter().map(|state| (state, Some(&Bell))));
         });
         scenario(&process);
         process.kill();
@@ -144,6 +144,7 @@ impl Process {
         let (state, hint) = (memory.state.handle(owner), AtomicU32::hint());
         let side = Side {
             state: &state,
+            bell: &Bell,
             here: &hint,
             there: &hint,
         };
@@ -166,7 +167,7 @@ impl Process {
     pub(crate) fn cancel_when_asked(&self, owner: &Owner) {
         let (cancels, mut seen) = (self.cancels.handle(owner), 0);
         loop {
-            lane::wait_for_cancel(&cancels, &mut seen);
+            lane::wait_for_cancel(&cancels, &Bell, &mut seen);
             self.running.cancel(seen, || {
                 let in_library = lock(&self.in_library);
                 assert!(!in_library.contains(&LATER), "a cancel reaches a call that began later");
@@ -189,6 +190,7 @@ impl Process {
         let (state, hint) = (self.memory[claim.number].state.handle(&Owner::App), AtomicU32::hint());
         let side = Side {
             state: &state,
+            bell: &Bell,
             here: &hint,
             there: &hint,
         };
@@ -216,6 +218,7 @@ impl Process {
         let (state, hint) = (memory.state.handle(&Owner::App), AtomicU32::hint());
         let side = Side {
             state: &state,
+            bell: &Bell,
             here: &hint,
             there: &hint,
         };
@@ -250,7 +253,7 @@ impl Process {
     }
 
     pub(crate) fn cancel(&self) {
-        lane::cancel(&self.cancels.handle(&Owner::App));
+        lane::cancel(&self.cancels.handle(&Owner::App), &Bell);
     }
 
     /// Waits until the library has been asked to cancel for so many times, or for the last of them.

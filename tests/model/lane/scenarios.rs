@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::checker::{Thread, choose, start, yield_now};
 use crate::lane::{Failed, State};
 use crate::process::{LATER, Library, Process};
-use crate::sync::{Ordering, Owner, after_turns, wake};
+use crate::sync::{Bell, Ordering, Owner, after_turns, wake};
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -135,7 +135,7 @@ fn a_library_writes_no_state() {
 fn write_and_end(process: &Process, owner: &Owner, state: u32) {
     let lane = process.state(0, owner);
     lane.store(state, Ordering::Relaxed);
-    wake(&lane);
+    wake(&lane, &Bell);
     process.kill();
 }
 
@@ -231,7 +231,7 @@ fn a_library_writes_all_the_time() {
         let lane = process.state(0, owner);
         for _ in 0..choose(40) {
             lane.store(choose(7), Ordering::Relaxed);
-            wake(&lane);
+            wake(&lane, &Bell);
             yield_now();
         }
         process.kill();

@@ -1,12 +1,15 @@
 //! `library-process/src/sync.rs` for models: the same functions, built on the checker's primitives.
 //!
+//! A side sleeps as Linux has it, by futexes, or, with `LANE_BELLS` among the variables, as Windows and macOS have it: by
+//! an event of its own for each word, which stays set until that side has waited for it.
+//!
 //! There is no clock: a deadline passes when its thread has waited a number of times. A word has a handle for each side,
 //! and a thread that uses the program's ends there if the program has been killed.
 
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::sync::atomic::AtomicU32 as Plain;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
 use crate::checker;
@@ -29,7 +32,7 @@ pub(crate) enum Owner {
 pub(crate) struct Word {
     value: AtomicU64,
     /// Held to sleep and to wake, as the system does.
-    sleepers: Mutex<()>,
+    sleepers: Mutex<Rung>,
     app_woken: Condvar,
     program_woken: Condvar,
 }
@@ -44,6 +47,19 @@ pub(crate) struct AtomicU32 {
     exchanged: Plain,
 }
 
+/// What a word has besides is in [`Word`].
+pub(crate) struct Bell;
+
+/// Whether sides sleep on events, and not on the word.
+static HAS_BELLS: LazyLock<bool> = LazyLock::new(|| std::env::var_os("LANE_BELLS").is_some());
+
+/// Which events are set.
+#[derive(Default)]
+struct Rung {
+    app: bool,
+    program: bool,
+}
+
 /// Why a thread of the program unwinds.
 pub(crate) struct Killed;
 
@@ -51,7 +67,7 @@ impl Word {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             value: AtomicU64::new(0),
-            sleepers: Mutex::new(()),
+            sleepers: Mutex::new(Rung::default()),
             app_woken: Condvar::new(),
             program_woken: Condvar::new(),
         })
@@ -137,19 +153,26 @@ impl AtomicU32 {
     }
 }
 
-/// As the system's futex: it compares and falls asleep in one step, as far as those who wake can tell.
-pub(crate) fn wait(handle: &AtomicU32, value: u32, deadline: Option<Deadline>) {
+/// As the system's futex: it compares and falls asleep in one step, as far as those who wake can tell. Or until the event
+/// is set, which it resets.
+pub(crate) fn wait(handle: &AtomicU32, _bell: &Bell, value: u32, deadline: Option<Deadline>) {
     if deadline.is_some_and(take_turn) || choose(8) == 7 {
         yield_now();
         return; // early
     }
     let word = handle.word.as_ref().unwrap();
-    let guard = lock(&word.sleepers);
-    if word.value.load(Ordering::Relaxed) == u64::from(value) && !handle.is_killed() {
-        let woken = match handle.owner {
-            Owner::Program(_) => &word.program_woken,
-            _ => &word.app_woken,
-        };
+    let woken = match handle.owner {
+        Owner::Program(_) => &word.program_woken,
+        _ => &word.app_woken,
+    };
+    let mut guard = lock(&word.sleepers);
+    if *HAS_BELLS {
+        while !*rung(&mut guard, &handle.owner) && !handle.is_killed() {
+            guard = wait_for(woken, guard);
+        }
+        *rung(&mut guard, &handle.owner) = false;
+        drop(guard);
+    } else if word.value.load(Ordering::Relaxed) == u64::from(value) && !handle.is_killed() {
         drop(wait_for(woken, guard));
     } else {
         drop(guard);
@@ -157,14 +180,34 @@ pub(crate) fn wait(handle: &AtomicU32, value: u32, deadline: Option<Deadline>) {
     handle.end_if_killed();
 }
 
-pub(crate) fn wait_a_little(handle: &AtomicU32, value: u32, deadline: Option<Deadline>) {
-    wait(handle, value, deadline);
+/// The event that this side sleeps on. Another process that has the memory has none, and waits for none.
+fn rung<'a>(rung: &'a mut Rung, owner: &Owner) -> &'a mut bool {
+    match owner {
+        Owner::Program(_) => &mut rung.program,
+        _ => &mut rung.app,
+    }
 }
 
-pub(crate) fn wake(handle: &AtomicU32) {
+pub(crate) fn wait_a_little(handle: &AtomicU32, bell: &Bell, value: u32, deadline: Option<Deadline>) {
+    wait(handle, bell, value, deadline);
+}
+
+pub(crate) fn wake(handle: &AtomicU32, _bell: &Bell) {
+    wake_by(handle, |rung| match handle.owner {
+        Owner::App => rung.program = true,
+        Owner::Program(_) => rung.app = true,
+        Owner::Other => {}
+    });
+}
+
+pub(crate) fn wake_here(handle: &AtomicU32, _bell: &Bell) {
+    wake_by(handle, |events| *rung(events, &handle.owner) = true);
+}
+
+fn wake_by(handle: &AtomicU32, ring: impl FnOnce(&mut Rung)) {
     handle.end_if_killed();
     let word = handle.word.as_ref().unwrap();
-    drop(lock(&word.sleepers));
+    ring(&mut lock(&word.sleepers));
     word.app_woken.notify_all();
     word.program_woken.notify_all();
 }
@@ -177,8 +220,8 @@ pub(crate) fn wait_for<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> Mu
     condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(crate) fn this_core() -> u32 {
-    0
+pub(crate) fn this_core() -> Option<u32> {
+    Some(0)
 }
 
 pub(crate) fn sleep(_duration: Duration) {

@@ -1,0 +1,8 @@
+//! Linux: sealed memory, and futexes.
+
+mod bell;
+mod memory;
+
+pub(crate) use bell::Bell;
+pub(super) use bell::Bells;
+pub(crate) use memory::{BUFFERS_LEN, Memory};
