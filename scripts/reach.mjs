@@ -5,18 +5,20 @@
 //   npm run reach -- linux-arm64    the same in Node for arm64, under qemu
 //   npm run reach -- linux-musl     the same in Node for musl
 //   npm run reach -- windows-x64    the same in node.exe, under Wine; clippy for Microsoft's compiler
-//   npm run reach -- macos          links for both processors; clippy
+//   npm run reach -- macos          links for both processors; clippy; on Linux, what libraries' processes have for macOS
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ADDON_TESTS } from './lib/addon-tests.mjs';
 import { command, Failure, log, npm, progress, run } from './lib/console.mjs';
-import { buildFixtures } from './lib/fixtures.mjs';
+import { buildFixtures, FIXTURES } from './lib/fixtures.mjs';
+import { buildAsOnMacOS } from './lib/macos-ways.mjs';
 import { nodeForArm64, nodeForMusl, nodeForWindows, nodeHere } from './lib/nodes.mjs';
+import { OWN_ADDON_TESTS, SWITCH } from './lib/own-tests.mjs';
 import { pack, packedAddon, platformPackage } from './lib/packages.mjs';
 import { buildPortable } from './lib/portable-build.mjs';
-import { fetchZig, zigToolchain } from './lib/toolchain.mjs';
+import { fetchZig, nativeToolchain, zigToolchain } from './lib/toolchain.mjs';
 
 const root = path.dirname(import.meta.dirname);
 const FOLDER = path.join(root, 'target', 'reach');
@@ -57,6 +59,8 @@ const LINTED = [
  * @property {(() => Promise<Node>)[]} nodes in which the tests run
  * @property {string[]} linted targets
  * @property {string[]} [without] tests that cannot be run there
+ * @property {boolean} [own] whether tests run a second time with every library in a process of its own
+ * @property {boolean} [asOnMacOS] whether that is run here, as macOS has it
  * @property {string[]} [stepsOfOlder] steps of `npm test` to run in OLDER_ELECTRON
  *
  * @typedef {import('./lib/nodes.mjs').Node} Node
@@ -86,11 +90,13 @@ const SYSTEMS = {
   'windows-x64': {
     targets: ['x86_64-pc-windows-gnu'],
     nodes: [nodeForWindows],
+    own: true,
     linted: ['x86_64-pc-windows-msvc', 'aarch64-pc-windows-msvc'],
   },
   macos: {
     targets: ['x86_64-apple-darwin', 'aarch64-apple-darwin'],
     nodes: [],
+    asOnMacOS: true,
     linted: ['x86_64-apple-darwin', 'aarch64-apple-darwin'],
   },
 };
@@ -122,13 +128,15 @@ function judged(status, count) {
 
 /**
  * Runs one file of tests.
- * @param {Node} node @param {string} name @param {{ addon: string, fixtures: string, output: string }} files @param {string[]} [flags]
+ * @param {Node} node @param {string} name @param {{ addon: string, fixtures: string, output: string }} files
+ * @param {{ flags?: string[], own?: boolean }} [how]
  */
-async function runTests(node, name, { addon, fixtures, output }, flags = []) {
+async function runTests(node, name, { addon, fixtures, output }, { flags = [], own = false } = {}) {
   const [extension] = fs.readdirSync(fixtures).filter((file) => file.startsWith('address.'));
   const env = {
     NAPI_RS_NATIVE_LIBRARY_PATH: node.pathOf(addon),
     INPLACE_EXCHANGE_FIXTURES: node.pathOf(fixtures),
+    ...(own && { LIBRARY_PROCESS: 'own', NODE_OPTIONS: `--require ${node.pathOf(SWITCH)}` }),
     ...(name === 'identity' && { INPLACE_EXCHANGE_LIBRARY: node.pathOf(path.join(fixtures, extension)) }),
   };
   const seen = () => fs.readFileSync(output, 'utf8').match(/^ +[✔√]/gm)?.length ?? 0;
@@ -142,7 +150,7 @@ async function runTests(node, name, { addon, fixtures, output }, flags = []) {
   const args = ['--expose-gc', ...flags, ...mocha, `tests/addon/${name}.test.js`];
   const result = await node.run(args, { env, limitMs: LIMIT_MS, output });
   done();
-  const label = [node.name, name, ...flags].join(', ');
+  const label = [node.name, ...(own ? ['own processes'] : []), name, ...flags].join(', ');
   report(label, countOf(result.output, result.status), result.output);
 }
 
@@ -177,9 +185,22 @@ async function install(node, build, tarballs, folder) {
   report(`${node.name}, the installed packages`, isRight ? { passed: 1 } : { failed: 1 }, said.output);
 }
 
+/** What a library's process has for macOS, as far as Linux has it too. @param {string} output */
+async function runAsOnMacOS(output) {
+  log("building libraries' processes as macOS has them, and the fixtures, for this system.");
+  await buildFixtures(await nativeToolchain());
+  const { addon, tests } = await buildAsOnMacOS();
+  report('as on macOS, the crate', judged(tests.status, tests), tests.output);
+  const node = await nodeHere(24);
+  const named = { ...node, name: `as on macOS, ${node.name}` };
+  const files = { addon, fixtures: FIXTURES, output };
+  await runTests(named, 'own-process', files);
+  for (const test of OWN_ADDON_TESTS) await runTests(named, test, files, { own: true });
+}
+
 /** @param {string} name */
 async function reach(name) {
-  const { targets, nodes, linted, without = [], stepsOfOlder = [] } = SYSTEMS[name];
+  const { targets, nodes, linted, without = [], own, asOnMacOS, stepsOfOlder = [] } = SYSTEMS[name];
   const folder = path.join(FOLDER, name);
   fs.mkdirSync(folder, { recursive: true });
   const folders = { dist: path.join(folder, 'packages'), staged: path.join(folder, 'staged') };
@@ -207,9 +228,12 @@ async function reach(name) {
     const node = await find();
     await install(node, build, tarballs, folder);
     for (const test of TESTS.filter((test) => !without.includes(test))) await runTests(node, test, files);
+    for (const test of own ? OWN_ADDON_TESTS : []) await runTests(node, test, files, { own });
     // Node 26 has immutable memory, if V8 is asked for it.
-    if (node.name.startsWith('Node 26')) await runTests(node, 'inputs', files, ['--js-immutable-arraybuffer']);
+    if (node.name.startsWith('Node 26'))
+      await runTests(node, 'inputs', files, { flags: ['--js-immutable-arraybuffer'] });
   }
+  if (asOnMacOS) await runAsOnMacOS(files.output);
   for (const target of linted) {
     const { check } = await zigToolchain(target);
     const done = progress(`clippy for ${target}`);

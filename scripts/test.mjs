@@ -17,6 +17,7 @@ import { IMPORTING } from './lib/import-rules.mjs';
 import { namedElectron } from './lib/named-electron.mjs';
 import { OWN_ENVIRONMENT, OWN_STEPS, SWITCH } from './lib/own-tests.mjs';
 import { packedAddon } from './lib/packages.mjs';
+import { RUST_TESTS } from './lib/rust-tests.mjs';
 import { prepareElectron } from './lib/setup.mjs';
 import { generatedAreCurrent, moduleGraphs, testFilesAreListed } from './lib/source-checks.mjs';
 
@@ -162,7 +163,7 @@ const STEPS = [
   { name: 'header as C11', run: check('cc', header('-std=c11')) },
   { name: 'header as C++17', run: check('c++', header('-x', 'c++', '-std=c++17')) },
   { name: 'fixtures', run: () => buildFixtures().then(() => ({ passed: 1, failed: 0 })) },
-  { name: 'rust tests', needs, run: rustTests },
+  ...RUST_TESTS.map(({ name, args }) => ({ name, needs, run: () => suite('cargo', args, CARGO) })),
   { name: 'examples', run: mocha(['tests/examples/examples.test.mjs']) },
   { name: 'models', run: models },
   { name: 'documents', run: mocha(['docs', 'examples-compile'].map((name) => `tests/tooling/${name}.test.mjs`)) },
@@ -218,12 +219,6 @@ const STEPS = [
   { name: 'start', beside: 'packaged, doctor', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },
 ];
-
-function rustTests() {
-  const names = 'inplace-exchange-host library-process validator inplace-exchange-sdk native-lib live-lib'.split(' ');
-  const packages = names.flatMap((name) => ['-p', name]);
-  return suite('cargo', ['test', '--quiet', ...packages], CARGO);
-}
 
 /** Small models, the same schedules each time, and a few mutants; npm run model goes further. */
 function models() {

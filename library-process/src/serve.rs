@@ -63,7 +63,9 @@ fn load(path: &Path, confined: bool, control: &Arc<Mapping>, cancels: Bell, app:
         Ok((library, Some(symbols))) => {
             let symbols = SYMBOLS.get_or_init(|| symbols);
             let control = Arc::clone(control);
-            if symbols.can_cancel() && spawn("cancel", move || cancel_when_asked(&control, &cancels, symbols)).is_err()
+            // Otherwise nobody waits for it, and it is closed.
+            if let Some(cancels) = symbols.can_cancel().then_some(cancels)
+                && spawn("cancel", move || cancel_when_asked(&control, &cancels, symbols)).is_err()
             {
                 end_now(0);
             }

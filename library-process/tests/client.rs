@@ -141,7 +141,10 @@ fn the_program_has_no_descriptors_but_its_own() {
         .collect();
     if cfg!(feature = "portable") {
         // And one for the lane. This library cannot be cancelled.
-        assert!(names.len() == 2 && names.iter().all(|(_, name)| *name == "socket"));
+        assert!(
+            names.len() == 2 && names.iter().all(|(_, name)| *name == "socket"),
+            "{found:?}"
+        );
     } else {
         assert_eq!(names, [(3, "socket")]);
     }

@@ -1,0 +1,13 @@
+// The tests in Rust: those of each crate, and those of libraries' processes once more, as macOS has these.
+
+const CRATES = 'inplace-exchange-host library-process validator inplace-exchange-sdk native-lib live-lib'.split(' ');
+/** As far as Linux has it too; npm run reach -- macos goes further. */
+const AS_ON_MACOS = '-p library-process --features portable --test client --test crashes'.split(' ');
+
+/** The steps of npm test, with the arguments of cargo. */
+export const RUST_TESTS = [
+  { name: 'rust tests', args: ['test', '--quiet', ...CRATES.flatMap((name) => ['-p', name])] },
+  ...(process.platform === 'linux'
+    ? [{ name: 'rust tests, as on macOS', args: ['test', '--quiet', ...AS_ON_MACOS] }]
+    : []),
+];
