@@ -135,8 +135,8 @@ export interface BoundOperation {
  * `signal` discards a call that has not begun. A running call is cancelled if the library exports `exchange_cancel`, or
  * asks for it in `exchange_perform`.
  *
- * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace` except
- * `ERR_LIBRARY_BUSY`, and with:
+ * Never throws in an environment that has not ended. Rejects with the errors of `exchangeDataInPlace`,
+ * `ERR_LIBRARY_BUSY` only while a stream has the library to itself, and with:
  * - `ABORT_ERR` (AbortError): `signal` was aborted, or the page or worker is ending; `cause` is the signal's reason
  * - `ERR_INVALID_BUFFER` (TypeError), also for a view of a part of its ArrayBuffer, for a resizable ArrayBuffer, and
  *   for memory that cannot be detached, such as a WebAssembly.Memory that is not shared

@@ -134,8 +134,58 @@ typedef struct exchange_call {
  */
 EXCHANGE_EXPORT int64_t exchange_perform(const exchange_call *call);
 
+/* One call of exchange_stream. The library reads it, and keeps no pointer to it after the call. */
+typedef struct exchange_sink {
+    /* Bytes of this struct, as the host has it: as exchange_call.size. */
+    size_t size;
+
+    /* The caller's input, which nobody changes during the call; input_length may be 0. */
+    const uint8_t *input;
+    size_t input_length;
+
+    /* As exchange_call.operation. */
+    uint32_t operation;
+
+    /* EXCHANGE_SHARED: others may read and write the memory of messages. The other bits are reserved: ignore them. */
+    uint32_t flags;
+
+    /* How many bytes a message may have. */
+    size_t capacity;
+
+    /* The first argument of the functions below. They may be called until exchange_stream returns, and never after; from
+     * any thread of the library, acquire and commit by one at a time. */
+    void *host;
+
+    /* Returns memory of capacity bytes for the next message, which is the library's until it commits; the same again if
+     * it has not committed. NULL if wait is 0 and there is none now, as the reader is slow; and if the stream is to end. It
+     * makes no system call if wait is 0: a driver's callback may call it. */
+    uint8_t *(*acquire)(void *host, int wait);
+
+    /* Hands the first length bytes over, as the next message. Not 0, and nothing is handed over, if length is above
+     * capacity or nothing was acquired. */
+    int (*commit)(void *host, size_t length);
+
+    /* Not 0 once the stream is to end: return soon. */
+    int (*cancelled)(void *host);
+
+    /* As exchange_call.message. */
+    void (*message)(void *host, const char *text);
+} exchange_sink;
+
 /*
- * Returns the names of the operations of exchange_perform, each on a line of its own: "decode\nencode" are the
+ * Makes the messages of a stream by itself, until the stream is to end, for an engine that pushes: one with a callback or a
+ * thread of its own. Called once for each stream, in place of exchange_perform for each message.
+ *
+ * Returns 0 if the stream has come to its end, or was asked to; a negative status if it has failed. Without
+ * EXCHANGE_CONCURRENT the library is called by nobody else meanwhile: other calls fail. Nothing of the host may be used after
+ * the return: stop the engine's callbacks before. In a process of its own, the library is called by exchange_perform for
+ * each message after all. Absent: the host calls exchange_perform or exchange_inplace for each message.
+ * [exchange thread]
+ */
+EXCHANGE_EXPORT int64_t exchange_stream(const exchange_sink *sink);
+
+/*
+ * Returns the names of the operations of exchange_perform and exchange_stream, each on a line of its own: "decode\nencode" are the
  * operations 1 and 2. A name has at most 255 bytes; a longer one, and an empty line, leave out a number. Of two that are
  * the same, the first is meant. All of it has at most 32 KiB; the host ignores the rest. Absent or NULL: there are no
  * operations, and operation is always 0.

@@ -4,12 +4,14 @@ use std::ffi::{CStr, c_char};
 use std::path::Path;
 
 mod perform;
+mod stream;
 mod text;
 
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
 use crate::request::{Caller, Request};
 use perform::{Perform, PerformFunction};
+pub(crate) use stream::{Sink, StreamFunction};
 use text::{names, text};
 
 /// The version of the C ABI that this host speaks.
@@ -107,6 +109,7 @@ impl CallFunction {
 /// thread may call which one, and when, is the dispatcher's to see to: a library that is called otherwise may misbehave.
 pub struct Symbols {
     pub(crate) call: CallFunction,
+    stream: Option<StreamFunction>,
     error_message: Option<ErrorMessage>,
     open: Option<Open>,
     close: Option<Action>,
@@ -136,6 +139,7 @@ impl Symbols {
     ) -> Self {
         Self {
             call: CallFunction::InPlace(ExchangeFunction(exchange)),
+            stream: None,
             error_message: None,
             open,
             close,
@@ -170,10 +174,12 @@ impl Symbols {
             }));
         };
         // SAFETY: the header gives the symbol this signature.
+        let stream: Option<stream::Stream> = unsafe { symbol(image, c"exchange_stream") };
+        // SAFETY: the header gives the symbol this signature.
         let operations: Option<Name> = unsafe { symbol(image, c"exchange_operations") };
         // SAFETY: the version is one whose header has this function, and allows this call now.
         let operations = operations
-            .filter(|_| perform.is_some())
+            .filter(|_| perform.is_some() || stream.is_some())
             .map(|operations| unsafe { operations() });
         // SAFETY: the header gives the symbol this signature.
         let flags: Option<Number> = unsafe { symbol(image, c"exchange_flags") };
@@ -192,6 +198,7 @@ impl Symbols {
             operations: names(operations.and_then(|operations| unsafe { text(operations) })),
             symbols: Self {
                 call,
+                stream: stream.map(StreamFunction),
                 // SAFETY: the header gives the symbol this signature.
                 error_message: unsafe { symbol(image, c"exchange_error_message") },
                 // SAFETY: the header gives the symbol this signature.
@@ -207,6 +214,11 @@ impl Symbols {
     /// Whether `exchange_perform` makes the library's exchanges. Otherwise it can do the default request alone.
     pub fn performs(&self) -> bool {
         matches!(self.call, CallFunction::Perform(_))
+    }
+
+    /// That makes the messages of a stream by itself.
+    pub(crate) fn stream_function(&self) -> Option<StreamFunction> {
+        self.stream
     }
 
     /// Calls the library: the number that it returns.

@@ -97,6 +97,9 @@ impl Call for NativeCall {
     fn submit(self: Arc<Self>) -> Result<(), Box<Error>> {
         self.session.use_again();
         let library = self.session.library();
+        if library.is_occupied() {
+            return Err(library.busy());
+        }
         let submitted = library.dispatcher().submit(&(Arc::clone(&self) as Arc<dyn Job>));
         submitted.map_err(|source| library.no_thread(source))
     }

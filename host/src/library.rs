@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::abi::{Description, ReturnValue, Symbols};
+use crate::abi::{Description, ReturnValue, StreamFunction, Symbols};
 use crate::dispatch::Dispatcher;
 use crate::error::Error;
 use crate::exit::finish_calls_at_exit;
@@ -12,6 +12,7 @@ use crate::lent_memory::LentMemory;
 use crate::loader::Loader;
 use crate::loader::pin::pin_this_module;
 use crate::request::{Caller, Request, Waiting};
+use crate::sync::{AtomicBool, Ordering};
 
 /// A library that stays loaded for the life of the process. It is only ever handed out as `&'static`.
 pub struct Library {
@@ -20,6 +21,8 @@ pub struct Library {
     abi_version: u32,
     operations: Vec<String>,
     performs: bool,
+    /// A stream is inside, and takes one call at a time.
+    occupied: AtomicBool,
     /// The real path: absolute, without links.
     path: PathBuf,
 }
@@ -62,6 +65,7 @@ impl Library {
             name: name.unwrap_or_else(|| file_name().into_owned()),
             abi_version: version,
             operations,
+            occupied: AtomicBool::new(false),
             path: path.to_owned(),
         }
     }
@@ -82,6 +86,7 @@ impl Library {
             abi_version,
             operations,
             performs,
+            occupied: AtomicBool::new(false),
             path: path.to_owned(),
         }));
         finish_calls_at_exit(&library.dispatcher);
@@ -108,6 +113,21 @@ impl Library {
             Functions::Here(symbols) => Some(symbols),
             Functions::Elsewhere(_) => None,
         }
+    }
+
+    /// Whether a stream has the library to itself, so that all other calls are refused.
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.occupied.load(Ordering::Relaxed)
+    }
+
+    /// Says whether a stream has it to itself. Whether that has changed.
+    pub(crate) fn set_occupied(&self, occupied: bool) -> bool {
+        self.occupied.swap(occupied, Ordering::Relaxed) != occupied
+    }
+
+    /// Its `exchange_stream`. `None` if it has none, or is in another process.
+    pub(crate) fn stream_function(&self) -> Option<StreamFunction> {
+        self.symbols()?.stream_function()
     }
 
     /// Whether it takes one call at a time.

@@ -4,10 +4,12 @@
 //! dispatcher. A library that takes one call at a time sees a burst between its other calls, on the same thread; it ends after
 //! a millisecond, or when the ring is full, so that the others get their turn. With a library that takes several, it goes on
 //! until the stream ends, on a thread that the dispatcher starts for it. A thread of the stream's own submits the bursts, and
-//! waits for room in between.
+//! waits for room in between. A library with `exchange_stream` makes one burst, as long as the stream.
 
 mod burst;
 mod memory;
+mod push;
+mod source;
 
 use std::sync::Arc;
 
@@ -20,8 +22,9 @@ use crate::request::{Progress, Request};
 use crate::ring::{Layout, Phase, Ring};
 use crate::session::Session;
 use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, has_passed, lock, pause, wait};
-use burst::{Burst, Next, Source};
+use burst::Burst;
 use memory::Memory;
+use source::{Next, Source};
 
 pub use crate::ring::Policy;
 
@@ -114,18 +117,28 @@ impl Stream {
         self.source.session.library()
     }
 
+    /// Whether the library makes the messages by itself, and stays inside.
+    fn pushes(&self) -> bool {
+        self.library().stream_function().is_some()
+    }
+
     /// The stream's thread.
     fn run(self: &Arc<Self>) {
         lock(&self.source.ring).set_phase(Phase::Running);
         let mut outcome = Ok(Next::Burst);
         while let Ok(Next::Burst) = outcome {
-            self.wait_for_room();
+            if !self.pushes() {
+                self.wait_for_room();
+            }
             outcome = self.make_burst();
         }
         let is_failure = outcome.is_err() && !self.source.is_stopping();
         lock(&self.source.ring).set_phase(if is_failure { Phase::Failed } else { Phase::Ended });
         // A library that was asked to stop may say that it has failed.
         *lock(&self.outcome) = Some(if is_failure { outcome.map(|_| 0) } else { Ok(0) });
+        if self.pushes() && self.library().is_serial() {
+            self.library().set_occupied(false);
+        }
         self.set_stage(Stage::Ended); // from here on the memory may be gone
         Arc::clone(&self.completions).push(Arc::clone(self) as Arc<dyn Call>);
     }
@@ -171,6 +184,11 @@ impl Call for Stream {
         let mut stage = lock(&self.stage);
         if !matches!(*stage, Stage::Held) {
             return Ok(()); // cancelled before it was submitted
+        }
+        let is_alone = self.pushes() && library.is_serial();
+        if library.is_occupied() || is_alone && !library.set_occupied(true) {
+            *stage = Stage::Ended;
+            return Err(library.busy());
         }
         let stream = Arc::clone(&self);
         let started = library.dispatcher().begin_stream(move || stream.run());

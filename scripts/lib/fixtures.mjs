@@ -53,6 +53,8 @@ const NATIVE = {
   'which-thread': { source: `${LIBRARIES}/which-thread.c` },
   counter: { source: `${LIBRARIES}/counter.c`, onlyOn: 'linux' },
   'counter-concurrent': { source: `${LIBRARIES}/counter.c`, defines: { CONCURRENT: '1' }, onlyOn: 'linux' },
+  pushes: { source: `${LIBRARIES}/pushes.c` },
+  'pushes-concurrent': { source: `${LIBRARIES}/pushes.c`, defines: { CONCURRENT: '1' } },
   camera: { source: `${LIBRARIES}/camera.c` },
   'camera-deaf': { source: `${LIBRARIES}/camera.c`, defines: { DEAF: '1' } },
   'camera-waits': { source: `${LIBRARIES}/camera.c`, defines: { WAITS: '1' } },

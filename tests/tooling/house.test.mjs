@@ -21,6 +21,7 @@ const UNSAFE = [
   'src/memory.rs',
   'host/src/abi.rs',
   'host/src/abi/perform.rs',
+  'host/src/abi/stream.rs',
   'host/src/abi/text.rs',
   'host/src/lent_memory.rs',
   'host/src/loader.rs',

@@ -8,7 +8,7 @@ use crate::lent_memory::LentMemory;
 use crate::request::{Caller, Progress, Request};
 
 /// `exchange_call.flags`, bit 0: other threads may write to the memory.
-const SHARED: u32 = 1;
+pub(super) const SHARED: u32 = 1;
 
 /// `exchange_call` of the header.
 #[repr(C)]

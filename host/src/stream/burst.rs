@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::Memory;
+use super::push::push;
+use super::source::{Next, Source};
 use crate::dispatch::{CallState, Job};
 use crate::error::Error;
-use crate::request::{Caller, Progress, Report, Request};
-use crate::ring::Ring;
-use crate::session::Session;
-use crate::sync::{AtomicBool, Deadline, Mutex, Ordering, lock, pause};
+use crate::request::{Caller, Progress, Report};
+use crate::sync::{Deadline, Mutex, lock, pause};
 
 /// How long a burst may keep the other calls of a library that takes one at a time.
 const BURST: Duration = Duration::from_millis(1);
@@ -17,46 +16,12 @@ const BURST: Duration = Duration::from_millis(1);
 /// How long the reader's next step is looked for before the thread sleeps: about what it costs to sleep and to be woken.
 const LOOK: Duration = Duration::from_micros(50);
 
-/// What a stream's messages are made of.
-pub(super) struct Source {
-    pub(super) session: Arc<Session>,
-    pub(super) memory: Memory,
-    /// Used by one burst at a time, and by the stream's thread between them.
-    pub(super) ring: Mutex<Ring<Memory>>,
-    pub(super) request: Request,
-    /// Written into each slot before it is filled.
-    pub(super) input: Box<[u8]>,
-    /// The time by JavaScript's clock, at one moment.
-    pub(super) now: (f64, Deadline),
-    /// Set when the stream is cancelled.
-    pub(super) stopping: AtomicBool,
-}
-
-impl Source {
-    /// Whether the stream is to end, by its environment's wish or its reader's.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed) || self.memory.is_stopped()
-    }
-
-    fn time(&self) -> f64 {
-        let (now, then) = self.now;
-        now + then.elapsed().as_secs_f64() * 1000.0
-    }
-}
-
 /// Fills slots until the stream ends, or others want the library's only thread.
 pub(super) struct Burst {
     state: CallState,
     source: Arc<Source>,
     report: Report,
     outcome: Mutex<Option<Result<Next, Box<Error>>>>,
-}
-
-/// What comes after a burst.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    Burst,
-    End,
 }
 
 impl Burst {
@@ -135,7 +100,11 @@ impl Job for Burst {
     }
 
     fn run(&self) {
-        let outcome = self.source.session.enter(|| self.fill());
+        let session = &self.source.session;
+        let outcome = session.enter(|| match session.library().stream_function() {
+            Some(stream) => push(&self.source, self, stream),
+            None => self.fill(),
+        });
         *lock(&self.outcome) = Some(outcome);
     }
 

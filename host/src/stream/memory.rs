@@ -45,6 +45,10 @@ impl Memory {
         unsafe { LentMemory::in_pages(data, self.layout.slot_len, self.pages) }
     }
 
+    pub(crate) fn slot_len(&self) -> usize {
+        self.layout.slot_len
+    }
+
     /// Whether the reader has asked for the end.
     pub(crate) fn is_stopped(&self) -> bool {
         let reader: &ReaderLine = self.line(Layout::READER);

@@ -47,6 +47,9 @@ impl CallFunction {
     }
 }
 
+/// A model's libraries have none.
+pub(crate) enum StreamFunction {}
+
 pub(crate) struct Symbols {
     pub(crate) call: CallFunction,
     pub(crate) record: &'static Record,
@@ -67,6 +70,10 @@ pub(crate) const SERIAL: &str = "/serial";
 pub(crate) const CONCURRENT: &str = "/concurrent";
 
 impl Symbols {
+    pub(crate) fn stream_function(&self) -> Option<StreamFunction> {
+        None
+    }
+
     #[expect(clippy::unnecessary_wraps, reason = "as in the host")]
     pub(crate) fn resolve(image: &'static Record, path: &Path) -> Result<Description, Box<Error>> {
         let serial = path == Path::new(SERIAL);

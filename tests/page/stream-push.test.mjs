@@ -1,0 +1,154 @@
+// Streams of a library that makes the messages by itself, with exchange_stream.
+
+import assert from 'node:assert/strict';
+import { appForAll, connect, facts, link } from '../support/page-api.mjs';
+
+/** @typedef {{ count: number, missed: number }} Message */
+
+/** @type {typeof import('../../lib/stream.mjs').open} */
+const open = /** @type {any} */ (globalThis).open;
+/** @type {(...numbers: number[]) => Uint8Array} */
+const request = /** @type {any} */ (globalThis).request;
+/** @type {(reader: import('../../lib/types/stream.mjs').Reader, count: number) => Promise<Message[]>} */
+const take = /** @type {any} */ (globalThis).take;
+
+describe('a stream that the library pushes', () => {
+  /** @type {import('playwright-core').Page} */
+  let page;
+  appForAll((app) => {
+    page = app.page;
+  });
+
+  beforeEach(async () => {
+    await connect(page);
+    await page.evaluate(async () => {
+      const { open } = await import(/** @type {any} */ ('/lib/stream.mjs'));
+      Object.assign(globalThis, {
+        open,
+        request: (/** @type {number[]} */ ...numbers) => new Uint8Array(Uint32Array.from(numbers).buffer),
+        async take(/** @type {import('../../lib/types/stream.mjs').Reader} */ reader, /** @type {number} */ count) {
+          const taken = [];
+          while (taken.length < count) {
+            const slot = reader.next();
+            if (!slot) {
+              await new Promise((resolve) => setTimeout(resolve, 1));
+              continue;
+            }
+            const [number, missed] = new Uint32Array(slot.bytes.buffer, slot.bytes.byteOffset, 2);
+            if (slot.bytes.subarray(8).some((byte) => byte !== (number & 255))) throw new Error('torn');
+            taken.push({ count: number, missed });
+            slot.release();
+          }
+          return taken;
+        },
+      });
+    });
+  });
+
+  for (const library of ['pushes', 'pushes-concurrent'])
+    it(`has all messages of ${library}, from its own thread, until it is stopped`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const { memory, ended, stop } = link.stream({ byteLength: 64, slots: 32, library });
+        const reader = open(memory);
+        const messages = await take(reader, 1000);
+        await stop();
+        return { counts: messages.map(({ count }) => count), ended: await ended, state: reader.state };
+      }, library);
+      assert.deepEqual(
+        seen.counts,
+        Array.from({ length: 1000 }, (_, index) => index + 1),
+      );
+      assert.deepEqual([seen.ended, seen.state], [undefined, 'ended']);
+    });
+
+  it('ends when the library has no more, and fails when it says so', async () => {
+    const seen = await page.evaluate(async () => {
+      const done = link.stream({ byteLength: 64, library: 'pushes', input: request(0, 3) });
+      await done.ended;
+      const reader = open(done.memory);
+      const failed = link.stream({ byteLength: 64, library: 'pushes', input: request(1, 2) });
+      const error = await failed.ended.catch(facts);
+      const [waiting, state] = [open(failed.memory).waiting, open(failed.memory).state];
+      return { messages: await take(reader, 3), left: reader.waiting, ended: reader.state, error, waiting, state };
+    });
+    assert.deepEqual([seen.messages.map(({ count }) => count), seen.left, seen.ended], [[1, 2, 3], 0, 'ended']);
+    assert.deepEqual(
+      [seen.error.code, seen.error.fields.status, seen.error.fields.words],
+      ['ERR_LIBRARY_FAILED', -7, 'the engine is out of fuel'],
+    );
+    assert.deepEqual([seen.waiting, seen.state], [2, 'failed']);
+  });
+
+  it('hands over nothing that is too long, or that was not acquired', async () => {
+    const error = await page.evaluate(() =>
+      link.stream({ byteLength: 64, library: 'pushes', input: request(2, 0) }).ended.catch(facts),
+    );
+    assert.equal(error.fields.status, -102);
+  });
+
+  it('lets a driver go on where there is no slot, and drops what it is told to', async () => {
+    const seen = await page.evaluate(async () => {
+      const run = async (/** @type {'wait' | 'drop-newest'} */ policy) => {
+        const { memory, stop } = link.stream({ byteLength: 64, library: 'pushes', input: request(3, 0), policy });
+        const reader = open(memory);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        const messages = await take(reader, 20);
+        await stop();
+        return { counts: messages.map(({ count }) => count), missed: messages[19].missed, dropped: reader.dropped };
+      };
+      return [await run('wait'), await run('drop-newest')];
+    });
+    const [waits, drops] = seen;
+    assert.deepEqual(
+      waits.counts,
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    assert.ok(waits.missed > 0 && waits.dropped === 0);
+    assert.ok(drops.missed === 0 && drops.dropped > 0);
+    assert.deepEqual(drops.counts.slice(0, 4), [1, 2, 3, 4]);
+  });
+
+  it('has a library that takes one call at a time to itself, and leaves it to others afterwards', async () => {
+    const seen = await page.evaluate(async () => {
+      const codes = [];
+      for (const library of ['pushes', 'pushes-concurrent']) {
+        const { memory, stop } = link.stream({ byteLength: 64, library });
+        const reader = open(memory);
+        await take(reader, 1);
+        const calls = [
+          () => link.exchange(new Uint8Array(64), { library }),
+          () => link.exchange(new Uint8Array(64), { library, thread: 'main' }),
+          () => {
+            const other = link.stream({ byteLength: 64, library });
+            setTimeout(other.stop, 50);
+            return other.ended;
+          },
+        ];
+        for (const call of calls)
+          codes.push(
+            await call().then(
+              () => 'done',
+              (error) => error.code,
+            ),
+          );
+        await stop();
+        codes.push((await link.exchange(new Uint8Array(64), { library })).length);
+      }
+      return codes;
+    });
+    const busy = 'ERR_LIBRARY_BUSY';
+    assert.deepEqual(seen, [busy, busy, busy, 64, 'done', 'done', 'done', 64]);
+  });
+
+  it('is asked for each message in a process of its own', async () => {
+    const seen = await page.evaluate(async () => {
+      const { memory, stop } = link.stream({ byteLength: 64, library: 'own-pushes' });
+      const reader = open(memory);
+      while (!reader.waiting) await new Promise((resolve) => setTimeout(resolve, 1));
+      const bytes = reader.next()?.bytes.slice();
+      await stop();
+      return [...(bytes ?? [])];
+    });
+    assert.deepEqual(new Set(seen), new Set([0xee]));
+  });
+});
