@@ -15,7 +15,6 @@ export const HEADER = { magic: 0, version: 1, slots: 2, byteLength: 3, stride: 4
 export const PUBLISHED = LINE;
 export const PHASE = LINE + 1;
 export const DROPPED = LINE + 2;
-export const POSITION = LINE + 3;
 
 /** Phases. */
 export const ENDED = 2;
@@ -58,6 +57,31 @@ export function layoutOf(slots, byteLength, policy) {
   const places = slots + (POLICIES[policy] === 'drop-newest' ? 1 : 0);
   return { stride, data, length: data + stride * places };
 }
+
+/** Less cannot be a ring. */
+const MIN_BYTES = 4096;
+
+/** What memory says of its layout, which is checked: others may have written it. @param {SharedArrayBuffer} memory */
+export function layoutIn(memory) {
+  const isShared = typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
+  if (!isShared || memory.byteLength < MIN_BYTES) throw noRing('it is not the memory of a stream');
+  const words = new Int32Array(memory, 0, MIN_BYTES / 4);
+  const [magic, version, slots, byteLength, stride, data, policy] = words;
+  if (magic !== MAGIC) throw noRing('it is not the memory of a stream');
+  if (version !== VERSION) throw noRing(`its layout has version ${version}, and this reader knows ${VERSION}`);
+  const layout = layoutOf(slots, byteLength, policy);
+  const isWhole = slots >= 2 && slots <= MAX_SLOTS && byteLength > 0 && POLICIES[policy] !== undefined;
+  if (!isWhole || layout.stride !== stride || layout.data !== data || layout.length > memory.byteLength)
+    throw noRing('its sizes do not fit together');
+  return { slots, byteLength, stride, data };
+}
+
+/** @param {string} why */
+const noRing = (why) =>
+  Object.assign(
+    new TypeError(`This memory cannot be read: ${why}. Pass the \`memory\` of what \`stream()\` of the page returns.`),
+    { code: 'ERR_STREAM_LAYOUT' },
+  );
 
 /** The lock that a Worker holds while it reads. @param {Int32Array} words @param {number} epoch */
 export const lockOf = (words, epoch) =>

@@ -13,30 +13,22 @@ import {
   HELD,
   IDLE,
   LENGTH,
-  layoutOf,
+  layoutIn,
   lineOf,
   lockOf,
-  MAGIC,
-  MAX_SLOTS,
   PHASE,
-  POLICIES,
-  POSITION,
   PUBLISHED,
   READING,
   READY,
   SEQUENCE,
   STOP,
   TIMESTAMP,
-  VERSION,
 } from './ring.mjs';
 
 /** How long a reader that waits sleeps, in ms: at first as for audio, after a while as for a camera. */
 const SHORT_SLEEP = 0.1;
 const LONG_SLEEP = 1;
 const SHORT_SLEEPS = 100;
-
-/** Less cannot be a ring. */
-const MIN_BYTES = 4096;
 
 class Slot {
   length = 0;
@@ -79,11 +71,8 @@ class Reader {
   #isClosed = false;
   opened = Promise.resolve();
 
-  /**
-   * @param {SharedArrayBuffer} memory @param {number} slots @param {number} byteLength
-   * @param {{ stride: number, data: number }} layout
-   */
-  constructor(memory, slots, byteLength, { stride, data }) {
+  /** @param {SharedArrayBuffer} memory @param {ReturnType<typeof layoutIn>} layout */
+  constructor(memory, { slots, byteLength, stride, data }) {
     this.#words = new Int32Array(memory, 0, data / 4);
     this.#times = new Float64Array(memory, 0, data / 8);
     this.#epoch = (Atomics.add(this.#words, EPOCH, 1) + 1) | 0;
@@ -112,6 +101,7 @@ class Reader {
 
   get waiting() {
     let count = 0;
+    if (!this.#hasNews()) return count;
     for (let index = 0; index < this.#slots.length; index++) if (this.#isNew(index)) count += 1;
     return count;
   }
@@ -127,10 +117,10 @@ class Reader {
     while (this.#hasNews()) {
       const index = this.#oldest();
       if (index < 0) break;
-      const slot = this.#take(index);
+      const slot = this.#take(index, true);
       if (slot) return slot;
     }
-    this.#takeBack(Atomics.load(this.#words, POSITION)); // it keeps the native side waiting
+    this.#takeBackAll();
     return undefined;
   }
 
@@ -139,16 +129,17 @@ class Reader {
     while (this.#hasNews()) {
       const index = this.#newest();
       if (index < 0) break;
-      const slot = this.#take(index);
+      const slot = this.#take(index, false);
       if (!slot) continue;
       taken?.release();
       taken = slot;
     }
-    if (!taken) return undefined;
-    for (let index = 0; index < this.#slots.length; index++) {
-      if (this.#stateOf(index) === READY && !this.#isNew(index))
-        Atomics.compareExchange(this.#words, lineOf(index), READY, FREE);
+    if (!taken) {
+      this.#takeBackAll();
+      return undefined;
     }
+    for (let index = 0; index < this.#slots.length; index++)
+      if (this.#stateOf(index) === READY && !this.#isNew(index)) this.#discard(index);
     return taken;
   }
 
@@ -156,8 +147,9 @@ class Reader {
   wait(ms) {
     const end = Date.now() + ms;
     for (let sleeps = 0; ; sleeps++) {
+      const { state } = this; // before the messages, of which none comes after the end
       if (this.#hasNews() && this.#oldest() >= 0) return true;
-      if (this.#isClosed || this.state !== 'running') return false;
+      if (this.#isClosed || state !== 'running') return false;
       const left = end - Date.now();
       if (!(left > 0)) return false;
       // Native code cannot wake JavaScript.
@@ -221,17 +213,19 @@ class Reader {
     return newest;
   }
 
-  /** Takes a slot, unless something has happened to it. @param {number} index */
-  #take(index) {
-    const line = lineOf(index);
+  /**
+   * Takes a slot, unless something has happened to it: the native side may have put a later message there, and another
+   * reader may have taken over, and has not seen that this one has the slot.
+   * @param {number} index @param {boolean} inOrder not if there are older messages
+   */
+  #take(index, inOrder) {
+    if (!this.#hold(index)) return undefined;
     const distance = this.#distance(index);
-    if (Atomics.compareExchange(this.#words, line, READY, this.#mine) !== READY) return undefined;
-    // Between the two, the native side may have put a later message there, before which there are others; and another
-    // reader may have taken over, and has not seen that this one has the slot.
-    if (this.#distance(index) !== distance || this.#isSucceeded()) {
-      Atomics.store(this.#words, line, READY);
+    if (this.#isSucceeded() || distance <= 0 || (inOrder && distance > 1 && this.#hasOlder(distance))) {
+      this.#putBack(index);
       return undefined;
     }
+    const line = lineOf(index);
     const slot = this.#slots[index];
     this.#last = (this.#last + distance) | 0;
     this.#sequence += distance;
@@ -242,13 +236,43 @@ class Reader {
     return slot;
   }
 
+  /** Whether there is a message before that of so many after the last one. @param {number} distance */
+  #hasOlder(distance) {
+    const oldest = this.#oldest();
+    return oldest >= 0 && this.#distance(oldest) < distance;
+  }
+
+  /** Makes a slot this reader's. Until it is given up, its message stays the same. @param {number} index */
+  #hold(index) {
+    return Atomics.compareExchange(this.#words, lineOf(index), READY, this.#mine) === READY;
+  }
+
+  /**
+   * Gives up a message. It is not there for a reader that has taken over: that may be past it, and would leave it in the
+   * native side's way. Without effect if that reader has freed the slot.
+   * @param {number} index
+   */
+  #putBack(index) {
+    Atomics.compareExchange(this.#words, lineOf(index), this.#mine, this.#isSucceeded() ? FREE : READY);
+  }
+
+  /** Frees a slot, unless a later message is there by now. @param {number} index */
+  #discard(index) {
+    if (!this.#hold(index)) return;
+    if (this.#distance(index) > 0) this.#putBack(index);
+    else this.#slots[index].release();
+  }
+
+  /** What earlier readers have keeps the native side waiting. They may take a slot when this one has already looked. */
+  #takeBackAll() {
+    for (let index = 0; index < this.#slots.length; index++) this.#takeBack(index);
+  }
+
   /** Frees a slot of a reader that this one has taken over from. @param {number} index */
   #takeBack(index) {
-    const line = lineOf(index);
-    if (!(index >= 0 && index < this.#slots.length)) return;
-    const state = Atomics.load(this.#words, line);
+    const state = this.#stateOf(index);
     if ((state & READING) === READING && state !== this.#mine && !this.#isSucceeded())
-      Atomics.compareExchange(this.#words, line, state, FREE);
+      Atomics.compareExchange(this.#words, lineOf(index), state, FREE);
   }
 
   /**
@@ -273,22 +297,5 @@ class Reader {
 
 /** @type {typeof import('./types/stream.mjs').open} */
 export function open(memory) {
-  const isShared = typeof SharedArrayBuffer === 'function' && memory instanceof SharedArrayBuffer;
-  if (!isShared || memory.byteLength < MIN_BYTES) throw noRing('it is not the memory of a stream');
-  const words = new Int32Array(memory, 0, MIN_BYTES / 4);
-  const [magic, version, slots, byteLength, stride, data, policy] = words;
-  if (magic !== MAGIC) throw noRing('it is not the memory of a stream');
-  if (version !== VERSION) throw noRing(`its layout has version ${version}, and this reader knows ${VERSION}`);
-  const layout = layoutOf(slots, byteLength, policy);
-  const isWhole = slots >= 2 && slots <= MAX_SLOTS && byteLength > 0 && POLICIES[policy] !== undefined;
-  if (!isWhole || layout.stride !== stride || layout.data !== data || layout.length > memory.byteLength)
-    throw noRing('its sizes do not fit together');
-  return new Reader(memory, slots, byteLength, layout);
+  return new Reader(memory, layoutIn(memory));
 }
-
-/** @param {string} why */
-const noRing = (why) =>
-  Object.assign(
-    new TypeError(`This memory cannot be read: ${why}. Pass the \`memory\` of what \`stream()\` of the page returns.`),
-    { code: 'ERR_STREAM_LAYOUT' },
-  );

@@ -143,7 +143,12 @@ describe('stream', () => {
     });
     const counts = (/** @type {typeof oldest} */ { messages }) => messages.map(({ count }) => count);
     const first = oldest.dropped + 1;
-    assert.deepEqual(counts(oldest), [first, first + 1, first + 2], 'the fourth slot was being filled');
+    const { length } = oldest.messages;
+    assert.ok(length === 3 || length === 4, `${length}, while the fourth slot was being filled, or was filled`);
+    assert.deepEqual(
+      counts(oldest),
+      Array.from({ length }, (_, index) => first + index),
+    );
     const [begin] = counts(newest);
     assert.deepEqual(counts(newest), [begin, begin + 1, begin + 2, begin + 3]);
     assert.deepEqual(
