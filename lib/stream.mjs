@@ -296,6 +296,4 @@ class Reader {
 }
 
 /** @type {typeof import('./types/stream.mjs').open} */
-export function open(memory) {
-  return new Reader(memory, layoutIn(memory));
-}
+export const open = (memory) => new Reader(memory, layoutIn(memory));

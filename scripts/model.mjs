@@ -1,5 +1,5 @@
-// npm run model: the dispatcher, and a lane to a process of a library, under loom and shuttle, and the mistakes that
-// they have to find.
+// npm run model: the dispatcher, a lane to a process of a library, and the ring of a stream, under loom and shuttle, and
+// the mistakes that they have to find.
 //
 //   npm run model                      everything, at length
 //   npm run model -- --short           what npm test runs
@@ -11,6 +11,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { LANE_MUTANTS } from '../tests/model/lane/mutants.mjs';
 import { MUTANTS as DISPATCH_MUTANTS } from '../tests/model/mutants.mjs';
+import { RING_MUTANTS } from '../tests/model/ring/mutants.mjs';
 import { command, Failure, run } from './lib/console.mjs';
 
 const root = path.dirname(import.meta.dirname);
@@ -22,10 +23,12 @@ const COPY = path.join(TARGET, 'mutant');
 /** What the models are made of. */
 const SOURCES = ['host/src', 'library-process/src', 'tests/model'];
 
-const MUTANTS = [...DISPATCH_MUTANTS, ...LANE_MUTANTS];
+const MUTANTS = [...DISPATCH_MUTANTS, ...LANE_MUTANTS, ...RING_MUTANTS];
 
 /** @typedef {import('../tests/model/mutants.mjs').Mutant} Mutant */
 /** @typedef {Record<Mutant['checker'], string[][]>} Extent the arguments of each run */
+
+const CHECKERS = /** @type {const} */ (['loom', 'shuttle', 'lane-loom', 'lane-shuttle', 'ring-loom', 'ring-shuttle']);
 
 /** loom goes through all schedules with few preemptions, and through some of those with more. @type {Extent} */
 const LONG = {
@@ -39,6 +42,11 @@ const LONG = {
     ['--preemptions', '3', '--seconds', '60'],
   ],
   'lane-shuttle': [['--schedules', '200000']],
+  'ring-loom': [
+    ['--preemptions', '1', '--seconds', '120'],
+    ['--preemptions', '2', '--seconds', '60'],
+  ],
+  'ring-shuttle': [['--schedules', '100000']],
 };
 
 /** @type {Extent} */
@@ -47,6 +55,8 @@ const SHORT = {
   shuttle: [['--schedules', '1000']],
   'lane-loom': [['--preemptions', '1']],
   'lane-shuttle': [['--schedules', '1000']],
+  'ring-loom': [['--preemptions', '1']],
+  'ring-shuttle': [['--schedules', '200']],
 };
 
 /** In which a mutant has to be found. @type {Extent} */
@@ -55,6 +65,8 @@ const ENOUGH = {
   shuttle: [['--schedules', '5000']],
   'lane-loom': [['--preemptions', '2']],
   'lane-shuttle': [['--schedules', '5000']],
+  'ring-loom': [['--preemptions', '1']],
+  'ring-shuttle': [['--schedules', '5000']],
 };
 
 const env = { ...process.env, RUST_BACKTRACE: '0' };
@@ -65,6 +77,8 @@ const WAYS = {
   shuttle: [{}],
   'lane-loom': [{}, { LANE_BELLS: '1' }],
   'lane-shuttle': [{}, { LANE_BELLS: '1' }],
+  'ring-loom': [{}],
+  'ring-shuttle': [{}],
 };
 
 const MUTANT_LIMIT_MS = 5 * 60_000;
@@ -93,7 +107,7 @@ await command(async () => {
 async function runModels(extent, seed, tee) {
   await build(root, 'model', ['--bins'], 'the models do not compile');
   let held = 0;
-  for (const checker of /** @type {const} */ (['loom', 'shuttle', 'lane-loom', 'lane-shuttle'])) {
+  for (const checker of CHECKERS) {
     const runs = extent[checker].flatMap((args) => WAYS[checker].map((way) => ({ args, way })));
     for (const { args, way } of runs) {
       const options = { env: { ...env, ...way }, tee };

@@ -1,5 +1,5 @@
 // Plausible mistakes in the dispatcher. Each is made in a copy of it, and a model has to fail because of it.
-// Those in a lane are in lane/mutants.mjs.
+// Those in a lane are in lane/mutants.mjs, those in a ring in ring/mutants.mjs.
 
 /**
  * @typedef {object} Mutant
@@ -7,7 +7,7 @@
  * @property {string} file
  * @property {string} from text that occurs once in the file
  * @property {string} to what it is replaced with
- * @property {'loom' | 'shuttle' | 'lane-loom' | 'lane-shuttle'} checker
+ * @property {'loom' | 'shuttle' | 'lane-loom' | 'lane-shuttle' | 'ring-loom' | 'ring-shuttle'} checker
  * @property {string} scenario the one that has to fail
  * @property {RegExp} says the message of the failure
  * @property {boolean} [quick] whether `npm test` tries it
@@ -138,8 +138,8 @@ export const MUTANTS = [
   {
     name: 'a serial library has several threads',
     file: DISPATCH,
-    from: 'if self.serial { 1 } else { MAX_THREADS }',
-    to: 'MAX_THREADS',
+    from: 'if self.serial { 1 } else { MAX_THREADS + queue.streams }',
+    to: 'MAX_THREADS + queue.streams',
     checker: 'shuttle',
     scenario: 'random_calls_of_a_serial_library',
     says: /a serial library's calls on two threads/,

@@ -9,6 +9,8 @@
 mod checker;
 #[path = "../shared/command.rs"]
 mod command;
+#[path = "../shared/data.rs"]
+mod data;
 #[path = "../loom/explore.rs"]
 mod explore;
 mod process;

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32 as Plain;
 
-use crate::checker::{AtomicBool, Region, Thread, start, yield_now};
+use crate::checker::{AtomicBool, Thread, start, yield_now};
+use crate::data::Data;
 use crate::lane::{self, Failed, Side, State};
 use crate::lanes::Lanes;
 use crate::protocol::MAX_LANES;
@@ -43,29 +43,6 @@ struct Memory {
     /// What the count of cancels was before it.
     cancels: Data,
     result: Data,
-}
-
-/// Words that no ordering of their own protects: two accesses that are not ordered fail the model.
-struct Data {
-    region: Region,
-    value: Plain,
-}
-
-impl Data {
-    fn new() -> Self {
-        Self {
-            region: Region::new(),
-            value: Plain::new(0),
-        }
-    }
-
-    fn put(&self, value: u32) {
-        self.region.alone(|| self.value.store(value, Ordering::Relaxed));
-    }
-
-    fn get(&self) -> u32 {
-        self.region.shared(|| self.value.load(Ordering::Relaxed))
-    }
 }
 
 /// What the library makes of a request.

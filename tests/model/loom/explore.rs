@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::command::{self, Exploration};
 
 /// Explores all schedules with at most so many preemptions, or as many of them as the time limit allows.
-pub(crate) fn explore(scenario: &'static str, run: fn()) {
+pub(crate) fn explore(scenario: &'static str, run: impl Fn() + Copy + Send + Sync + 'static) {
     if !command::is_selected(scenario) {
         return;
     }

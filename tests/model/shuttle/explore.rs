@@ -5,7 +5,12 @@ use shuttle::{Config, MaxSteps, Runner};
 
 use crate::command::{self, Exploration};
 
-pub(crate) fn explore(scenario: &'static str, run: fn(), how: &str, scheduler: impl Scheduler + 'static) {
+pub(crate) fn explore(
+    scenario: &'static str,
+    run: impl Fn() + Copy + Send + Sync + 'static,
+    how: &str,
+    scheduler: impl Scheduler + 'static,
+) {
     if !command::is_selected(scenario) {
         return;
     }
