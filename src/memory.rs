@@ -7,11 +7,14 @@ use napi::bindgen_prelude::*;
 use napi::sys;
 use napi_derive::napi;
 
+use crate::api;
+use crate::env::binding::Source;
 use crate::env::{instance, mapping, own_library};
 use crate::js::byte_view::ByteView;
 use crate::js::scope::Scope;
 use crate::js::throw::invalid_buffer;
 use crate::js::value::Value;
+use crate::operation::BoundOperation;
 
 /// Whether this runtime lets native code wrap its own memory in a Buffer, found out by trying: `false` inside V8's
 /// memory cage (Electron 20 and later), `true` in Node.js.
@@ -87,6 +90,17 @@ pub fn map_shared_memory(env: &Env, number: u32, memory: Unknown) -> Result<()> 
     // meanwhile is the caller's word; if one does, what it writes may get lost, and nothing else. The rest has been tried.
     let memory = unsafe { LentMemory::in_pages(data, view.len, Pages::Replaceable) };
     own_library::map(number, &memory).map_err(|error| error.throw_into_napi(scope))
+}
+
+/// Internal (lib/addon.js): what populates memory, as functions of a library whose exchanges change no byte.
+#[napi(skip_typescript)]
+pub fn populator(env: &Env) -> Result<BoundOperation<'_>> {
+    let functions = api::functions(env, Source::Loaded(inplace_exchange_host::populator()), 0)?;
+    Ok(BoundOperation {
+        perform: functions.perform,
+        exchange_data_async: functions.asynchronous,
+        exchange_owned_async: functions.owned_asynchronous,
+    })
 }
 
 fn argument<'env>(scope: Scope<'env>, argument: &Unknown<'env>) -> Result<Value<'env>> {

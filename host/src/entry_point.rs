@@ -40,6 +40,7 @@ impl EntryPoint {
         let CallFunction::InPlace(exchange) = self.call else {
             return self.perform(memory, &Request::default());
         };
+        memory.prefer_huge_pages();
         let value = match self.gate {
             None => exchange.call(memory),
             Some(gate) => match gate.try_exclusive(|| exchange.call(memory)) {
@@ -56,6 +57,7 @@ impl EntryPoint {
         if !self.performs() {
             self.library.check(request)?;
         }
+        memory.prefer_huge_pages();
         let len = memory.len();
         let caller = Waiting::default();
         let call = || self.call.call(memory, request, &caller);

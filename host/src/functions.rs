@@ -9,7 +9,7 @@ use crate::request::{Caller, Request};
 pub(crate) enum Functions {
     /// In this process.
     Here(Symbols),
-    /// In another one.
+    /// In another one, or made by this crate.
     Elsewhere(&'static dyn Remote),
 }
 
@@ -23,7 +23,10 @@ impl Functions {
     ) -> Result<ReturnValue, Box<Error>> {
         let len = memory.len();
         let number = match self {
-            Self::Here(symbols) => symbols.call(memory, request, caller),
+            Self::Here(symbols) => {
+                memory.prefer_huge_pages();
+                symbols.call(memory, request, caller)
+            }
             Self::Elsewhere(remote) => remote.call(&memory, request, caller)?,
         };
         Ok(ReturnValue::of(number, len))

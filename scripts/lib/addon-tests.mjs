@@ -2,6 +2,7 @@
 export const ADDON_TESTS = [
   'addon',
   'memory-cage',
+  'huge-pages',
   'inputs',
   'operations',
   'cpp',

@@ -12,8 +12,9 @@ export const OWN_ENVIRONMENT = { LIBRARY_PROCESS: 'own', NODE_OPTIONS: `--requir
 const addon = (/** @type {string[]} */ ...names) => names.map((name) => `tests/addon/${name}.test.js`);
 const page = (/** @type {string[]} */ ...names) => names.map((name) => `tests/page/${name}.test.mjs`);
 
-/** Without the memory cage, which is not about libraries, and the tests of own processes, which are what they are. */
-const ABOUT_LIBRARIES = ADDON_TESTS.filter((name) => name !== 'memory-cage' && name !== 'own-process');
+/** What is not about libraries, is about memory of this process, or runs processes of its own. */
+const OTHERS = ['memory-cage', 'huge-pages', 'own-process'];
+const ABOUT_LIBRARIES = ADDON_TESTS.filter((name) => !OTHERS.includes(name));
 const QUICK = ['inputs', 'operations', 'sdk', 'libraries', 'async', 'async-order', 'security-addon'];
 
 /** Those that run so in Node.js for another system, by npm run reach. */

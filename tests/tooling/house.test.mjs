@@ -28,6 +28,7 @@ const UNSAFE = [
   'host/src/loader/',
   'host/src/stream/burst.rs',
   'host/src/stream/memory.rs',
+  'host/src/paging.rs',
   'library-process/src/confine.rs',
   'library-process/src/lender.rs',
   'library-process/src/mapped.rs',
