@@ -1,4 +1,7 @@
 // npm run bench:page: the time of the page API and of its alternatives, in a window with context isolation on.
+//
+//   npm run bench:page                 all stages
+//   npm run bench:page -- memory       this one alone (bench/page-api/page.mjs has them)
 
 import { command, Failure, progress } from '../scripts/lib/console.mjs';
 import { openDisplay } from '../scripts/lib/display.mjs';
@@ -81,6 +84,16 @@ const print = {
   },
 
   /** @param {Microseconds} rows */
+  memory(rows) {
+    heading('8,294,400 bytes, 25 ms after the last', ...HEADS);
+    table(rows);
+    const same = 'the same memory again';
+    compare(rows, 'exchange(8294400)', same, 'at most 1.1');
+    compare(rows, 'the same, and recycle', same, 'at most 1.1');
+    compare(rows, 'new memory', same, 'the pages of new memory');
+  },
+
+  /** @param {Microseconds} rows */
   shared(rows) {
     heading('Shared memory, 64 bytes', ...HEADS);
     table(rows);
@@ -142,6 +155,7 @@ await command(async () => {
     BENCH_ZERO_LIBRARY: await compile('cc', 'fill.c', 'fill-zero.so', [...abi, '-DZERO']),
     BENCH_ADDRESS_LIBRARY: fixtureFile('address'),
     BENCH_PROBE: fixtureFile('probe'),
+    BENCH_STAGES: process.argv.slice(2).join(' '),
   };
   const display = await openDisplay();
   const started = Date.now();
@@ -152,7 +166,7 @@ await command(async () => {
     out(machine(stages[0].result.versions));
     const soak = stages.filter(({ stage }) => stage === 'soak').map(({ result }) => result.measured);
     for (const { stage, result } of stages) if (stage !== 'soak') print[stage](result.measured);
-    printSoak(soak);
+    if (soak.length > 0) printSoak(soak);
   } finally {
     await display.close();
   }

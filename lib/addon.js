@@ -21,6 +21,7 @@ const { reporter } = require('./progress.js');
  *   bindOperation(binding: number, name?: string): { perform: any, exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync },
  *   operationsOf(binding: number): string[],
  *   progressOf(call: number): [done: number, total: number] | null,
+ *   populator(): { exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync },
  *   countSharedMemory(memory: SharedArrayBuffer): void,
  *   environmentEnded: Int32Array,
  * }} Native
@@ -133,6 +134,8 @@ module.exports = {
   owned,
   countSharedMemory: native.countSharedMemory,
   mapSharedMemory,
+  /** As `exchangeDataAsync`, and in place of a library's call has the pages of the memory made. No byte changes. */
+  populate: asynchronous(native.populator()),
   /** One element, which is not 0 once this environment has ended. */
   environmentEnded: native.environmentEnded,
 };

@@ -77,10 +77,10 @@ export function checkInteger(what, value, min, max) {
 
 /**
  * What is said of one exchange.
- * @param {{ input?: unknown, onProgress?: unknown }} options @param {ArrayBufferLike} memory
+ * @param {{ input?: unknown, onProgress?: unknown }} options @param {number} byteLength of the memory
  */
-export function checkedCall({ input, onProgress }, memory) {
-  if (input !== undefined) checkInteger('input', input, 0, memory.byteLength);
+export function checkedCall({ input, onProgress }, byteLength) {
+  if (input !== undefined) checkInteger('input', input, 0, byteLength);
   checkType('onProgress', onProgress, 'function');
   return { input, onProgress: /** @type {((done: number, total: number) => void) | undefined} */ (onProgress) };
 }

@@ -7,7 +7,8 @@
 import { checkedCall, checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
 import { aborted, codedError, deserializeError, invalidBuffer, pageUnloaded, stillLent } from './errors.mjs';
 import { createFrames } from './frames.mjs';
-import { ABORT, BRIDGE, CONNECT, FREE, PROGRESS, SHARE, SHARE_MEMORY } from './protocol.mjs';
+import { ABORT, BRIDGE, CONNECT, FREE, POPULATE, PROGRESS, SHARE, SHARE_MEMORY } from './protocol.mjs';
+import { createSpares } from './spare.mjs';
 import { startStream } from './start-stream.mjs';
 import { notExposed } from './unexposed.mjs';
 
@@ -149,25 +150,24 @@ function openConnection() {
     return slot;
   }
 
-  /** @type {Exchange['exchange']} */
-  const exchange = (data, options) => lend(data, options);
-
   /**
-   * An exchange, or a stream: one of many messages.
-   * @param {any} data @param {import('./types/page.mjs').ExchangeOptions} [options] @param {object} [stream]
+   * An exchange. With a `kind`, what is like one: the making of the memory's pages, or a stream.
+   * @param {any} data @param {import('./types/page.mjs').ExchangeOptions} options @param {'populate' | object} [kind]
    * @returns {Promise<Uint8Array<any>>}
    */
-  const lend = (data, options = {}, stream) => {
+  const lend = (data, options, kind) => {
     assertLoaded();
     return new Promise((resolve, reject) => {
       const { library, operation, thread, signal } = checkedOptions(options);
       const memory = checkedMemory(data, lent);
       try {
-        const { input, onProgress } = checkedCall(options, memory);
+        const { input, onProgress } = checkedCall(options, memory.byteLength);
         if (lent.get(memory)) throw stillLent();
         if (signal?.aborted) throw aborted(signal);
         const id = ++lastId;
-        const said = [thread, signal !== undefined, operation, input, onProgress !== undefined, stream];
+        const what = kind === POPULATE ? POPULATE : thread;
+        const stream = kind === POPULATE ? undefined : kind;
+        const said = [what, signal !== undefined, operation, input, onProgress !== undefined, stream];
         if (isShared(memory)) port.postMessage([id, library, slotOf(memory), ...said]);
         else transfer(port, [id, library, memory, ...said], memory);
         lent.set(memory, true);
@@ -183,14 +183,6 @@ function openConnection() {
         throw withMemory(/** @type {Error} */ (error), memory);
       }
     });
-  };
-
-  /** @type {Exchange['allocate']} */
-  const allocate = (byteLength, options = {}) => {
-    assertLoaded();
-    const { library } = checkedOptions(options);
-    checkSize(byteLength);
-    return new Uint8Array(allocateFor(library, byteLength));
   };
 
   /** @param {string} library @param {number} byteLength @param {boolean} [shared] */
@@ -230,6 +222,14 @@ function openConnection() {
     };
   };
 
+  const { exchange, allocate, recycle } = createSpares({
+    lend,
+    allocateFor,
+    allocateMemory,
+    assertLoaded,
+    lent,
+  });
+
   /** @type {Exchange['frames']} */
   const frames = (/** @type {FramesOptions<any>} */ options) =>
     /** @type {Frames<any>} */ (createFrames({ exchange, allocateFor, assertLoaded }, options));
@@ -237,7 +237,7 @@ function openConnection() {
   /** @type {Exchange['stream']} */
   const stream = (options) => startStream({ lend, allocateFor, assertLoaded }, options);
 
-  return { page: { exchange, allocate, shared, frames, stream }, assertLoaded };
+  return { page: { exchange, allocate, shared, frames, recycle, stream }, assertLoaded };
 }
 
 /** @param {MessagePort} port @param {unknown[]} request @param {ArrayBufferLike} memory */

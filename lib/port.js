@@ -5,7 +5,7 @@
 const { codedError, invalidRequest, serializeError } = require('./errors.js');
 const { immutableError, isImmutable } = require('./immutable.js');
 const { exchangesOf } = require('./operation.js');
-const { ABORT, FREE, PROGRESS, SHARE_MEMORY } = require('./protocol.js');
+const { ABORT, FREE, POPULATE, PROGRESS, SHARE_MEMORY } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
 
@@ -17,6 +17,7 @@ const { loadAddon } = require('./while-alive.js');
  *   [id, key, memory, thread, abortable, operation, input, reports, stream]
  *                                          an exchange; memory is an ArrayBuffer, or the slot of a SharedArrayBuffer.
  *                                          With a stream (lib/start-stream.mjs) it is one that fills the memory until it ends
+ *   [id, key, memory, POPULATE]            has the pages of the memory made; a count of 0 if they were not
  *   [ABORT, id, ...]                       aborts these exchanges, in this order
  *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
  *   [FREE, slot]                           the page has dropped that memory
@@ -48,6 +49,7 @@ function serve(port, resolveLibrary) {
         if (isImmutable(memory)) throw immutableError();
         const bytes = new Uint8Array(memory instanceof ArrayBuffer ? memory : memoryOf(memory));
         const [, key, , thread, abortable, operation, input, reports, stream] = request;
+        if (thread === POPULATE) return populate(id, memory, bytes, resolveLibrary(key));
         const exchanges = exchangesOf(resolveLibrary(key), operation, input);
         if (stream !== undefined) fillOnWorker(id, exchanges.exchangeDataAsync, bytes, stream);
         else if (thread === 'main') respond(id, memory, exchanges.exchangeDataInPlace(bytes, input));
@@ -73,6 +75,15 @@ function serve(port, resolveLibrary) {
     if (loadAddon().owned(exchangeAsync) === exchangeAsync) throw noStreams();
     const now = performance.timeOrigin + performance.now();
     exchangeOnWorker(id, exchangeAsync, bytes, { stream: { ...stream, now } }, true, false);
+  }
+
+  /**
+   * Memory that is lent to a process of a library gets other pages then. Those that it has would be copied first.
+   * @param {number} id @param {unknown} memory @param {Uint8Array} bytes @param {ExposedLibrary} library
+   */
+  function populate(id, memory, bytes, library) {
+    if ('process' in library) respond(id, memory, 0);
+    else exchangeOnWorker(id, loadAddon().populate, bytes, {}, false, false);
   }
 
   /**

@@ -18,7 +18,10 @@ const ABORT = 'abort';
 const SHARE_MEMORY = 'share';
 const FREE = 'free';
 
+/** In the place of the thread: no library is called, and the pages of the memory are made. */
+const POPULATE = 'populate';
+
 /** First element of a response that is not the last of its exchange. */
 const PROGRESS = 'progress';
 
-module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE, PROGRESS };
+module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE, POPULATE, PROGRESS };

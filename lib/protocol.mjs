@@ -17,5 +17,8 @@ export const ABORT = 'abort';
 export const SHARE_MEMORY = 'share';
 export const FREE = 'free';
 
+/** In the place of the thread: no library is called, and the pages of the memory are made. */
+export const POPULATE = 'populate';
+
 /** First element of a response that is not the last of its exchange. */
 export const PROGRESS = 'progress';

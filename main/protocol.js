@@ -33,6 +33,7 @@ const FILES = new Map([
     'renderer/process-choice.mjs',
     'lib/page.mjs',
     'lib/frames.mjs',
+    'lib/spare.mjs',
     'lib/checks.mjs',
     'lib/errors.mjs',
     'lib/protocol.mjs',

@@ -120,6 +120,7 @@ const OTHER_SECURITY = pageTests('security-memory security-stream');
 const PACKAGE_TESTS = ['install', 'new'].map((name) => `tests/packages/${name}.test.mjs`);
 const PANEL_TESTS = ['exchange', 'live', 'streams', 'about'].map((name) => `tests/app/panel-${name}.test.mjs`);
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
+const NODE_TESTS = ['immutable', 'populate'].map((name) => `tests/addon/${name}.test.js`);
 const DOCTOR_TESTS = ['doctor', 'doctor-foreign'].map((name) => `tests/packages/${name}.test.mjs`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 /** With the addon that ships, by a variable of the loader. */
@@ -177,7 +178,7 @@ const STEPS = [
   {
     name: 'addon, plain Node.js',
     needs: needsPackages,
-    run: mocha(['--expose-gc', ...ASYNC_TESTS, 'tests/addon/immutable.test.js'], asPacked),
+    run: mocha(['--expose-gc', ...ASYNC_TESTS, ...NODE_TESTS], asPacked),
   },
   ...OWN_STEPS.map(({ name, where, files, own }) => ({
     name: `own processes: ${name}`,
@@ -193,7 +194,7 @@ const STEPS = [
   {
     name: 'page API',
     needs: needsPackages,
-    run: mocha(pageTests('connect unexposed exchange operations memory'), asPacked),
+    run: mocha(pageTests('connect unexposed exchange spare operations memory'), asPacked),
   },
   {
     name: 'page API, frames and ports',

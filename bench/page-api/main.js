@@ -11,13 +11,17 @@ const FILES = new Map([
   ['/', { file: 'page.html', type: 'text/html' }],
   ['/page.mjs', { file: 'page.mjs', type: 'text/javascript' }],
   ['/draw.mjs', { file: 'draw.mjs', type: 'text/javascript' }],
+  ['/memory.mjs', { file: 'memory.mjs', type: 'text/javascript' }],
 ]);
 const SOAK_PARTS = 20;
 /** Libraries have processes of their own on Linux alone. */
 const RESTED = process.platform === 'linux' ? ['rested'] : [];
-const STAGES = ['identity', 'trips', 'sizes', 'large', 'shared', ...RESTED, 'frames', 'drawn'].concat(
+const ALL_STAGES = ['identity', 'trips', 'sizes', 'large', 'memory', 'shared', ...RESTED, 'frames', 'drawn'].concat(
   Array.from({ length: SOAK_PARTS }, () => 'soak'),
 );
+
+const CHOSEN = (process.env.BENCH_STAGES ?? '').split(' ').filter(Boolean);
+const STAGES = CHOSEN.length > 0 ? ALL_STAGES.filter((stage) => CHOSEN.includes(stage)) : ALL_STAGES;
 
 /** A module of the package's page half. @param {string} pathname */
 const pageModule = (pathname) =>

@@ -2,6 +2,7 @@
 // machine affects all rows alike. A ratio is calculated within a round; the medians are those over all rounds.
 
 import { connect } from '../../lib/page.mjs';
+import { memoryRows } from './memory.mjs';
 
 const { bench } = /** @type {any} */ (globalThis);
 const { exchange, allocate, shared, frames } = connect();
@@ -11,7 +12,6 @@ const SMALL = 64;
 const FRAME = { width: 1920, height: 1080, byteLength: 8_294_400 };
 const SECONDS = 10;
 const MiB = 1024 * 1024;
-
 const collect = /** @type {() => void} */ (/** @type {any} */ (globalThis).gc);
 
 /** The mean time of an asynchronous call, in microseconds. @param {number} batch @param {() => unknown} run */
@@ -152,6 +152,7 @@ const stages = {
     });
   },
 
+  memory: () => inRounds(memoryRows(FRAME.byteLength)),
   async shared() {
     const small = shared(SMALL);
     small.exchange();

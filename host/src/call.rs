@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dispatch::{CallState, Cancelled, Job, Phase};
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
+use crate::library::Library;
 use crate::request::{Caller, Progress, Report, Request};
 use crate::session::Session;
 use crate::sync::{Deadline, Mutex, lock};
@@ -13,6 +14,9 @@ use crate::sync::{Deadline, Mutex, lock};
 pub trait Call: Send + Sync {
     /// Its number in its environment.
     fn id(&self) -> u64;
+
+    /// Whose call it is.
+    fn library(&self) -> &'static Library;
 
     /// Begins. When the call has ended, [`CompletionSink::push`] says so, unless this fails or
     /// [`cancel`](Self::cancel) drops it. Called once.
@@ -92,6 +96,10 @@ impl NativeCall {
 impl Call for NativeCall {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn library(&self) -> &'static Library {
+        self.session.library()
     }
 
     fn submit(self: Arc<Self>) -> Result<(), Box<Error>> {

@@ -32,7 +32,7 @@ pub use lent_memory::{LentMemory, Pages};
 pub use library::Library;
 pub use loader::pin::pin_this_module;
 pub use loader::{is_same_file, real_path};
-pub use populator::populator;
+pub use populator::{OngoingCall, populator};
 pub use request::{Caller, Progress, Report, Request, Waiting};
 pub use session::Session;
 pub use stream::{Policy, Stream, StreamOptions};

@@ -113,10 +113,6 @@ impl Stream {
         })
     }
 
-    fn library(&self) -> &'static Library {
-        self.source.session.library()
-    }
-
     /// Whether the library makes the messages by itself, and stays inside.
     fn pushes(&self) -> bool {
         self.library().stream_function().is_some()
@@ -177,6 +173,10 @@ impl Stream {
 impl Call for Stream {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn library(&self) -> &'static Library {
+        self.source.session.library()
     }
 
     fn submit(self: Arc<Self>) -> Result<(), Box<Error>> {

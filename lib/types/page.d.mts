@@ -128,19 +128,38 @@ export interface Exchange {
    * that size is shared instead: it is not detached, and can be lent to one exchange at a time. Any number of exchanges
    * may be in flight.
    *
+   * A number of bytes, 0 to 2^31-1, stands for memory of that size, which holds zeros or what an earlier message of this page
+   * left there. It is memory that was recycled, or a spare that a background thread has prepared since the last exchange
+   * of that size, or new. From 64 MiB on it is a SharedArrayBuffer, as with `allocate`.
+   *
    * Rejects with an Error that has a `code`: those of `exchangeDataAsync` (of `exchangeDataInPlace` on the main
    * thread), and
    * - `ABORT_ERR` (AbortError): `signal` was aborted, or this page is being unloaded
    * - `ERR_ADDON` (Error): the addon could not be loaded in the preload
    * - `ERR_LIBRARY_UNKNOWN` (Error): the preload exposes no library under that key
    * - `ERR_OPERATION_UNKNOWN` (Error): the library has no `operation` of that name
-   * - `ERR_OUT_OF_RANGE` (RangeError): `input` is not a whole number from 0 to the size of the memory
+   * - `ERR_OUT_OF_RANGE` (RangeError): `input` is not a whole number from 0 to the size of the memory, or a number of bytes
+   *   is not in its range
+   * - for a number of bytes, `ERR_MEMORY_ALLOCATION_FAILED` and `ERR_NOT_ISOLATED`, as `allocate`
    * - `ERR_INVALID_ARG_VALUE` (TypeError): `thread` is neither `'worker'` nor `'main'`
    *
    * The error has the memory in its `buffer`, a Uint8Array, unless an argument was refused or the page is being
    * unloaded.
    */
-  readonly exchange: <T extends ArrayBufferLike>(data: Memory<T>, options?: ExchangeOptions) => Promise<Uint8Array<T>>;
+  readonly exchange: {
+    <T extends ArrayBufferLike>(data: Memory<T>, options?: ExchangeOptions): Promise<Uint8Array<T>>;
+    (byteLength: number, options?: ExchangeOptions): Promise<Uint8Array>;
+  };
+  /**
+   * Gives memory to the next exchanges of a number of bytes: the result of one, or all of an ArrayBuffer or
+   * SharedArrayBuffer. It must not be used from then on: an exchange detaches it or writes to it. What is transferred
+   * elsewhere nevertheless is passed over. Up to four pieces of one size are kept, others are dropped.
+   *
+   * Throws an Error with a `code`:
+   * - `ERR_INVALID_BUFFER` (TypeError): it is no such memory
+   * - `ERR_BUFFER_DETACHED` (TypeError): it was transferred elsewhere, or is lent
+   */
+  readonly recycle: (memory: Memory) => void;
   /**
    * Allocates zeroed memory that is cheap to lend at any size. From 64 MiB on it is a SharedArrayBuffer, which is
    * posted to the preload at the first exchange, and kept there until the page's reference to it is collected.

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use inplace_exchange_host::{Call, LentMemory, Pages};
+use inplace_exchange_host::{Call, LentMemory, OngoingCall, Pages};
 
 use crate::error::Error;
 use crate::js::byte_view::ByteView;
@@ -155,6 +155,7 @@ pub(crate) fn empty_ptr() -> NonNull<u8> {
 pub(crate) struct Loan {
     buffer: LentBuffer,
     call: Arc<dyn Call>,
+    _ongoing: Option<OngoingCall>,
 }
 
 impl Loan {
@@ -166,8 +167,10 @@ impl Loan {
         // on none of them; only the library's code reads and writes them, and its contract warns it of other writers.
         // What may be done with its pages was promised to `in_pages`.
         let memory = unsafe { LentMemory::in_pages(buffer.data, buffer.len, buffer.pages) };
+        let call = create(memory);
         Self {
-            call: create(memory),
+            _ongoing: OngoingCall::of(call.library()),
+            call,
             buffer,
         }
     }

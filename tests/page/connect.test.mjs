@@ -25,11 +25,11 @@ describe('connect', () => {
     page = app.page;
   });
 
-  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames', 'stream'];
+  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames', 'recycle', 'stream'];
   const exchangeOn = (/** @type {import('playwright-core').Page} */ of) =>
     of.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length);
 
-  it('returns four functions, in each document', async () => {
+  it('returns five functions, in each document', async () => {
     assert.deepEqual(await connectOutcome(page), CONNECTED);
     await page.reload();
     assert.deepEqual(await connectOutcome(page), CONNECTED);

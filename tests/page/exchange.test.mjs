@@ -17,8 +17,14 @@ const MiB = 1024 * 1024;
 const REFUSED = [
   ['undefined', 'ERR_INVALID_BUFFER', ''],
   ['null', 'ERR_INVALID_BUFFER', ''],
-  ['7', 'ERR_INVALID_BUFFER', ''],
-  ['1e9', 'ERR_INVALID_BUFFER', ''],
+  ['-1', 'ERR_OUT_OF_RANGE', ''],
+  ['1.5', 'ERR_OUT_OF_RANGE', ''],
+  ['NaN', 'ERR_OUT_OF_RANGE', ''],
+  ['2 ** 31', 'ERR_OUT_OF_RANGE', ''],
+  ['8, { input: 9 }', 'ERR_OUT_OF_RANGE', ''],
+  ['8, { library: 7 }', 'ERR_INVALID_ARG_TYPE', ''],
+  ['8, { signal: AbortSignal.abort() }', 'ABORT_ERR', ''],
+  ['8n', 'ERR_INVALID_BUFFER', ''],
   ['"text"', 'ERR_INVALID_BUFFER', ''],
   ['[1, 2]', 'ERR_INVALID_BUFFER', ''],
   ['{ byteLength: 1e9, buffer: 1 }', 'ERR_INVALID_BUFFER', ''],
@@ -192,7 +198,8 @@ describe('exchange', () => {
       const error = await page.evaluate(source);
       assert.equal(error.code, code, JSON.stringify(error));
       assert.equal(String(error.memory ?? ''), memory);
-      assert.equal(error.name, code === 'ABORT_ERR' ? 'AbortError' : 'TypeError');
+      const names = /** @type {Record<string, string>} */ ({ ABORT_ERR: 'AbortError', ERR_OUT_OF_RANGE: 'RangeError' });
+      assert.equal(error.name, names[code] ?? 'TypeError');
       assert.equal(
         await page.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length),
         64,

@@ -75,7 +75,7 @@ describe('the origins of expose()', () => {
     });
 
   it("'*' allows any", () => {
-    const connected = ['exchange', 'allocate', 'shared', 'frames', 'stream'];
+    const connected = ['exchange', 'allocate', 'shared', 'frames', 'recycle', 'stream'];
     assert.deepEqual(outcomes, [connected, connected]);
   });
 });
