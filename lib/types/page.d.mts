@@ -161,8 +161,9 @@ export interface Exchange {
    */
   readonly recycle: (memory: Memory) => void;
   /**
-   * Allocates zeroed memory that is cheap to lend at any size. From 64 MiB on it is a SharedArrayBuffer, which is
-   * posted to the preload at the first exchange, and kept there until the page's reference to it is collected.
+   * Allocates zeroed memory that is cheap to lend at any size: the spare of `exchange`, if there is one of that size. From 64
+   * MiB on it is a SharedArrayBuffer, which is posted to the preload at the first exchange, and kept there until the page's
+   * reference to it is collected.
    * `byteLength` is 0 to 2^31-1. For a library in a process of its own, name it: shared memory is then lent to it without
    * a copy, which works if it is known before anybody else has the memory.
    *

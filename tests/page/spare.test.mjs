@@ -313,11 +313,13 @@ describe('the pages of memory', () => {
         post([1, 'address', memory.buffer, 'populate'], [memory.buffer]);
         const [id, returned, count] = await next();
         const isSame = new Uint8Array(returned).every((byte, index) => byte === index % 251);
-        return [id, returned.byteLength, count, memory.length, isSame];
+        post([2, 'address', new ArrayBuffer(8, { maxByteLength: 64 }), 'populate']);
+        const [, , , { fields }] = await next();
+        return [id, returned.byteLength, count, memory.length, isSame, fields.code];
       },
       5 * MiB + 1,
     );
-    assert.deepEqual(seen, [1, 5 * MiB + 1, 5 * MiB + 1, 0, true]);
+    assert.deepEqual(seen, [1, 5 * MiB + 1, 5 * MiB + 1, 0, true, 'ERR_INVALID_BUFFER']);
   });
 
   it('of shared memory, too, while the page writes to it', async () => {

@@ -18,7 +18,6 @@ impl LentMemory<'_> {
         self.call
     }
 
-    #[expect(clippy::unused_self, reason = "as in the host")]
     pub(crate) fn prefer_huge_pages(&self) {}
 
     pub(crate) fn len(&self) -> usize {
