@@ -8,9 +8,9 @@ import path from 'node:path';
 
 /** By folder of lib.rs. A module may use what is right of it. A name stands for its submodules too, which use each other. */
 export const ORDERS = {
-  src: 'lib > memory operation > api > env > js > error',
+  src: 'lib > memory > operation > api > env > js > error',
   'host/src':
-    'lib > stream > call > session > entry_point > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > lent_memory > error',
+    'lib > stream > call > session > entry_point populator > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > paging > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane running > lanes > spin sync > system > protocol',
   'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events > fault options usage',
