@@ -16,7 +16,7 @@ const FOLDER = path.join(root, 'target', 'examples-in-documents');
 
 /** What an example for a page begins with, unless it shows that itself. */
 const CONNECTED = `import { connect } from 'inplace-exchange/page';
-const { exchange, allocate, shared, frames, stream } = connect();
+const { exchange, allocate, shared, frames, recycle, stream } = connect();
 `;
 
 /** A use of the connection. */
