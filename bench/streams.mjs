@@ -27,6 +27,15 @@ const print = {
     out(`  median of the stream: ${(median(rows['stream, in a Worker']) / 1e6).toFixed(1)} million`);
   },
 
+  /** @param {Record<string, number[]>} rows */
+  workers(rows) {
+    out('\nAn exchange of 64 bytes from a Worker, us');
+    for (const [id, us] of Object.entries(rows))
+      line(`  ${id}`, ...[50, 10, 90].map((at) => percentile(us, at).toFixed(0)));
+    const ratio = ratioOf(rows['by way of the page'], rows['a port of its own']);
+    out(`  by way of the page / a port of its own: ${ratio.toFixed(2)}`);
+  },
+
   /** @param {{ slots: number, empty: number, blocks: number, late: number[] }[]} results */
   audio(results) {
     out('\nAudio, 128 samples at 48 kHz, main thread held for 90 % of the time');

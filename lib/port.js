@@ -5,9 +5,12 @@
 const { codedError, invalidRequest, serializeError } = require('./errors.js');
 const { immutableError, isImmutable } = require('./immutable.js');
 const { exchangesOf } = require('./operation.js');
-const { ABORT, FREE, POPULATE, PROGRESS, SHARE_MEMORY } = require('./protocol.js');
+const { ABORT, FREE, POPULATE, PROGRESS, SHARE_MEMORY, WORKER } = require('./protocol.js');
 const { isShared, trackExternalMemory } = require('./shared-memory.js');
 const { loadAddon } = require('./while-alive.js');
+
+/** As the page has it: one that does not keep to it gets no answer. */
+const MAX_WORKERS = 16;
 
 /** @import { ExposedLibrary } from './types/preload.js' */
 /** @import { SerializedError } from './errors.js' */
@@ -21,13 +24,16 @@ const { loadAddon } = require('./while-alive.js');
  *   [ABORT, id, ...]                       aborts these exchanges, in this order
  *   [SHARE_MEMORY, slot, memory]           a SharedArrayBuffer, which requests name by its slot from now on
  *   [FREE, slot]                           the page has dropped that memory
+ *   [WORKER], with two ports               serves the one, as this, and tells the other when that was closed
  * The response to an exchange is [id, memory, count] or [id, memory, -1, error], without the memory if it is shared. Before
  * it come any number of [PROGRESS, id, done, total], if the exchange reports.
  *
  * @param {MessagePort} port
  * @param {(key: unknown) => ExposedLibrary} resolveLibrary
+ * @param {boolean} [isWorkers] whether it is the port of a Worker, and so may be closed before this environment ends
+ * @returns {() => void} ends it, with all that runs
  */
-function serve(port, resolveLibrary) {
+function serve(port, resolveLibrary, isWorkers = false) {
   /** @type {Map<unknown, SharedArrayBuffer>} */
   const slots = new Map();
   /** @type {Map<unknown, AbortController>} */
@@ -39,7 +45,9 @@ function serve(port, resolveLibrary) {
     else port.postMessage([id, undefined, count, error]);
   };
 
-  port.onmessage = ({ data: request }) => {
+  let workers = 0;
+
+  port.onmessage = ({ data: request, ports }) => {
     const id = request?.[0];
     if (typeof id === 'number') {
       const memory = request[2];
@@ -53,15 +61,37 @@ function serve(port, resolveLibrary) {
         const exchanges = exchangesOf(resolveLibrary(key), operation, input);
         if (stream !== undefined) fillOnWorker(id, exchanges.exchangeDataAsync, bytes, stream);
         else if (thread === 'main') respond(id, memory, exchanges.exchangeDataInPlace(bytes, input));
-        else exchangeOnWorker(id, exchanges.exchangeDataAsync, bytes, { input }, abortable === true, reports === true);
+        else
+          exchangeOnWorker(
+            id,
+            exchanges.exchangeDataAsync,
+            bytes,
+            { input },
+            abortable === true || isWorkers,
+            reports === true,
+          );
       } catch (error) {
         respond(id, memory, -1, serializeError(error));
       }
     } else if (id === ABORT && Array.isArray(request)) for (const each of request.slice(1)) running.get(each)?.abort();
     else if (id === SHARE_MEMORY && isShared(request[2])) slots.set(request[1], trackExternalMemory(request[2]));
     else if (id === FREE) slots.delete(request[1]);
+    else if (id === WORKER && !isWorkers && ports.length === 2) serveWorker(ports[0], ports[1]);
     else respond(undefined, undefined, -1, serializeError(invalidRequest('This is no request of the protocol.')));
   };
+
+  /** @param {MessagePort} worker @param {MessagePort} closed */
+  function serveWorker(worker, closed) {
+    if (workers === MAX_WORKERS) return worker.close();
+    workers += 1;
+    const end = serve(worker, resolveLibrary, true);
+    worker.addEventListener('close', () => {
+      workers -= 1;
+      end();
+      closed.postMessage(undefined);
+      closed.close();
+    });
+  }
 
   /** @param {unknown} slot */
   function memoryOf(slot) {
@@ -116,6 +146,11 @@ function serve(port, resolveLibrary) {
       running.delete(id);
     }
   }
+
+  return () => {
+    for (const controller of [...running.values()].reverse()) controller.abort();
+    slots.clear();
+  };
 }
 
 const noStreams = () =>

@@ -17,6 +17,7 @@ const SHARE = 'inplace-exchange:share';
 const ABORT = 'abort';
 const SHARE_MEMORY = 'share';
 const FREE = 'free';
+const WORKER = 'worker-port';
 
 /** In the place of the thread: no library is called, and the pages of the memory are made. */
 const POPULATE = 'populate';
@@ -24,4 +25,4 @@ const POPULATE = 'populate';
 /** First element of a response that is not the last of its exchange. */
 const PROGRESS = 'progress';
 
-module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE, POPULATE, PROGRESS };
+module.exports = { BRIDGE, REFUSAL, CONNECT, SHARE, ABORT, SHARE_MEMORY, FREE, WORKER, POPULATE, PROGRESS };

@@ -16,6 +16,7 @@ export const SHARE = 'inplace-exchange:share';
 export const ABORT = 'abort';
 export const SHARE_MEMORY = 'share';
 export const FREE = 'free';
+export const WORKER = 'worker-port';
 
 /** In the place of the thread: no library is called, and the pages of the memory are made. */
 export const POPULATE = 'populate';

@@ -8,6 +8,7 @@
 
 import { checkedCall, checkedMemory, checkedOptions, checkSize, isDetached, isShared } from './checks.mjs';
 import { aborted, stillLent } from './errors.mjs';
+import { allocateMemory } from './memory.mjs';
 import { POPULATE } from './protocol.mjs';
 
 /** Smaller memory is mostly of pages that were used before. */
@@ -23,7 +24,6 @@ const REST_MS = 1000;
  * @typedef {object} Page
  * @property {(data: any, options: ExchangeOptions, kind?: 'populate') => Promise<Uint8Array<any>>} lend
  * @property {(library: string, byteLength: number, shared?: boolean) => ArrayBufferLike} allocateFor
- * @property {(byteLength: number) => ArrayBufferLike} allocateMemory
  * @property {() => void} assertLoaded
  * @property {WeakMap<ArrayBufferLike, boolean>} lent
  */
@@ -50,7 +50,7 @@ function nextTask() {
 }
 
 /** @param {Page} page */
-export function createSpares({ lend, allocateFor, allocateMemory, assertLoaded, lent }) {
+export function createSpares({ lend, allocateFor, assertLoaded, lent }) {
   /** Of all that is kept; -1 while nothing is. */
   let size = -1;
   /** @type {ArrayBufferLike[]} */

@@ -19,7 +19,7 @@ function cause() {
   if (document === undefined)
     return [
       'worker',
-      'There is no window here, as in a Worker, and so no preload. Call connect() in the page, and transfer the memory to the Worker.',
+      'There is no window here, as in a Worker, and so no preload. Call portForWorker() in the page, transfer the port to the Worker, and call connect(port) here.',
     ];
   if (top !== globalThis.window)
     return [

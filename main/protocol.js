@@ -33,6 +33,8 @@ const FILES = new Map([
     'renderer/process-choice.mjs',
     'lib/page.mjs',
     'lib/frames.mjs',
+    'lib/connection.mjs',
+    'lib/memory.mjs',
     'lib/spare.mjs',
     'lib/checks.mjs',
     'lib/errors.mjs',

@@ -200,7 +200,10 @@ const STEPS = [
     name: 'page API, frames and ports',
     needs: needsPackages,
     beside: 'page API',
-    run: mocha(pageTests('frames stream stream-push stream-reader port isolation own-process mapped'), asPacked),
+    run: mocha(
+      pageTests('frames stream stream-push stream-reader port worker-port isolation own-process mapped'),
+      asPacked,
+    ),
   },
   { name: 'security, page', needs, run: mocha(pageTests('security-page security-preload')) },
   { name: 'security, memory', needs, beside: 'security, page', run: mocha(OTHER_SECURITY) },

@@ -8,7 +8,7 @@ import { connect } from '../../lib/page.mjs';
  * }}
  */
 const bench = /** @type {any} */ (globalThis).bench;
-const { shared, stream } = connect();
+const { exchange, portForWorker, shared, stream } = connect();
 
 const ROUNDS = 5;
 const FRAME = { width: 1920, height: 1080, byteLength: 1920 * 1080 * 4 };
@@ -27,7 +27,7 @@ async function hold(ms) {
   }
 }
 
-/** @param {string} file @param {object} message @param {Transferable[]} transfer @returns {Promise<any>} */
+/** @param {string} file @param {unknown} message @param {Transferable[]} transfer @returns {Promise<any>} */
 function worker(file, message, transfer = []) {
   const worker = new Worker(file, { type: 'module' });
   worker.postMessage(message, transfer);
@@ -103,6 +103,22 @@ const stages = {
       rows['stream, in a Worker'].push(await count('default'));
       rows['stream, own process'].push(await count('own'));
       rows.shared.push(countShared());
+    }
+    return rows;
+  },
+
+  /** Microseconds for an exchange of 64 bytes. */
+  async workers() {
+    /** @type {Record<string, number[]>} */
+    const rows = { 'a port of its own': [], 'by way of the page': [] };
+    for (let round = 0; round < 2 * ROUNDS; round++) {
+      rows['a port of its own'].push(await worker('/exchanges.mjs', false, [portForWorker()]));
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = async ({ data }) => {
+        const bytes = await exchange(data);
+        port1.postMessage(bytes, [bytes.buffer]);
+      };
+      rows['by way of the page'].push(await worker('/exchanges.mjs', true, [port2]));
     }
     return rows;
   },

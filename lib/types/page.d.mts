@@ -114,6 +114,12 @@ export interface Stream {
 }
 
 /**
+ * What `connect(port)` returns in a Worker: the functions of the page, but for those that need it. Memory of `allocate` and
+ * `stream` is copied for a library in a process of its own.
+ */
+export type WorkerExchange = Omit<Exchange, 'shared' | 'portForWorker'>;
+
+/**
  * What `connect` returns. The functions do not use `this`. When the page is unloaded, calls in flight are rejected with
  * `ABORT_ERR`. After that, each function throws it: another window may still call them, and V8 settles no promise of an
  * unloaded page.
@@ -215,6 +221,15 @@ export interface Exchange {
    * page that may not share memory, and `ERR_MEMORY_ALLOCATION_FAILED`.
    */
   readonly stream: (options: StreamOptions) => Stream;
+  /**
+   * A port by which a Worker of this page makes exchanges itself, with `connect(port)`: transfer it to the Worker. At most 16
+   * are open at a time. When the Worker ends, or closes its port, its calls are cancelled.
+   *
+   * The preload answers on the page's main thread, so a Worker waits while that is busy; a `stream` does not.
+   *
+   * Throws `ERR_OUT_OF_RANGE` (RangeError) if 16 are open. A closed one is noticed from Electron 29 on.
+   */
+  readonly portForWorker: () => MessagePort;
 }
 
 /**
@@ -228,3 +243,9 @@ export interface Exchange {
  * - `ABORT_ERR` (AbortError): this page was unloaded
  */
 export function connect(): Exchange;
+/**
+ * In a Worker: connects it by a port of `portForWorker`. Every call with a port returns the same object.
+ *
+ * Throws `ERR_INVALID_ARG_TYPE` (TypeError) if `port` is none.
+ */
+export function connect(port: MessagePort): WorkerExchange;

@@ -25,7 +25,7 @@ describe('connect', () => {
     page = app.page;
   });
 
-  const CONNECTED = ['exchange', 'allocate', 'shared', 'frames', 'recycle', 'stream'];
+  const CONNECTED = ['exchange', 'allocate', 'frames', 'recycle', 'stream', 'shared', 'portForWorker'];
   const exchangeOn = (/** @type {import('playwright-core').Page} */ of) =>
     of.evaluate(async () => (await link.exchange(new Uint8Array(64), { library: 'address' })).length);
 

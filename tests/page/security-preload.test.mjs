@@ -75,7 +75,7 @@ describe('the origins of expose()', () => {
     });
 
   it("'*' allows any", () => {
-    const connected = ['exchange', 'allocate', 'shared', 'frames', 'recycle', 'stream'];
+    const connected = ['exchange', 'allocate', 'frames', 'recycle', 'stream', 'shared', 'portForWorker'];
     assert.deepEqual(outcomes, [connected, connected]);
   });
 });

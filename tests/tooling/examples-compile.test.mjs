@@ -16,11 +16,11 @@ const FOLDER = path.join(root, 'target', 'examples-in-documents');
 
 /** What an example for a page begins with, unless it shows that itself. */
 const CONNECTED = `import { connect } from 'inplace-exchange/page';
-const { exchange, allocate, shared, frames, recycle, stream } = connect();
+const { exchange, allocate, shared, frames, recycle, stream, portForWorker } = connect();
 `;
 
 /** A use of the connection. */
-const FOR_A_PAGE = /\b(?:exchange|allocate|shared|frames|stream)\(/;
+const FOR_A_PAGE = /\b(?:exchange|allocate|shared|frames|stream|portForWorker)\(/;
 
 /** What the text around an example says that the reader has. */
 const READERS = `
