@@ -12,6 +12,7 @@ mod push;
 mod source;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::call::{Call, CompletionSink};
 use crate::dispatch::{Cancelled, Job};
@@ -21,12 +22,15 @@ use crate::library::Library;
 use crate::request::{Progress, Request};
 use crate::ring::{Layout, Phase, Ring};
 use crate::session::Session;
-use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, has_passed, lock, pause, wait};
+use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, after, has_passed, lock, pause, wait};
 use burst::Burst;
 use memory::Memory;
 use source::{Next, Source};
 
 pub use crate::ring::Policy;
+
+/// How often a stream whose library is in a call looks whether the reader has asked for the end, of which it is not notified.
+const STOP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a stream is to be like.
 pub struct StreamOptions {
@@ -159,7 +163,11 @@ impl Stream {
         self.source.session.use_again();
         let submitted = library.dispatcher().submit(&(Arc::clone(&burst) as Arc<dyn Job>));
         submitted.map_err(|source| library.no_thread(source))?;
-        library.dispatcher().wait_for(burst.state(), None);
+        while !library.dispatcher().wait_for(burst.state(), Some(after(STOP_INTERVAL))) {
+            if self.source.memory.is_stopped() {
+                library.dispatcher().cancel(burst.state());
+            }
+        }
         self.set_stage(Stage::Running(None));
         burst.take_outcome().unwrap_or(Ok(Next::End)) // none if it was cancelled before it began
     }

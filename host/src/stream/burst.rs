@@ -47,7 +47,7 @@ impl Burst {
         let mut ring = lock(&source.ring);
         let begun = Deadline::now();
         let (mut full_since, mut rounds) = (None, 0);
-        while !source.is_stopping() {
+        while !self.is_cancelled() {
             let Some(place) = ring.claim() else {
                 if full_since.get_or_insert_with(Deadline::now).elapsed() < LOOK {
                     std::hint::spin_loop();
@@ -79,8 +79,9 @@ impl Burst {
 }
 
 impl Caller for Burst {
+    /// Also if the word by which the reader has asked for the end says something else by now.
     fn is_cancelled(&self) -> bool {
-        self.source.is_stopping()
+        self.state.cancel_requested() || self.source.is_stopping()
     }
 
     fn set_progress(&self, _progress: Progress) {}

@@ -249,3 +249,41 @@ fn streams_need_no_more_threads_than_they_are_and_leave_none() {
     }
     until(|| dispatcher.threads() <= 4);
 }
+
+/// Whether a call waits, and what its library was asked.
+static WAITS: AtomicU32 = AtomicU32::new(0);
+static IS_CANCELLED: AtomicU32 = AtomicU32::new(0);
+
+/// Waits, as for a device, until `exchange_cancel`.
+unsafe extern "C" fn until_cancelled(_data: *mut u8, _len: usize) -> i64 {
+    WAITS.store(1, Ordering::SeqCst);
+    while IS_CANCELLED.load(Ordering::SeqCst) == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    0
+}
+
+unsafe extern "C" fn cancel() {
+    IS_CANCELLED.store(1, Ordering::SeqCst);
+}
+
+#[test]
+fn a_reader_that_closes_cancels_the_call_that_runs() {
+    let session = session(Exports {
+        cancel: Some(cancel),
+        ..exports(until_cancelled, true)
+    });
+    let mut memory = Guarded::new(Layout::new(2, 8, Policy::Wait).unwrap());
+    let lent = memory.lend();
+    let stream = stream(&session, &lent, 2, 8, Policy::Wait);
+    Arc::clone(&stream).submit().unwrap();
+    until(|| WAITS.load(Ordering::SeqCst) == 1);
+    let reader: NonNull<AtomicU32> = lent
+        .data()
+        .map_addr(|start| start.checked_add(Layout::READER).unwrap())
+        .cast();
+    // SAFETY: within the memory, where the reader's first word is, which all use by atomics.
+    unsafe { reader.as_ref() }.store(1, Ordering::Relaxed);
+    assert!(stream.wait(Some(Deadline::now() + Duration::from_secs(20))));
+    assert_eq!(stream.take_outcome().unwrap(), 0);
+}
