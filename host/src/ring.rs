@@ -97,6 +97,8 @@ pub(crate) struct Ring<L> {
     lines: L,
     policy: Policy,
     position: usize,
+    /// The number of the message that each slot had last.
+    sequences: Box<[u32]>,
     published: u32,
     dropped: u32,
 }
@@ -114,6 +116,7 @@ impl<L: Lines> Ring<L> {
     pub(crate) fn new(lines: L, policy: Policy) -> Self {
         let published = lines.writer().published.load(Ordering::Relaxed);
         Self {
+            sequences: vec![published; lines.slots()].into(),
             lines,
             policy,
             position: 0,
@@ -142,18 +145,20 @@ impl<L: Lines> Ring<L> {
         self.policy == Policy::DropNewest || self.next().is_some()
     }
 
-    /// The slot to be filled next, and its state. Messages go into the slots in turn, but for those that the reader has, so
-    /// the first one that was not read is the oldest: then either that is dropped, or there is no room.
+    /// The slot to be filled next, and its state: in turn, one that is free, or else the one with the oldest message, if that
+    /// may be dropped. The reader gives slots back in any order.
     fn next(&self) -> Option<(usize, u32)> {
-        let slots = self.lines.slots();
-        for index in (self.position..slots).chain(0..self.position) {
+        let mut oldest = None;
+        for index in (self.position..self.lines.slots()).chain(0..self.position) {
             match self.lines.slot(index).state.load(Ordering::Relaxed) {
-                State::READY if self.policy != Policy::DropOldest => return None,
-                state @ (State::FREE | State::READY) => return Some((index, state)),
-                _ => {} // the reader's, or one that nobody knows
+                State::FREE => return Some((index, State::FREE)),
+                State::READY if self.policy == Policy::DropOldest => {
+                    oldest = oldest.max(Some((self.published.wrapping_sub(self.sequences[index]), index)));
+                }
+                _ => {} // to be read, the reader's, or one that nobody knows
             }
         }
-        None
+        oldest.map(|(_age, index)| (index, State::READY))
     }
 
     /// Hands over a message of so many bytes.
@@ -169,6 +174,7 @@ impl<L: Lines> Ring<L> {
         slot.dropped.store(self.dropped, Ordering::Relaxed);
         slot.timestamp.store(timestamp.to_bits(), Ordering::Relaxed);
         slot.state.store(State::READY, Ordering::Release);
+        self.sequences[index] = self.published;
         self.position = (index + 1) % self.lines.slots();
         self.published = self.published.wrapping_add(1);
         let writer = self.lines.writer();

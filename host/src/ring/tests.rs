@@ -51,6 +51,18 @@ fn take(words: &Words, order: impl Fn(u32) -> u32) -> Option<(usize, u32)> {
     Some((index, words.slots[index].sequence.load(Ordering::Relaxed)))
 }
 
+/// The slots in a state.
+fn in_state(words: &Words, state: u32) -> Vec<usize> {
+    (0..words.slots.len())
+        .filter(|index| words.slots[*index].state.load(Ordering::Relaxed) == state)
+        .collect()
+}
+
+/// How many messages were handed over before that in a slot.
+fn number(words: &Words, index: usize, first: u32) -> u32 {
+    words.slots[index].sequence.load(Ordering::Relaxed).wrapping_sub(first)
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Write,
@@ -90,16 +102,22 @@ proptest! {
         for step in steps {
             match step {
                 Step::Write | Step::Fail => {
-                    let (has_room, free) = (ring.has_room(), slots - held.len());
+                    let (has_room, free) = (ring.has_room(), in_state(&words, State::FREE));
+                    let waiting = in_state(&words, State::READY);
                     let place = ring.claim();
                     prop_assert_eq!(place.is_some(), has_room);
-                    let Some(place) = place else {
-                        prop_assert!(policy == Policy::Wait || free == 0);
-                        continue;
-                    };
-                    if let Place::Slot(index) = place {
-                        prop_assert!(!held.contains(&index), "a slot that is read is left alone");
+                    let oldest = waiting.into_iter().min_by_key(|index| number(&words, *index, first));
+                    match place {
+                        Some(Place::Slot(index)) if !free.is_empty() => prop_assert!(free.contains(&index)),
+                        _ if !free.is_empty() => prop_assert!(false, "a slot is free"),
+                        Some(Place::Slot(index)) => {
+                            prop_assert!(policy == Policy::DropOldest);
+                            prop_assert_eq!(Some(index), oldest);
+                        }
+                        Some(Place::Spare) => prop_assert!(policy == Policy::DropNewest),
+                        None => prop_assert!(policy == Policy::Wait || oldest.is_none()),
                     }
+                    let Some(place) = place else { continue };
                     if matches!(step, Step::Fail) {
                         ring.abandon(place);
                         continue;
