@@ -44,7 +44,7 @@ const LONG = {
   'lane-shuttle': [['--schedules', '200000']],
   'ring-loom': [
     ['--preemptions', '1', '--seconds', '120'],
-    ['--preemptions', '2', '--seconds', '60'],
+    ['--preemptions', '2', '--seconds', '15'],
   ],
   'ring-shuttle': [['--schedules', '100000']],
 };
