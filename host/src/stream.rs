@@ -160,7 +160,6 @@ impl Stream {
             return Ok(Next::End); // asked after the burst can be cancelled
         }
         let library = self.library();
-        self.source.session.use_again();
         let submitted = library.dispatcher().submit(&(Arc::clone(&burst) as Arc<dyn Job>));
         submitted.map_err(|source| library.no_thread(source))?;
         while !library.dispatcher().wait_for(burst.state(), Some(after(STOP_INTERVAL))) {
@@ -198,6 +197,7 @@ impl Call for Stream {
             *stage = Stage::Ended;
             return Err(library.busy());
         }
+        self.source.session.use_again();
         let stream = Arc::clone(&self);
         let started = library.dispatcher().begin_stream(move || stream.run());
         *stage = if started.is_ok() {
