@@ -5,7 +5,7 @@
 
 import { checkedOptions, checkInteger, checkSize } from './checks.mjs';
 import { codedError, formatted, invalidType } from './errors.mjs';
-import { EPOCH, HELD, layoutOf, lockOf, MAGIC, MAX_SLOTS, POLICIES, VERSION } from './ring.mjs';
+import { ENDED, EPOCH, FAILED, HELD, layoutOf, lockOf, MAGIC, MAX_SLOTS, PHASE, POLICIES, VERSION } from './ring.mjs';
 
 /** @import { StreamOptions, Stream } from './types/page.mjs' */
 
@@ -56,6 +56,8 @@ export function startStream({ lend, allocateFor, assertLoaded }, options) {
     )
     .finally(() => {
       hasEnded = true;
+      // Nobody else says so of one that never began.
+      Atomics.compareExchange(words, PHASE, 0, stopped.aborted ? ENDED : FAILED);
       Atomics.notify(words, HELD);
     });
   const stop = () => {

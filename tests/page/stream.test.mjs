@@ -198,6 +198,7 @@ describe('stream', () => {
     const [failed, small, count, missing, unknown, operation, alone] = seen;
     assert.deepEqual([failed.error.code, failed.error.fields.words], ['ERR_LIBRARY_FAILED', 'that is enough']);
     assert.deepEqual([failed.state, failed.waiting], ['failed', 2]);
+    for (const { state } of seen) assert.equal(state, 'failed', 'also where nothing was ever called');
     assert.equal(small.error.code, 'ERR_BUFFER_TOO_SMALL');
     assert.ok(small.error.fields.required > 16);
     assert.equal(count.error.code, 'ERR_LIBRARY_COUNT');
