@@ -205,6 +205,9 @@ impl Call for Stream {
         } else {
             Stage::Ended
         };
+        if started.is_err() && is_alone {
+            library.set_occupied(false);
+        }
         started.map_err(|source| library.no_thread(source))
     }
 
