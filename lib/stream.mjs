@@ -114,14 +114,15 @@ class Reader {
   }
 
   next() {
-    while (this.#hasNews()) {
+    // In turn, as most are: looked at once. Each look at memory that another core writes takes its time.
+    let slot = this.#isClosed || this.#distance(this.#cursor) !== 1 ? undefined : this.#take(this.#cursor, true);
+    while (!slot && this.#hasNews()) {
       const index = this.#oldest();
       if (index < 0) break;
-      const slot = this.#take(index, true);
-      if (slot) return slot;
+      slot = this.#take(index, true);
     }
-    this.#takeBackAll();
-    return undefined;
+    if (!slot) this.#takeBackAll();
+    return slot;
   }
 
   latest() {
@@ -259,8 +260,7 @@ class Reader {
   /** Frees a slot, unless a later message is there by now. @param {number} index */
   #discard(index) {
     if (!this.#hold(index)) return;
-    if (this.#distance(index) > 0) this.#putBack(index);
-    else this.#slots[index].release();
+    this.#distance(index) > 0 ? this.#putBack(index) : this.#slots[index].release();
   }
 
   /** What earlier readers have keeps the native side waiting. They may take a slot when this one has already looked. */

@@ -83,15 +83,19 @@ impl Reader {
     }
 
     pub(crate) fn next(&mut self) -> Option<Slot> {
-        while self.has_news() {
+        let mut slot = if self.is_closed || self.distance(self.cursor) != 1 {
+            None
+        } else {
+            self.take(self.cursor, true)
+        };
+        while slot.is_none() && self.has_news() {
             let Some(index) = self.oldest() else { break };
-            let slot = self.take(index, true);
-            if slot.is_some() {
-                return slot;
-            }
+            slot = self.take(index, true);
         }
-        self.take_back_all();
-        None
+        if slot.is_none() {
+            self.take_back_all();
+        }
+        slot
     }
 
     pub(crate) fn latest(&mut self) -> Option<Slot> {
