@@ -1,8 +1,8 @@
 // open(memory): the reader of a stream, for a page, a Worker or an AudioWorklet. No Node.js, no DOM, no timers; once it is
 // open, it makes no garbage.
 //
-// Slots are taken and given back by atomics. All that is in the memory may be changed by others that have it: a reader
-// that is deceived gets other messages, and nothing worse.
+// Slots are taken and given back by atomics. Others that have the memory may change all of it: a reader that is deceived
+// gets other messages, and nothing worse.
 
 import {
   DROPPED,
@@ -115,7 +115,8 @@ class Reader {
 
   next() {
     // In turn, as most are: looked at once. Each look at memory that another core writes takes its time.
-    let slot = this.#isClosed || this.#distance(this.#cursor) !== 1 ? undefined : this.#take(this.#cursor, true);
+    const isNext = !this.#isClosed && !this.#isSucceeded() && this.#distance(this.#cursor) === 1;
+    let slot = isNext ? this.#take(this.#cursor, true) : undefined;
     while (!slot && this.#hasNews()) {
       const index = this.#oldest();
       if (index < 0) break;

@@ -83,7 +83,7 @@ impl Reader {
     }
 
     pub(crate) fn next(&mut self) -> Option<Slot> {
-        let mut slot = if self.is_closed || self.distance(self.cursor) != 1 {
+        let mut slot = if self.is_closed || self.is_succeeded() || self.distance(self.cursor) != 1 {
             None
         } else {
             self.take(self.cursor, true)
