@@ -96,7 +96,12 @@ describe('connect() where nothing is exposed', () => {
 
   /** @type {[where: string, reason: string, message: RegExp, ask: () => Promise<Outcome>][]} */
   const CAUSES = [
-    ['a Worker', 'worker', /no window here.*Call portForWorker\(\) in the page/, inWindow('app://isolated/', {}, inWorker)],
+    [
+      'a Worker',
+      'worker',
+      /no window here.*Call portForWorker\(\) in the page/,
+      inWindow('app://isolated/', {}, inWorker),
+    ],
     ['Node.js', 'worker', /no window here.*Call portForWorker\(\) in the page/, here],
     ['a frame', 'frame', /in a frame.*Call connect\(\) in the page/, inWindow('app://isolated/', {}, inFrame)],
     [
