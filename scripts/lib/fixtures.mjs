@@ -92,6 +92,7 @@ const NATIVE = {
   'sdk-cc-concurrent': { source: `${LIBRARIES}/sdk.cc`, defines: { CONCURRENT: '1' } },
   'sdk-cc-refuses': { source: `${LIBRARIES}/sdk.cc`, defines: { REFUSES: '1' } },
   sdk: { source: `${LIBRARIES}/sdk.rs` },
+  'sdk-pushes': { source: `${LIBRARIES}/sdk-pushes.rs` },
   request: { source: `${LIBRARIES}/request.c` },
   fills: { source: `${LIBRARIES}/fills.c` },
   overflow: { source: `${LIBRARIES}/overflow.c` },

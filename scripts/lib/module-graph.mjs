@@ -15,7 +15,7 @@ export const ORDERS = {
     'lib > registry > client serve > current > process trial > lender > mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane running > lanes > spin sync > system > protocol',
   'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events > fault options usage',
   'sdk/src':
-    'lib > macros > export testing > library > definition > slot > call > memory control > private_copy > bytes > error > abi panics',
+    'lib > macros > export testing > library > definition > slot > call sink > memory message > control private_copy > bytes > error > abi panics',
   'native-lib/src': 'lib > lent_buffer',
   'live-lib/src': 'lib > picture > fluid > request',
 };

@@ -1,4 +1,4 @@
-//! The C ABI of `exchange.h`: the struct of a call, and the numbers.
+//! The C ABI of `exchange.h`: the structs of a call and of a stream, and the numbers.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -26,5 +26,24 @@ pub struct RawCall {
     pub(crate) message: unsafe extern "C" fn(*mut c_void, *const c_char),
 }
 
+/// `exchange_sink`. The header says what each field is.
+#[repr(C)]
+pub struct RawSink {
+    pub(crate) size: usize,
+    pub(crate) input: *const u8,
+    pub(crate) input_length: usize,
+    pub(crate) operation: u32,
+    pub(crate) flags: u32,
+    pub(crate) capacity: usize,
+    pub(crate) host: *mut c_void,
+    pub(crate) acquire: unsafe extern "C" fn(*mut c_void, c_int) -> *mut u8,
+    pub(crate) commit: unsafe extern "C" fn(*mut c_void, usize) -> c_int,
+    pub(crate) cancelled: unsafe extern "C" fn(*mut c_void) -> c_int,
+    pub(crate) message: unsafe extern "C" fn(*mut c_void, *const c_char),
+}
+
 /// `exchange_perform`.
 pub type Perform = unsafe extern "C" fn(*const RawCall) -> i64;
+
+/// `exchange_stream`.
+pub type Stream = unsafe extern "C" fn(*const RawSink) -> i64;

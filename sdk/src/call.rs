@@ -260,7 +260,7 @@ impl<'call> Call<'call> {
     #[cold]
     pub(crate) fn unknown(&self) -> Error {
         Error::new(match self.operation {
-            0 if self.names.is_empty() => "the library does nothing".to_owned(),
+            0 if self.names.is_empty() => "the library streams, and does nothing else".to_owned(),
             0 => format!("name an operation: {}", self.names.join(", ")),
             number => format!(
                 "operation {number} is not among the {} of this library",

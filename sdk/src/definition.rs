@@ -2,25 +2,33 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::abi::{CONCURRENT, RawCall};
+use crate::abi::{CONCURRENT, RawCall, RawSink};
 use crate::call::Call;
 use crate::error::Error;
 use crate::panics::words_of;
+use crate::sink::Sink;
 use crate::slot::Slot;
 
 type Function = fn(&mut Call<'_>) -> Result<usize, Error>;
 type Exclusive<S> = fn(&mut S, &mut Call<'_>) -> Result<usize, Error>;
 type Shared<S> = fn(&S, &mut Call<'_>) -> Result<usize, Error>;
 
-/// The functions of a library: that of a call without an operation, and those of its operations, from 1 on.
-pub struct Operations<F: 'static> {
+type Stream = fn(&mut Sink<'_>) -> Result<(), Error>;
+type ExclusiveStream<S> = fn(&mut S, &mut Sink<'_>) -> Result<(), Error>;
+type SharedStream<S> = fn(&S, &mut Sink<'_>) -> Result<(), Error>;
+
+/// The functions of a library: that of a call without an operation, those of its operations, from 1 on, and the one that
+/// makes the messages of a stream.
+pub struct Operations<F: 'static, T> {
     /// Without an operation.
     pub call: Option<F>,
     /// By number - 1.
     pub named: &'static [F],
+    /// Makes the messages of a stream.
+    pub stream: Option<T>,
 }
 
-impl<F: Copy> Operations<F> {
+impl<F: Copy, T> Operations<F, T> {
     #[inline]
     fn get(&self, number: usize) -> Option<F> {
         match number.checked_sub(1) {
@@ -32,10 +40,10 @@ impl<F: Copy> Operations<F> {
 
 /// How the functions get at the state decides which calls may run at once.
 enum Functions<S: 'static> {
-    Stateless(Operations<Function>),
+    Stateless(Operations<Function, Stream>),
     /// One call at a time, which the host sees to.
-    Exclusive(Operations<Exclusive<S>>),
-    Shared(Operations<Shared<S>>),
+    Exclusive(Operations<Exclusive<S>, ExclusiveStream<S>>),
+    Shared(Operations<Shared<S>, SharedStream<S>>),
 }
 
 /// A library. A `static` of it is behind the functions that [`library!`](crate::library) exports.
@@ -48,7 +56,11 @@ pub struct Definition<S: 'static> {
 
 impl Definition<()> {
     /// Of functions without state.
-    pub const fn stateless(concurrent: bool, names: &'static [&'static str], operations: Operations<Function>) -> Self {
+    pub const fn stateless(
+        concurrent: bool,
+        names: &'static [&'static str],
+        operations: Operations<Function, Stream>,
+    ) -> Self {
         Self {
             functions: Functions::Stateless(operations),
             names,
@@ -63,7 +75,7 @@ impl<S: Send> Definition<S> {
     pub const fn exclusive(
         open: fn() -> Result<S, Error>,
         names: &'static [&'static str],
-        operations: Operations<Exclusive<S>>,
+        operations: Operations<Exclusive<S>, ExclusiveStream<S>>,
     ) -> Self {
         Self {
             functions: Functions::Exclusive(operations),
@@ -77,7 +89,7 @@ impl<S: Send> Definition<S> {
     pub const fn shared(
         open: fn() -> Result<S, Error>,
         names: &'static [&'static str],
-        operations: Operations<Shared<S>>,
+        operations: Operations<Shared<S>, SharedStream<S>>,
     ) -> Self
     where
         S: Sync,
@@ -141,6 +153,48 @@ impl<S> Definition<S> {
                 // SAFETY: the state is there until this environment closes the library (this function's contract). The
                 // references of several threads are shared ones, and `S` is Sync (`Definition::shared`).
                 function(unsafe { self.slot.get()?.as_ref() }, call)
+            }
+        }
+    }
+
+    /// `exchange_stream`.
+    ///
+    /// # Safety
+    /// As for [`Definition::perform`], with `sink` for `call`.
+    pub unsafe fn stream(&self, sink: *const RawSink) -> i64 {
+        // SAFETY: valid and not written to until this returns (this function's contract), which the reference does not
+        // outlive.
+        let raw = unsafe { &*sink };
+        // SAFETY: as above; it is the only one.
+        let mut sink = unsafe { Sink::new(raw, self.names) };
+        let control = sink.control();
+        // SAFETY: the environment has the library open, and no other call runs where one excludes it (this function's
+        // contract).
+        let run = || unsafe { self.run_stream(&mut sink) };
+        // As in `perform`.
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+            // SAFETY: this function's contract, and the function has been left.
+            unsafe { self.recover() };
+            Err(Error::panicked(&words_of(payload)))
+        });
+        Sink::finish(control, result)
+    }
+
+    /// # Safety
+    /// As for [`Definition::perform`].
+    unsafe fn run_stream(&self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        let none = || Error::new("the library does not stream");
+        match &self.functions {
+            Functions::Stateless(operations) => operations.stream.ok_or_else(none)?(sink),
+            Functions::Exclusive(operations) => {
+                let function = operations.stream.ok_or_else(none)?;
+                // SAFETY: as in `run`.
+                function(unsafe { self.slot.get()?.as_mut() }, sink)
+            }
+            Functions::Shared(operations) => {
+                let function = operations.stream.ok_or_else(none)?;
+                // SAFETY: as in `run`.
+                function(unsafe { self.slot.get()?.as_ref() }, sink)
             }
         }
     }

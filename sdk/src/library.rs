@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Mutex;
 
-use crate::abi::Perform;
+use crate::abi::{Perform, Stream};
 
 /// A library, for [`testing`](crate::testing): the `LIBRARY` that [`library!`](crate::library) defines.
 pub struct Library {
@@ -17,6 +17,7 @@ pub struct Library {
 #[expect(missing_docs, reason = "the header documents them")]
 pub struct Functions {
     pub perform: Perform,
+    pub stream: Option<Stream>,
     pub operations: extern "C" fn() -> *const c_char,
     pub flags: extern "C" fn() -> u32,
     pub library_name: extern "C" fn() -> *const c_char,
@@ -27,7 +28,7 @@ pub struct Functions {
 impl Library {
     /// # Safety
     /// - The functions are those of one library, and keep the contract of `exchange.h`.
-    /// - Nothing else calls `perform`, `open` and `close`: the state behind them is not that of a library which an app
+    /// - Nothing else calls `perform`, `stream`, `open` and `close`: the state behind them is not that of a library which an app
     ///   has loaded.
     #[doc(hidden)]
     pub const unsafe fn new(functions: Functions) -> Self {

@@ -23,6 +23,7 @@
 /// | `name: "…"` | the library's name, for display; that of its file if left out |
 /// | `operations: { "…" => function, … }` | the functions that callers choose by name |
 /// | `call: function` | the function of a call without an operation; without one, such a call fails and lists the names |
+/// | `stream: function` | the function that makes the messages of a stream by itself: see [`Sink`](crate::Sink) |
 /// | `state: Type` | functions have a first argument, the state; methods fit. `Type::open() -> Result<Type, Error>` makes it |
 /// | `concurrent` | up to four calls run at the same time, and the state is `&Type` in place of `&mut Type` |
 ///
@@ -77,9 +78,7 @@
 /// struct Counter(std::cell::Cell<u64>);
 ///
 /// impl Counter {
-///     fn open() -> Result<Self, Error> {
-///         Ok(Self(0.into()))
-///     }
+/// #   fn open() -> Result<Self, Error> { Ok(Self(0.into())) }
 ///     fn next(&self, call: &mut Call) -> Result<usize, Error> {
 ///         call.reply(self.0.replace(self.0.get() + 1).to_string())
 ///     }
@@ -136,32 +135,35 @@
 /// ```
 #[macro_export]
 macro_rules! library {
-    // Collects the settings, in any order: name, concurrent, state, call, operations.
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt] name: $name:expr $(, $($rest:tt)*)?) => {
-        $crate::library! { @collect [[$name] $m $s $c $o] $($($rest)*)? }
+    // Collects the settings, in any order: name, concurrent, state, call, operations, stream.
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] name: $name:expr $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [[$name] $m $s $c $o $t] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt] concurrent $(, $($rest:tt)*)?) => {
-        $crate::library! { @collect [$n concurrent $s $c $o] $($($rest)*)? }
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] concurrent $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [$n concurrent $s $c $o $t] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt] state: $state:ty $(, $($rest:tt)*)?) => {
-        $crate::library! { @collect [$n $m [$state] $c $o] $($($rest)*)? }
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] state: $state:ty $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [$n $m [$state] $c $o $t] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt] call: $call:expr $(, $($rest:tt)*)?) => {
-        $crate::library! { @collect [$n $m $s [$call] $o] $($($rest)*)? }
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] call: $call:expr $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [$n $m $s [$call] $o $t] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt] operations: { $($operations:tt)* } $(, $($rest:tt)*)?) => {
-        $crate::library! { @collect [$n $m $s $c [$($operations)*]] $($($rest)*)? }
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] operations: { $($operations:tt)* } $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [$n $m $s $c [$($operations)*] $t] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt [] []]) => {
-        ::core::compile_error!("a library has a function, `call`, or some `operations`");
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt] stream: $stream:expr $(, $($rest:tt)*)?) => {
+        $crate::library! { @collect [$n $m $s $c $o [$stream]] $($($rest)*)? }
     };
-    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt]) => {
-        $crate::library! { @export $n $m $s $c $o }
+    (@collect [$n:tt $m:tt $s:tt [] [] []]) => {
+        ::core::compile_error!("a library has a function, `call`, some `operations`, or a `stream`");
+    };
+    (@collect [$n:tt $m:tt $s:tt $c:tt $o:tt $t:tt]) => {
+        $crate::library! { @export $n $m $s $c $o $t }
     };
     (@collect $collected:tt $($unknown:tt)+) => {
         ::core::compile_error!(::core::concat!(
             "not a setting of a library: `", ::core::stringify!($($unknown)+),
-            "`; they are: name, operations, call, state, concurrent"
+            "`; they are: name, operations, call, stream, state, concurrent"
         ));
     };
 
@@ -192,7 +194,19 @@ macro_rules! library {
     }};
 
     // The functions that have to do with the state, of one definition.
-    (@functions $definition:ident $(#[$export:meta])?) => {
+    (@stream [] $($definition:tt)*) => {};
+    (@stream [$stream:expr] $definition:ident $(#[$export:meta])?) => {
+        $(#[$export])?
+        unsafe extern "C" fn exchange_stream(sink: *const $crate::export::RawSink) -> i64 {
+            // SAFETY: the host keeps the contract of exchange.h, which `stream` repeats.
+            unsafe { $definition.stream(sink) }
+        }
+    };
+    (@exported []) => { ::core::option::Option::None };
+    (@exported [$stream:expr]) => { ::core::option::Option::Some(exchange_stream) };
+    (@functions $definition:ident $stream:tt $(#[$export:meta])?) => {
+        $crate::library! { @stream $stream $definition $(#[$export])? }
+
         $(#[$export])?
         unsafe extern "C" fn exchange_perform(call: *const $crate::export::RawCall) -> i64 {
             // SAFETY: the host keeps the contract of exchange.h, which `perform` repeats.
@@ -211,7 +225,7 @@ macro_rules! library {
         }
     };
 
-    (@export [$($name:expr)?] $mode:tt $state:tt [$($call:expr)?] [$($operation:literal => $function:expr),* $(,)?]) => {
+    (@export [$($name:expr)?] $mode:tt $state:tt [$($call:expr)?] [$($operation:literal => $function:expr),* $(,)?] [$($stream:expr)?]) => {
         /// This library, for `inplace_exchange_sdk::testing`.
         #[allow(dead_code)]
         pub static LIBRARY: $crate::Library = {
@@ -224,6 +238,7 @@ macro_rules! library {
                 $crate::library!(@define $mode $state NAMES $crate::export::Operations {
                     call: $crate::library!(@option $($call)?),
                     named: &[$($function),*],
+                    stream: $crate::library!(@option $($stream)?),
                 })
             }
 
@@ -232,7 +247,7 @@ macro_rules! library {
             static TESTED: Definition = define();
 
             const _: () = {
-                $crate::library! { @functions EXPORTED #[unsafe(no_mangle)] }
+                $crate::library! { @functions EXPORTED [$($stream)?] #[unsafe(no_mangle)] }
 
                 #[unsafe(no_mangle)]
                 extern "C" fn exchange_abi_version() -> u32 {
@@ -255,12 +270,13 @@ macro_rules! library {
                 $crate::library!(@text $($name)?)
             }
 
-            $crate::library! { @functions TESTED }
+            $crate::library! { @functions TESTED [$($stream)?] }
 
             // SAFETY: those above, of one library; nothing else calls those of `TESTED`.
             unsafe {
                 $crate::Library::new($crate::export::Functions {
                     perform: exchange_perform,
+                    stream: $crate::library!(@exported [$($stream)?]),
                     operations: exchange_operations,
                     flags: exchange_flags,
                     library_name: exchange_library_name,
@@ -279,6 +295,6 @@ macro_rules! library {
         $crate::library! { call: $function }
     };
     ($($settings:tt)+) => {
-        $crate::library! { @collect [[] serial [] [] []] $($settings)+ }
+        $crate::library! { @collect [[] serial [] [] [] []] $($settings)+ }
     };
 }

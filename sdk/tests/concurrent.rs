@@ -6,8 +6,8 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use inplace_exchange_sdk::testing::{Answer, Host, Request};
-use inplace_exchange_sdk::{Call, Error, library};
+use inplace_exchange_sdk::testing::{Answer, Host, Request, StreamRequest};
+use inplace_exchange_sdk::{Call, Error, Sink, library};
 
 /// How many states there are. There is never more than one: each may hold the one device.
 static LIVE: AtomicU32 = AtomicU32::new(0);
@@ -34,6 +34,11 @@ impl Device {
         Ok(0)
     }
 
+    fn stream(&self, sink: &mut Sink) -> Result<(), Error> {
+        self.both_inside.wait();
+        sink.next().ok_or("no memory")?.reply("met")
+    }
+
     fn log(&self, call: &mut Call) -> Result<usize, Error> {
         let mut log = self.log.lock().map_err(|_| "the log is poisoned")?;
         assert!(call.input() != b"panic");
@@ -49,7 +54,12 @@ impl Drop for Device {
     }
 }
 
-library! { state: Device, concurrent, operations: { "meet" => Device::meet, "log" => Device::log } }
+library! {
+    state: Device,
+    concurrent,
+    stream: Device::stream,
+    operations: { "meet" => Device::meet, "log" => Device::log },
+}
 
 /// One test: what it counts, all users of the state would change.
 #[test]
@@ -65,6 +75,16 @@ fn a_state_is_shared_by_calls_at_the_same_time() {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| assert_eq!(Host::of(&LIBRARY).perform(&mut [0; 4], request("meet")).result, Ok(0)));
+        }
+    });
+    let stream = StreamRequest {
+        capacity: 3,
+        messages: 2,
+        ..StreamRequest::default()
+    };
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(Host::of(&LIBRARY).stream(stream).messages, [b"met"]));
         }
     });
 

@@ -45,7 +45,7 @@ describe('a stream that the library pushes', () => {
     });
   });
 
-  for (const library of ['pushes', 'pushes-concurrent'])
+  for (const library of ['pushes', 'pushes-concurrent', 'sdk-pushes'])
     it(`has all messages of ${library}, from its own thread, until it is stopped`, async () => {
       const seen = await page.evaluate(async (library) => {
         const { memory, ended, stop } = link.stream({ byteLength: 64, slots: 32, library });
@@ -61,23 +61,24 @@ describe('a stream that the library pushes', () => {
       assert.deepEqual([seen.ended, seen.state], [undefined, 'ended']);
     });
 
-  it('ends when the library has no more, and fails when it says so', async () => {
-    const seen = await page.evaluate(async () => {
-      const done = link.stream({ byteLength: 64, library: 'pushes', input: request(0, 3) });
-      await done.ended;
-      const reader = open(done.memory);
-      const failed = link.stream({ byteLength: 64, library: 'pushes', input: request(1, 2) });
-      const error = await failed.ended.catch(facts);
-      const [waiting, state] = [open(failed.memory).waiting, open(failed.memory).state];
-      return { messages: await take(reader, 3), left: reader.waiting, ended: reader.state, error, waiting, state };
+  for (const library of ['pushes', 'sdk-pushes'])
+    it(`ends when ${library} has no more, and fails when it says so`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const done = link.stream({ byteLength: 64, library, input: request(0, 3) });
+        await done.ended;
+        const reader = open(done.memory);
+        const failed = link.stream({ byteLength: 64, library, input: request(1, 2) });
+        const error = await failed.ended.catch(facts);
+        const [waiting, state] = [open(failed.memory).waiting, open(failed.memory).state];
+        return { messages: await take(reader, 3), left: reader.waiting, ended: reader.state, error, waiting, state };
+      }, library);
+      assert.deepEqual([seen.messages.map(({ count }) => count), seen.left, seen.ended], [[1, 2, 3], 0, 'ended']);
+      assert.deepEqual(
+        [seen.error.code, seen.error.fields.status, seen.error.fields.words],
+        ['ERR_LIBRARY_FAILED', -7, 'the engine is out of fuel'],
+      );
+      assert.deepEqual([seen.waiting, seen.state], [2, 'failed']);
     });
-    assert.deepEqual([seen.messages.map(({ count }) => count), seen.left, seen.ended], [[1, 2, 3], 0, 'ended']);
-    assert.deepEqual(
-      [seen.error.code, seen.error.fields.status, seen.error.fields.words],
-      ['ERR_LIBRARY_FAILED', -7, 'the engine is out of fuel'],
-    );
-    assert.deepEqual([seen.waiting, seen.state], [2, 'failed']);
-  });
 
   it('hands over nothing that is too long, or that was not acquired', async () => {
     const error = await page.evaluate(() =>
@@ -86,26 +87,48 @@ describe('a stream that the library pushes', () => {
     assert.equal(error.fields.status, -102);
   });
 
-  it('lets a driver go on where there is no slot, and drops what it is told to', async () => {
-    const seen = await page.evaluate(async () => {
-      const run = async (/** @type {'wait' | 'drop-newest'} */ policy) => {
-        const { memory, stop } = link.stream({ byteLength: 64, library: 'pushes', input: request(3, 0), policy });
-        const reader = open(memory);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        const messages = await take(reader, 20);
-        await stop();
-        return { counts: messages.map(({ count }) => count), missed: messages[19].missed, dropped: reader.dropped };
-      };
-      return [await run('wait'), await run('drop-newest')];
+  for (const library of ['pushes', 'sdk-pushes'])
+    it(`lets the driver of ${library} go on where there is no slot, and drops what it is told to`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const run = async (/** @type {'wait' | 'drop-newest'} */ policy) => {
+          const { memory, stop } = link.stream({ byteLength: 64, library, input: request(3, 0), policy });
+          const reader = open(memory);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          const messages = await take(reader, 20);
+          await stop();
+          return { counts: messages.map(({ count }) => count), missed: messages[19].missed, dropped: reader.dropped };
+        };
+        return [await run('wait'), await run('drop-newest')];
+      }, library);
+      const [waits, drops] = seen;
+      assert.deepEqual(
+        waits.counts,
+        Array.from({ length: 20 }, (_, index) => index + 1),
+      );
+      assert.ok(waits.missed > 0 && waits.dropped === 0);
+      assert.ok(drops.missed === 0 && drops.dropped > 0);
+      assert.deepEqual(drops.counts.slice(0, 4), [1, 2, 3, 4]);
     });
-    const [waits, drops] = seen;
-    assert.deepEqual(
-      waits.counts,
-      Array.from({ length: 20 }, (_, index) => index + 1),
-    );
-    assert.ok(waits.missed > 0 && waits.dropped === 0);
-    assert.ok(drops.missed === 0 && drops.dropped > 0);
-    assert.deepEqual(drops.counts.slice(0, 4), [1, 2, 3, 4]);
+
+  it('of the SDK that panics, or sends more than there is, fails with words, and can stream again', async () => {
+    const seen = await page.evaluate(async () => {
+      const library = 'sdk-pushes';
+      const panicked = link.stream({ byteLength: 64, library, input: request(4, 2) });
+      const long = () => link.stream({ byteLength: 64, library, input: request(2, 0) }).ended.catch(facts);
+      const errors = [await panicked.ended.catch(facts), await long()];
+      const after = link.stream({ byteLength: 64, library, input: request(0, 3) });
+      await after.ended;
+      return {
+        errors: errors.map(({ code, fields }) => [code, fields.status, fields.words]),
+        waiting: [open(panicked.memory).waiting, open(after.memory).waiting],
+        call: (await link.exchange(new Uint8Array(64), { library })).length,
+      };
+    });
+    assert.deepEqual(seen.errors, [
+      ['ERR_LIBRARY_FAILED', -3, 'the library panicked: the engine is on fire'],
+      ['ERR_LIBRARY_FAILED', -1, 'the message needs 65 bytes'],
+    ]);
+    assert.deepEqual([seen.waiting, seen.call], [[2, 3], 64]);
   });
 
   it('has a library that takes one call at a time to itself, and leaves it to others afterwards', async () => {
