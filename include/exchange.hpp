@@ -20,6 +20,8 @@
 // of what(): no exception leaves the library. Throw exchange::too_small(n) if the message needs n bytes,
 // exchange::error(status, words) for a status of your own, and exchange::stopped() once call.cancelled() is true.
 //
+// For an engine that pushes the messages of a stream there is exchange-stream.hpp.
+//
 // Licensed under MIT OR Apache-2.0.
 #ifndef INPLACE_EXCHANGE_HPP
 #define INPLACE_EXCHANGE_HPP
@@ -84,6 +86,20 @@ struct stopped : std::exception {
     const char *what() const noexcept override { return "cancelled"; }
 };
 
+namespace detail {
+
+template <class T> T read(const_bytes input, std::size_t offset) {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
+    T value;
+    if (offset > input.size() || sizeof value > input.size() - offset)
+        throw std::out_of_range("the input has " + std::to_string(input.size()) + " bytes; " +
+                                std::to_string(sizeof value) + " were expected at offset " + std::to_string(offset));
+    std::memcpy(&value, input.data() + offset, sizeof value);
+    return value;
+}
+
+} // namespace detail
+
 /// One call.
 ///
 /// Memory that other threads of the page may write to is copied before the call, and the message back after it: what
@@ -107,16 +123,7 @@ public:
     void progress(std::uint64_t done, std::uint64_t total) const noexcept { given_.progress(given_.host, done, total); }
 
     /// A value that the input has at an offset, aligned or not. Throws std::out_of_range if the input is shorter.
-    template <class T> T read(std::size_t offset = 0) const {
-        static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
-        T value;
-        if (offset > input().size() || sizeof value > input().size() - offset)
-            throw std::out_of_range("the input has " + std::to_string(input().size()) + " bytes; " +
-                                    std::to_string(sizeof value) + " were expected at offset " +
-                                    std::to_string(offset));
-        std::memcpy(&value, input().part(offset, sizeof value).data(), sizeof value);
-        return value;
-    }
+    template <class T> T read(std::size_t offset = 0) const { return detail::read<T>(input(), offset); }
     /// Puts a value into the memory at an offset. Throws too_small if it does not fit.
     template <class T> void write(std::size_t offset, const T &value) {
         static_assert(std::is_trivially_copyable_v<T>);
@@ -278,7 +285,7 @@ template <class T, std::size_t (T::*Method)(call &) const> struct method_of<Meth
 } // namespace detail
 
 /// A method of the object that EXCHANGE_STATE names, as a function.
-template <auto Method> inline constexpr function method = &detail::method_of<Method>::perform;
+template <auto Method> inline constexpr auto method = &detail::method_of<Method>::perform;
 
 } // namespace exchange
 

@@ -91,6 +91,7 @@ const NATIVE = {
   'sdk-cc': { source: `${LIBRARIES}/sdk.cc` },
   'sdk-cc-concurrent': { source: `${LIBRARIES}/sdk.cc`, defines: { CONCURRENT: '1' } },
   'sdk-cc-refuses': { source: `${LIBRARIES}/sdk.cc`, defines: { REFUSES: '1' } },
+  'sdk-cc-pushes': { source: `${LIBRARIES}/sdk-pushes.cc` },
   sdk: { source: `${LIBRARIES}/sdk.rs` },
   'sdk-pushes': { source: `${LIBRARIES}/sdk-pushes.rs` },
   request: { source: `${LIBRARIES}/request.c` },

@@ -45,7 +45,7 @@ describe('a stream that the library pushes', () => {
     });
   });
 
-  for (const library of ['pushes', 'pushes-concurrent', 'sdk-pushes'])
+  for (const library of ['pushes', 'pushes-concurrent', 'sdk-pushes', 'sdk-cc-pushes'])
     it(`has all messages of ${library}, from its own thread, until it is stopped`, async () => {
       const seen = await page.evaluate(async (library) => {
         const { memory, ended, stop } = link.stream({ byteLength: 64, slots: 32, library });
@@ -61,7 +61,7 @@ describe('a stream that the library pushes', () => {
       assert.deepEqual([seen.ended, seen.state], [undefined, 'ended']);
     });
 
-  for (const library of ['pushes', 'sdk-pushes'])
+  for (const library of ['pushes', 'sdk-pushes', 'sdk-cc-pushes'])
     it(`ends when ${library} has no more, and fails when it says so`, async () => {
       const seen = await page.evaluate(async (library) => {
         const done = link.stream({ byteLength: 64, library, input: request(0, 3) });
@@ -87,7 +87,7 @@ describe('a stream that the library pushes', () => {
     assert.equal(error.fields.status, -102);
   });
 
-  for (const library of ['pushes', 'sdk-pushes'])
+  for (const library of ['pushes', 'sdk-pushes', 'sdk-cc-pushes'])
     it(`lets the driver of ${library} go on where there is no slot, and drops what it is told to`, async () => {
       const seen = await page.evaluate(async (library) => {
         const run = async (/** @type {'wait' | 'drop-newest'} */ policy) => {
@@ -110,25 +110,40 @@ describe('a stream that the library pushes', () => {
       assert.deepEqual(drops.counts.slice(0, 4), [1, 2, 3, 4]);
     });
 
-  it('of the SDK that panics, or sends more than there is, fails with words, and can stream again', async () => {
-    const seen = await page.evaluate(async () => {
-      const library = 'sdk-pushes';
-      const panicked = link.stream({ byteLength: 64, library, input: request(4, 2) });
-      const long = () => link.stream({ byteLength: 64, library, input: request(2, 0) }).ended.catch(facts);
-      const errors = [await panicked.ended.catch(facts), await long()];
-      const after = link.stream({ byteLength: 64, library, input: request(0, 3) });
-      await after.ended;
-      return {
-        errors: errors.map(({ code, fields }) => [code, fields.status, fields.words]),
-        waiting: [open(panicked.memory).waiting, open(after.memory).waiting],
-        call: (await link.exchange(new Uint8Array(64), { library })).length,
-      };
+  for (const [library, words, status] of /** @type {const} */ ([
+    ['sdk-pushes', 'the library panicked: the engine is on fire', -3],
+    ['sdk-cc-pushes', 'the engine is on fire', -1],
+  ]))
+    it(`of ${library} fails with words when that panics or throws, or sends too much, and can begin again`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const died = link.stream({ byteLength: 64, library, input: request(4, 2) });
+        const errors = [await died.ended.catch(facts)];
+        errors.push(await link.stream({ byteLength: 64, library, input: request(2, 0) }).ended.catch(facts));
+        const after = link.stream({ byteLength: 64, library, input: request(0, 3) });
+        await after.ended;
+        return {
+          errors: errors.map(({ fields }) => [fields.status, fields.words]),
+          messages: await take(open(died.memory), 2),
+          waiting: [open(died.memory).waiting, open(after.memory).waiting],
+          call: (await link.exchange(new Uint8Array(64), { library })).length,
+        };
+      }, library);
+      assert.deepEqual(seen.errors, [
+        [status, words],
+        [-1, 'the message needs 65 bytes'],
+      ]);
+      assert.deepEqual(
+        seen.messages.map(({ count }) => count),
+        [1, 2],
+      );
+      assert.deepEqual([seen.waiting, seen.call], [[0, 3], 64]);
     });
-    assert.deepEqual(seen.errors, [
-      ['ERR_LIBRARY_FAILED', -3, 'the library panicked: the engine is on fire'],
-      ['ERR_LIBRARY_FAILED', -1, 'the message needs 65 bytes'],
-    ]);
-    assert.deepEqual([seen.waiting, seen.call], [[2, 3], 64]);
+
+  it('of a library in C++ takes no message twice', async () => {
+    const error = await page.evaluate(() =>
+      link.stream({ byteLength: 64, library: 'sdk-cc-pushes', input: request(5, 1) }).ended.catch(facts),
+    );
+    assert.equal(error.fields.words, 'the host has not taken a message');
   });
 
   it('has a library that takes one call at a time to itself, and leaves it to others afterwards', async () => {
