@@ -33,6 +33,8 @@ const NATIVE = {
   'uppercase-cc': { source: 'docs/examples/uppercase.cc' },
   'uppercase-rs': { source: 'docs/examples/uppercase.rs' },
   'raw-rs': { source: 'docs/examples/raw.rs' },
+  meter: { source: 'docs/examples/meter.rs' },
+  'meter-pushes': { source: 'docs/examples/meter-pushes.rs' },
   'smooth-c': { source: 'docs/examples/smooth.c' },
   'double-c': { source: 'docs/examples/double.c' },
   address: { source: `${LIBRARIES}/address.rs` },

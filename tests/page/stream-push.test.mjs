@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { appForAll, connect, facts, link } from '../support/page-api.mjs';
 
-/** @typedef {{ count: number, missed: number }} Message */
+/** @typedef {{ count: number, missed: number, length: number }} Message */
 
 /** @type {typeof import('../../lib/stream.mjs').open} */
 const open = /** @type {any} */ (globalThis).open;
@@ -35,8 +35,8 @@ describe('a stream that the library pushes', () => {
               continue;
             }
             const [number, missed] = new Uint32Array(slot.bytes.buffer, slot.bytes.byteOffset, 2);
-            if (slot.bytes.subarray(8).some((byte) => byte !== (number & 255))) throw new Error('torn');
-            taken.push({ count: number, missed });
+            if (slot.bytes.subarray(8, slot.length).some((byte) => byte !== (number & 255))) throw new Error('torn');
+            taken.push({ count: number, missed, length: slot.length });
             slot.release();
           }
           return taken;
@@ -137,6 +137,21 @@ describe('a stream that the library pushes', () => {
         [1, 2],
       );
       assert.deepEqual([seen.waiting, seen.call], [[0, 3], 64]);
+    });
+
+  for (const library of ['meter', 'meter-pushes'])
+    it(`is what the guide's ${library} makes`, async () => {
+      const messages = await page.evaluate(async (library) => {
+        const { memory, ended, stop } = link.stream({ byteLength: 64, library });
+        const taken = await take(open(memory), 5);
+        await stop();
+        await ended;
+        return taken.map(({ count, length }) => [count, length]);
+      }, library);
+      assert.deepEqual(
+        messages,
+        [1, 2, 3, 4, 5].map((count) => [count, 4]),
+      );
     });
 
   it('of a library in C++ takes no message twice', async () => {

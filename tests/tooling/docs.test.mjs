@@ -43,6 +43,8 @@ describe('the documents', () => {
     ['cpp', 'uppercase.cc'],
     ['rust', 'uppercase.rs'],
     ['rust', 'raw.rs'],
+    ['rust', 'meter.rs'],
+    ['rust', 'meter-pushes.rs'],
     ['c', 'smooth.c'],
     ['c', 'double.c'],
   ]) {
