@@ -14,11 +14,15 @@ const { FOR_EVER, cameraLog } = require('../support/fixtures.js');
 const connectedWorker = /** @type {any} */ (globalThis).connectedWorker;
 
 describe('portForWorker', () => {
-  const log = cameraLog(); // before the app starts
   /** @type {Opened} */
   let opened;
   /** @type {import('playwright-core').Page} */
   let page;
+  /** @type {ReturnType<typeof cameraLog>} */
+  let log;
+  before(() => {
+    log = cameraLog(); // for the app that starts now
+  });
   appForAll((app) => {
     opened = app;
     page = app.page;

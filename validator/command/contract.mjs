@@ -216,6 +216,7 @@ export const ruleOf = (check, id) => RULES[`${check}/${id}`] ?? RULES[id];
 export const FUNCTIONS = [
   'exchange_inplace',
   'exchange_perform',
+  'exchange_stream',
   'exchange_operations',
   'exchange_abi_version',
   'exchange_flags',
