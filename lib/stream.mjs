@@ -266,7 +266,7 @@ class Reader {
 
   /** What earlier readers have keeps the native side waiting. They may take a slot when this one has already looked. */
   #takeBackAll() {
-    for (let index = 0; index < this.#slots.length; index++) this.#takeBack(index);
+    for (let index = 0; this.#epoch !== 1 && index < this.#slots.length; index++) this.#takeBack(index);
   }
 
   /** Frees a slot of a reader that this one has taken over from. @param {number} index */

@@ -248,6 +248,9 @@ impl Reader {
     }
 
     fn take_back_all(&self) {
+        if self.epoch == 1 {
+            return;
+        }
         for index in 0..self.memory.slots.len() {
             self.take_back(index);
         }
