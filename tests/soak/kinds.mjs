@@ -28,6 +28,12 @@ const HERE = {
   },
   recycle: { what: 'frames that a Worker returns', window: 'frames', loads: ['recycle'], signs: ['recycle'] },
   transfer: { what: 'frames that a Worker drops', window: 'dropped frames', loads: ['transfer'], signs: ['transfer'] },
+  stream: {
+    what: 'streams into Workers, which are terminated, or which are stopped',
+    window: 'streams',
+    loads: ['stream'],
+    signs: ['stream'],
+  },
   reload: {
     what: 'a page that is reloaded during its calls',
     window: 'reloaded',
@@ -73,7 +79,7 @@ const HERE = {
 };
 
 /** The same loads, with each library in a process of its own. */
-const SAME = ['main', 'shared', 'worker', 'abort', 'recycle', 'transfer', 'reload', 'leave'];
+const SAME = ['main', 'shared', 'worker', 'abort', 'recycle', 'transfer', 'stream', 'reload', 'leave'];
 
 /** Libraries in processes of their own. @type {Record<string, Kind>} */
 const OWN = {

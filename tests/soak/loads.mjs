@@ -6,6 +6,7 @@ import { loadAborts, loadCrash, loadPlanted } from './failing.mjs';
 import { loadFrames } from './frames.mjs';
 import { loadKills, loadRandom } from './own.mjs';
 import { loadPopupGone, loadPopupPreload, loadPopups } from './popups.mjs';
+import { loadStreams } from './streams.mjs';
 
 /** @import { Context } from './page.mjs' */
 /** @typedef {(context: Context) => Promise<void>} Load */
@@ -136,6 +137,7 @@ export const LOADS = {
   planted: loadPlanted,
   random: loadRandom,
   kill: loadKills,
+  stream: loadStreams,
   recycle: (context) => loadFrames(context, true),
   transfer: (context) => loadFrames(context, false),
   popup: (context) => loadPopups(context, true),

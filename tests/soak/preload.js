@@ -10,7 +10,15 @@ const preload = require('../../lib/preload.js');
 /** A hand-written bridge function must not call native code after its page was unloaded. @type {<T>(fn: T) => T} */
 const whileAlive = /** @type {any} */ (preload).whileAlive ?? ((/** @type {any} */ fn) => fn);
 
-const LIBRARIES = ['uppercase-c', 'camera', 'camera-deaf', 'camera-concurrent', 'crash-second'];
+const LIBRARIES = [
+  'uppercase-c',
+  'camera',
+  'camera-deaf',
+  'camera-concurrent',
+  'crash-second',
+  'counter',
+  'counter-concurrent',
+];
 
 /** The limit of a call in ms: many windows share the processors. */
 const OWN_LIMIT_MS = 3000;
