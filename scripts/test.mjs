@@ -122,6 +122,7 @@ const PANEL_TESTS = ['exchange', 'live', 'streams', 'about'].map((name) => `test
 const ASYNC_TESTS = ['async', 'async-order', 'security-addon'].map((name) => `tests/addon/${name}.test.js`);
 const NODE_TESTS = ['immutable', 'populate'].map((name) => `tests/addon/${name}.test.js`);
 const DOCTOR_TESTS = ['doctor', 'doctor-foreign'].map((name) => `tests/packages/${name}.test.mjs`);
+const VALIDATE_TESTS = ['validate', 'validate-sanitizer'].map((name) => `tests/packages/${name}.test.mjs`);
 const IDENTITY_TESTS = ['tests/addon/identity.test.js'];
 /** With the addon that ships, by a variable of the loader. */
 const asPacked = () => ({ NAPI_RS_NATIVE_LIBRARY_PATH: packedAddon() });
@@ -218,7 +219,7 @@ const STEPS = [
   { name: 'soak', run: mocha(['tests/tooling/soak.test.mjs']) },
   { name: 'packaged', run: mocha(['tests/packages/packaged.test.mjs']) },
   { name: 'packaged, doctor', needs, run: mocha(DOCTOR_TESTS) },
-  { name: 'validate', needs, run: mocha(['tests/packages/validate.test.mjs']) },
+  { name: 'validate', needs, run: mocha(VALIDATE_TESTS) },
   ...(process.platform === 'linux' ? [{ name: 'consumer, electron-builder', run: consumer }] : []),
   { name: 'start', beside: 'packaged, doctor', run: mocha(['tests/tooling/start.test.mjs']) },
   { name: 'release', run: mocha(['tests/tooling/release.test.mjs']) },

@@ -40,6 +40,9 @@ export function findValidator() {
 /** The functions that a library exports. @param {string} library */
 const exportsOf = (library) => readNative(fs.readFileSync(library))?.exports ?? [];
 
+/** The libraries that it is linked to. @param {string} library */
+const neededBy = (library) => readNative(fs.readFileSync(library))?.needed ?? [];
+
 /** @param {string[]} args without the name of the command @returns {Promise<number>} the exit status */
 export async function validate(args) {
   const found = findValidator();
@@ -49,5 +52,5 @@ export async function validate(args) {
     return 2;
   }
   const { main } = await import(pathToFileURL(found.command).href);
-  return main(args, { program: found.program, version, exportsOf });
+  return main(args, { program: found.program, version, exportsOf, neededBy });
 }

@@ -19,6 +19,7 @@ const { fixtureLibrary, temporaryFolder } = require('../support/fixtures.js');
 const command = path.join(root, 'lib', 'doctor', 'cli.mjs');
 const program = path.join(root, validatorName());
 const exportsOf = (/** @type {string} */ library) => readNative(fs.readFileSync(library))?.exports ?? [];
+const neededBy = () => [];
 const isLinux = process.platform === 'linux';
 
 /** @param {string[]} args */
@@ -36,7 +37,7 @@ function liveRequest(folder) {
 /** @param {string} library @param {string[]} checks @param {string} [input] */
 function findings(library, checks, input) {
   const silent = { begin: () => {}, end: () => {} };
-  return validate({ program, exportsOf }, library, { checks, seed: 1, quick: true, input }, silent);
+  return validate({ program, exportsOf, neededBy }, library, { checks, seed: 1, quick: true, input }, silent);
 }
 
 /** By the library: the check that finds it, what it finds, and how bad that is. @type {[string, string, string, string?][]} */
@@ -282,6 +283,7 @@ describe('validate, everywhere', () => {
     const sources = [
       ...sourceFiles(/^validator\/src\/.*\.rs$/),
       'validator/command/process.mjs',
+      'validator/command/sanitizer.mjs',
       'validator/command/validate.mjs',
     ];
     const source = sources.map(read).join('\n');

@@ -53,6 +53,7 @@ const UNSAFE = [
   'sdk/src/testing/',
   'validator/src/fault.rs',
   'validator/src/memory.rs',
+  'validator/src/sanitizer.rs',
   'validator/src/texts.rs',
 ];
 

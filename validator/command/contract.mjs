@@ -171,8 +171,22 @@ export const RULES = {
   'concurrent-differs': rule(
     'EXCHANGE_CONCURRENT',
     'exchange_inplace may run on several threads at once, each call with its own memory.',
-    'Keep no state of a call in static variables, or lock it; or do not set EXCHANGE_CONCURRENT. -fsanitize=thread shows the race.',
+    'Keep no state of a call in static variables, or lock it; or do not set EXCHANGE_CONCURRENT. Built with gcc -fsanitize=thread, it has the race shown here.',
   ),
+  'data-race': rule(
+    'EXCHANGE_CONCURRENT',
+    'exchange_inplace may run on several threads at once, each call with its own memory.',
+    'Keep it in the call, lock a mutex around all accesses, or make it atomic; or do not set EXCHANGE_CONCURRENT.',
+  ),
+  'thread-race': advice(
+    'Lock a mutex around all accesses, or make it atomic; join threads before what they use is gone.',
+  ),
+  sanitized: advice('Validate the build that ships as well: only there are memory and speed what users have.'),
+  'load-sanitizer': advice(
+    'Install the runtime (Debian: apt-get install libtsan2, which gcc brings), or set LD_LIBRARY_PATH.',
+  ),
+  'load-addresses': advice('Type: setarch -R npx inplace-exchange validate LIBRARY'),
+  'load-unlinked': advice('Build it with gcc -fsanitize=thread, also where it is linked, or without the option.'),
   'cancel-blocks': rule(
     'exchange_cancel',
     'It must return at once, without waiting for an exchange.',

@@ -12,23 +12,30 @@ import { createInterface } from 'node:readline';
  * @property {string} summary what was done
  * @property {string} [skipped] why nothing was
  * @property {Speed[]} speed
+ * @property {string} output what the library and its runtime have printed
  */
 
 /** What a library prints is kept to explain its end; more of it is of no use. */
 const MAX_OUTPUT = 16_384;
+/** With reports of a sanitizer. */
+const MAX_REPORTS = 1 << 20;
 
 const UNWOUND = /panicked at|panic in a function that cannot unwind|cannot catch foreign|terminate called/;
 
-/** @param {string} program @param {string[]} args @param {number} limitMs @returns {Promise<Outcome>} */
-export function runCheck(program, args, limitMs) {
+/**
+ * @param {string} program @param {string[]} args @param {number} limitMs
+ * @param {NodeJS.ProcessEnv} [env] of a library that needs a sanitizer
+ * @returns {Promise<Outcome>}
+ */
+export function runCheck(program, args, limitMs, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     /** @type {Outcome} */
-    const outcome = { observations: [], summary: '', speed: [] };
+    const outcome = { observations: [], summary: '', speed: [], output: '' };
     const state = { step: '', fault: /** @type {string[] | undefined} */ (undefined), done: false, hung: false };
     let output = '';
     child.stderr.on('data', (chunk) => {
-      output = (output + chunk).slice(-MAX_OUTPUT);
+      output = (output + chunk).slice(-(env ? MAX_REPORTS : MAX_OUTPUT));
     });
     const lines = createInterface({ input: child.stdout });
     lines.on('line', (line) => take(line.split('\t'), outcome, state));
@@ -45,7 +52,7 @@ export function runCheck(program, args, limitMs) {
       }
       const end = state.done ? undefined : explain(state, code, signal, output, limitMs);
       if (end) outcome.observations.push({ ...end, status: 'problem' });
-      resolve(outcome);
+      resolve({ ...outcome, output });
     });
   });
 }

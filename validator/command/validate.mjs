@@ -2,6 +2,7 @@
 
 import { FUNCTIONS, ruleOf } from './contract.mjs';
 import { runCheck } from './process.mjs';
+import { addSanitized, environmentFor, explainUnlinked, runtimeOf } from './sanitizer.mjs';
 
 /** In the order in which they are made. */
 export const CHECKS = [
@@ -47,27 +48,31 @@ const QUICK = { limitMs: 10_000, args: ['--budget', '400', '--calls', '4000', '-
  * @property {string} program that makes the calls
  * @property {string} version
  * @property {(library: string) => string[]} exportsOf the names that a library exports
+ * @property {(library: string) => string[]} neededBy the libraries that it is linked to
  */
 
 /**
- * @param {Pick<Host, 'program' | 'exportsOf'>} host @param {string} library its path
+ * @param {Pick<Host, 'program' | 'exportsOf' | 'neededBy'>} host @param {string} library its path
  * @param {{ checks: string[], seed: number, quick: boolean, input?: string }} options
  * @param {{ begin: (name: string) => void, end: (check: Check) => void }} listener
  * @returns {Promise<Result>}
  */
-export async function validate({ program, exportsOf }, library, { checks, seed, quick, input }, listener) {
+export async function validate({ program, exportsOf, neededBy }, library, { checks, seed, quick, input }, listener) {
   /** @type {Result} */
   const result = { checks: [], findings: [], speed: [] };
   const args = ['--seed', String(seed), ...(quick ? QUICK.args : []), ...(input ? ['--input', input] : [])];
   let limitMs = quick ? QUICK.limitMs : LIMIT_MS;
+  const runtime = runtimeOf(neededBy(library));
   let refused = false;
   for (const name of checks) {
     listener.begin(name);
     const started = performance.now();
     /** @type {Outcome} */
     const outcome = refused
-      ? { observations: [], summary: '', skipped: 'it cannot be loaded', speed: [] }
-      : await runCheck(program, [name, library, ...args], limitMs);
+      ? { observations: [], summary: '', skipped: 'it cannot be loaded', speed: [], output: '' }
+      : await runCheck(program, [name, library, ...args], limitMs, runtime ? environmentFor(runtime, name) : undefined);
+    if (runtime && !refused) addSanitized(outcome, runtime, name, program);
+    explainUnlinked(outcome);
     if (name === 'symbols') outcome.observations.push(...unknownExports(exportsOf(library)));
     const findings = outcome.observations.map((each) => asFinding(name, each));
     const check = {

@@ -8,6 +8,7 @@ use inplace_exchange_host::Request;
 use crate::events;
 use crate::memory::{Block, Placement};
 use crate::subject::{Answer, Subject};
+use crate::watcher;
 
 /// More operations are called in the checks that have each of them called.
 const MAX_OPERATIONS: usize = 16;
@@ -173,6 +174,7 @@ impl Subject {
             Ok(()) => {
                 body();
                 events::step("exchange_close");
+                watcher::finish_cancel();
                 self.symbols.close();
             }
             Err(status) => {

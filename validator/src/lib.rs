@@ -11,6 +11,7 @@ mod fault;
 mod inputs;
 mod memory;
 mod options;
+mod sanitizer;
 mod subject;
 mod texts;
 mod usage;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use inplace_exchange_host::{Caller, Progress, Report, Symbols};
 
 use crate::events;
+use crate::sanitizer::Order;
 
 /// How often the calls are looked at; by the contract a library is asked again every few milliseconds.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -25,6 +26,11 @@ pub(crate) struct Running {
     report: Report,
 }
 
+/// A call that has begun comes before an `exchange_cancel` for it, which comes before the end of the session. Two calls are
+/// not ordered by this: one may find that they race.
+static BEGUN: Order = Order::new();
+static CANCELLED: Order = Order::new();
+
 static CALLS: Mutex<Vec<Arc<Running>>> = Mutex::new(Vec::new());
 
 fn calls() -> MutexGuard<'static, Vec<Arc<Running>>> {
@@ -41,6 +47,7 @@ impl Running {
             asked: AtomicBool::new(false),
             report: Report::default(),
         });
+        BEGUN.release();
         calls().push(Arc::clone(&running));
         running
     }
@@ -89,7 +96,9 @@ pub(crate) fn watch(symbols: &'static Symbols) {
             let calls = calls();
             if cancel_those_that_are_late(&calls) && symbols.can_cancel() {
                 let begun = Instant::now();
+                BEGUN.acquire();
                 symbols.cancel();
+                CANCELLED.release();
                 let took = begun.elapsed();
                 if took > AT_ONCE {
                     events::problem(
@@ -105,6 +114,7 @@ pub(crate) fn watch(symbols: &'static Symbols) {
 /// Waits until an `exchange_cancel` that runs has returned, and has been judged.
 pub(crate) fn finish_cancel() {
     drop(calls());
+    CANCELLED.acquire();
 }
 
 /// Whether all calls that run are cancelled: only then is the library itself asked, which cannot tell them apart.
