@@ -234,7 +234,7 @@ fn a_call_that_takes_too_long_ends_its_process() {
     assert!(matches!(*error, Error::LibraryTimeout { limit, .. } if limit == timeout));
     let took = started.elapsed();
     assert!(
-        took >= timeout && took < timeout + Duration::from_millis(100),
+        took >= timeout && took < timeout + Duration::from_secs(2), // `npm run crashes` has the figures
         "{took:?}"
     );
     exchange(&client, &mut [0; 64]).unwrap();
