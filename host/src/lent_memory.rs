@@ -58,6 +58,12 @@ impl LentMemory<'_> {
         }
     }
 
+    /// The same memory, for as long as this is not used.
+    #[inline]
+    pub(crate) fn again(&self) -> LentMemory<'_> {
+        LentMemory { ..*self }
+    }
+
     /// Where the bytes are. Never null.
     #[inline]
     pub fn data(&self) -> NonNull<u8> {

@@ -23,7 +23,7 @@ impl LentMemory<'_> {
     #[inline]
     pub(crate) fn prefer_huge_pages(&self) {
         if self.len() >= HUGE_FROM {
-            prefer_huge_pages(self);
+            prefer_huge_pages(&self.again()); // whose address is taken: this one stays in registers
         }
     }
 
