@@ -13,7 +13,8 @@ export const ORDERS = {
     'lib > stream > call > session > entry_point populator > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > paging > lent_memory > error',
   'library-process/src':
     'lib > registry > client serve > current > process trial > lender > mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane running > lanes > spin sync > system > protocol',
-  'validator/src': 'lib > checks > cases budget > subject > watcher inputs texts memory > events sanitizer > fault options usage',
+  'validator/src':
+    'lib > checks > cases budget > subject > watcher inputs texts memory > events sanitizer > fault options usage',
   'sdk/src':
     'lib > macros > export testing > library > definition > slot > call sink > memory message > control private_copy > bytes > error > abi panics',
   'native-lib/src': 'lib > lent_buffer',
