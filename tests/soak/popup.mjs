@@ -46,8 +46,8 @@ if (page && kind !== 'gone') {
 if (kind === 'gone') {
   const { kept, taken } = opener;
   taken();
-  // By then the page of these functions was unloaded, and another page has replaced it.
-  await new Promise((resolve) => setTimeout(resolve, 3500));
+  // Until the page of these functions was unloaded, and another page has replaced it, which has none of them.
+  while (opener.kept === kept) await new Promise((resolve) => setTimeout(resolve, 50));
   for (const call of kept) {
     try {
       call();

@@ -25,15 +25,12 @@ export async function loadPopupPreload({ below, pause }) {
   }
 }
 
-/** Not the pause of other loads, whose length varies: the popup counts on these. @param {number} ms */
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /**
  * Gives functions that call native code to a popup, and reloads the page. The popup then calls them, and closes.
  * @param {Context} context
  */
-export async function loadPopupGone({ soak, report }) {
-  await wait(5000); // the popup of the previous page has closed
+export async function loadPopupGone({ soak, report, pause }) {
+  await pause(2000); // the popup of the previous page has closed
   const kept = [page.shared(256).exchange, soak.count];
   for (const call of kept) call();
   await new Promise((taken) => {
