@@ -8,14 +8,17 @@ export interface LibraryOptions {
   /**
    * `'here'`, which is the default: in this process. A call costs nanoseconds, and a crash of the library ends this process.
    * `'own'`: in a process of its own. A crash is an error, and the next call starts a new process.
+   * `'shared'`: as `'own'`, in one process for all windows, workers and processes of the app, which is opened once and
+   * takes their calls in order: for a device that only one process can have. Linux; the main process has to have called
+   * `shareLibraries`, otherwise the error is `ERR_PROCESS_UNAVAILABLE`.
    */
-  process?: 'here' | 'own' | undefined;
+  process?: 'here' | 'own' | 'shared' | undefined;
   /**
-   * For `'own'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. The
+   * For `'own'` and `'shared'`: how many milliseconds a call may take before the process is ended. Without it there is no limit. The
    * process has as long to load the library, but 10 seconds at least; then the error is `ERR_PROCESS_UNAVAILABLE`.
    */
   timeout?: number | undefined;
-  /** For `'own'`: how often in a minute the process is started again after it has ended. 3 if left out. */
+  /** For `'own'` and `'shared'`: how often in a minute the process is started again after it has ended. 3 if left out. */
   restarts?: number | undefined;
   /**
    * For `'own'`: what to do where the process cannot have memory mapped. `'copy'`, which is the default: the process gets
@@ -23,18 +26,18 @@ export interface LibraryOptions {
    */
   fallback?: 'copy' | 'here' | undefined;
   /**
-   * For `'own'`: all memory is copied, also where it can be mapped. A library that is hostile, and not merely faulty, could
+   * For `'own'` and `'shared'`: all memory is copied, also where it can be mapped. A library that is hostile, and not merely faulty, could
    * otherwise change mapped memory at any time, also after its answer.
    */
   isolate?: boolean | undefined;
   /**
-   * For `'own'`: once the library is loaded, the process gives up files, connections and other processes. Where that cannot
+   * For `'own'` and `'shared'`, for all windows alike: once the library is loaded, the process gives up files, connections and other processes. Where that cannot
    * be had, as on macOS and Windows, the error is `ERR_PROCESS_UNAVAILABLE`.
    */
   confine?: boolean | undefined;
 }
 
-/** The process of a library that was opened with `process: 'own'`. */
+/** The process of a library that was opened with `process: 'own'` or `'shared'`. */
 export interface LibraryProcess {
   /** Its number. `undefined` while none runs: the next call starts one. */
   readonly pid: number | undefined;
@@ -231,3 +234,15 @@ export declare function externalBuffersAllowed(): boolean
  * - `ERR_LIBRARY_ABI` (Error): its `libraryVersion` of the C ABI is not this addon's `hostVersion`
  */
 export declare function openLibrary(path: string, options?: LibraryOptions): ExchangeLibrary
+
+/**
+ * Lets all windows, workers and processes of the app share the process of a library which they open with
+ * `process: 'shared'`. Called once in the main process, before the first of them does: it then starts these processes.
+ *
+ * A process finds the one that shares by looking upwards, to the processes that have started it, and each of the two
+ * makes sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
+ * `ERR_PROCESS_UNAVAILABLE`.
+ *
+ * Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses.
+ */
+export declare function shareLibraries(): void

@@ -8,6 +8,7 @@ const {
   externalBuffersAllowed,
   openLibrary,
   operation,
+  shareLibraries,
 } = require('./lib/addon.js');
 
 // Names alone: Node.js finds the named exports for `import` without running the file.
@@ -19,4 +20,5 @@ module.exports = {
   externalBuffersAllowed,
   openLibrary,
   operation,
+  shareLibraries,
 };

@@ -840,3 +840,4 @@ module.exports.exchangeDataAsync = nativeBinding.exchangeDataAsync
 module.exports.exchangeDataInPlace = nativeBinding.exchangeDataInPlace
 module.exports.externalBuffersAllowed = nativeBinding.externalBuffersAllowed
 module.exports.openLibrary = nativeBinding.openLibrary
+module.exports.shareLibraries = nativeBinding.shareLibraries

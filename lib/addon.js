@@ -13,7 +13,7 @@ const { reporter } = require('./progress.js');
 /**
  * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
  *   openLibrary(path: string): NativeLibrary,
- *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean, confine: boolean): NativeLibrary,
+ *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean, confine: boolean, shared: boolean): NativeLibrary,
  *   ownProcess(number: number): [pid: number | undefined, restarts: number, isMapped: boolean],
  *   canMapMemory(): boolean,
  *   mapSharedMemory(number: number, memory: SharedArrayBuffer): void,
@@ -82,7 +82,7 @@ function openLibrary(path, options) {
   const process = ownProcess(options);
   const isOwn = process !== undefined && (process.fallback === 'copy' || native.canMapMemory());
   const opened = isOwn
-    ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate, process.confine)
+    ? native.openOwnLibrary(path, process.timeout, process.restarts, process.isolate, process.confine, process.shared)
     : native.openLibrary(path);
   const { exchangeOwnedAsync, binding, own, ...library } = opened;
   const handle = {
@@ -131,6 +131,7 @@ module.exports = {
   externalBuffersAllowed: native.externalBuffersAllowed,
   openLibrary,
   operation: operationsOf(DEFAULT),
+  shareLibraries: native.shareLibraries,
   owned,
   countSharedMemory: native.countSharedMemory,
   mapSharedMemory,

@@ -202,7 +202,7 @@ const STEPS = [
     needs: needsPackages,
     beside: 'page API',
     run: mocha(
-      pageTests('frames stream stream-push stream-reader port worker-port isolation own-process mapped'),
+      pageTests('frames stream stream-push stream-reader port worker-port isolation own-process shared-process mapped'),
       asPacked,
     ),
   },

@@ -169,6 +169,7 @@ pub fn open_own_library<'env>(
     restarts: u32,
     isolate: bool,
     confine: bool,
+    shared: bool,
 ) -> Result<ExchangeLibrary<'env>> {
     let scope = Scope::of(env);
     let program = process::library_program(env)?;
@@ -177,12 +178,27 @@ pub fn open_own_library<'env>(
         restarts,
         isolate,
         confine,
+        shared,
     };
     mapping::can_map(scope, &*instance::of(scope)?); // before any memory is lent
     let (library, number) = path_of(path)
         .and_then(|path| own_library::open(&program, &path, &options))
         .map_err(|error| error.throw_into_napi(scope))?;
     exchange_library(env, library, Some(number))
+}
+
+/// Lets all windows, workers and processes of the app share the process of a library which they open with
+/// `process: 'shared'`. Called once in the main process, before the first of them does: it then starts these processes.
+///
+/// A process finds the one that shares by looking upwards, to the processes that have started it, and each of the two
+/// makes sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
+/// `ERR_PROCESS_UNAVAILABLE`.
+///
+/// Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses.
+#[napi]
+pub fn share_libraries(env: &Env) -> Result<()> {
+    let program = process::library_program(env)?;
+    own_library::share(program).map_err(|error| error.throw_into_napi(Scope::of(env)))
 }
 
 /// Internal (lib/addon.js): of a library in a process of its own, the number of the process, or `undefined` if none runs;

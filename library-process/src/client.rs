@@ -5,14 +5,18 @@ mod remote;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use inplace_exchange_host::{ABI_VERSION, Caller, Error, LentMemory};
 
+use crate::broker;
 use crate::current::Current;
+use crate::lender::Lender;
 use crate::options::Options;
-use crate::process::{Failed, Process, Request};
-use crate::protocol::{Answer, Description, Lane, Operation, VERSION};
+use crate::process::{Failed, Process, Request, after};
+use crate::protocol::{Answer, CONFINE, Description, Lane, Operation, VERSION};
+use crate::restarts::Stopped;
+use crate::system::Program;
 
 /// The least time for a process to load its library, if calls are limited: that may take longer than a call.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -72,7 +76,7 @@ impl Client {
 
     /// How often the process was started again within the last minute.
     pub fn restarts(&self) -> usize {
-        self.lock().restarts()
+        self.lock().restarts.count()
     }
 
     fn request<T>(
@@ -83,12 +87,12 @@ impl Client {
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
         let path = self.library.clone();
-        match process.call(request, deadline(self.options.timeout), caller, read) {
+        match process.call(request, self.options.timeout, caller, read) {
             Some(Ok(value)) => Ok(value),
             Some(Err(Failed::Ended(end))) => {
                 let mut current = self.lock();
                 let _ = current.process(); // frees the memory of one that has ended
-                let restarts = current.restarts();
+                let restarts = current.restarts.count();
                 Err(Box::new(Error::LibraryCrashed { path, end, restarts }))
             }
             Some(Err(Failed::TimedOut)) => {
@@ -98,6 +102,11 @@ impl Client {
             }
             None => Err(self.impossible("too many threads are in calls")),
         }
+    }
+
+    fn stopped(&self, rest: Option<Duration>) -> Box<Error> {
+        let path = self.library.clone();
+        Box::new(Error::LibraryStopped { path, rest })
     }
 
     fn unavailable(&self, source: io::Error) -> Box<Error> {
@@ -126,28 +135,40 @@ impl Client {
         if let Some(running) = current.process() {
             return Ok(running.clone()); // another thread has started it
         }
-        current.count_start(self.options.restarts).map_err(|rest| {
-            let path = self.library.clone();
-            Error::LibraryStopped { path, rest }
-        })?;
+        if !self.options.shared {
+            let counted = current.restarts.count_start(self.options.restarts);
+            counted.map_err(|Stopped(rest)| self.stopped(rest))?;
+        }
         let lender = current
             .lender(!self.options.isolate)
             .map_err(|source| self.unavailable(source))?;
         drop(current);
-        let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
-        let (process, answer) = Process::start(
-            &self.program,
-            &self.library,
-            self.options.confine,
-            &lender,
-            deadline(limit),
-        )
-        .map_err(|source| self.unavailable(source))?;
+        let (process, answer) =
+            self.begin(&lender)
+                .map_err(|source| match source.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    Some(Stopped(rest)) => self.stopped(*rest),
+                    None => self.unavailable(source),
+                })?;
         let description = self
             .check(answer)
             .and_then(|description| self.publish(&process, description))
-            .inspect_err(|_| process.kill())?;
+            .inspect_err(|_| process.leave())?;
         Ok((process, description))
+    }
+
+    /// Starts the process, or joins one that others use as well.
+    fn begin(&self, lender: &Arc<Lender>) -> io::Result<(Arc<Process>, Answer)> {
+        let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
+        let deadline = after(limit);
+        let (library, confine) = (self.library.clone(), self.options.confine);
+        if !self.options.shared {
+            let program = self.program.clone();
+            let begin = move || Program::start(&program, &library, confine.then_some(CONFINE).as_slice());
+            return Process::start(begin, lender, deadline);
+        }
+        let (program, restarts) = broker::join(&library, confine, self.options.restarts, deadline)?;
+        self.lock().restarts.set_ages(&restarts);
+        Process::start(move || Ok(program), lender, deadline)
     }
 
     /// Opens the library in a new process as often as it is open, which may change meanwhile, and lets all use it.
@@ -209,14 +230,10 @@ impl Client {
     }
 }
 
-fn deadline(limit: Option<Duration>) -> Option<Instant> {
-    limit.and_then(|limit| Instant::now().checked_add(limit))
-}
-
 impl Drop for Client {
     fn drop(&mut self) {
         if let (Some(process), _) = self.lock().take() {
-            process.kill();
+            process.leave();
         }
     }
 }

@@ -1,16 +1,12 @@
 //! The process that a client has now, and what is to be remembered for the next one.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::lender::Lender;
 use crate::process::Process;
 use crate::protocol::Description;
-
-/// Restarts are counted over this time.
-const MINUTE: Duration = Duration::from_secs(60);
+use crate::restarts::Restarts;
 
 /// What a client's lock protects. The lock is held for moments only: not while a process is started, nor during calls.
 #[derive(Default)]
@@ -18,10 +14,7 @@ pub(crate) struct Current {
     process: Option<(Arc<Process>, Arc<Description>)>,
     /// For all processes until the last close.
     lender: Option<Arc<Lender>>,
-    /// Whether the one before has ended by itself, and the next one is a restart.
-    has_ended: bool,
-    /// When it was started again within the last minute, oldest first.
-    restarts: VecDeque<Instant>,
+    pub(crate) restarts: Restarts,
     /// How often the library is open.
     pub(crate) opens: usize,
     /// How many threads are about to open it: a close is not the last one then.
@@ -37,7 +30,7 @@ impl Current {
             .is_some_and(|(process, _)| process.end().is_some())
         {
             self.process = None;
-            self.has_ended = true;
+            self.restarts.note_end();
         }
         self.process.as_ref()
     }
@@ -64,35 +57,5 @@ impl Current {
     pub(crate) fn take(&mut self) -> (Option<Arc<Process>>, Option<Arc<Lender>>) {
         let process = self.process.take().map(|(process, _)| process);
         (process, self.lender.take())
-    }
-
-    /// How often it was started again within the last minute.
-    pub(crate) fn restarts(&mut self) -> usize {
-        self.forget_old_restarts(Instant::now());
-        self.restarts.len()
-    }
-
-    /// Counts the start of a process, if it is a restart and one is left. How long it has to wait, if none is; `None` if for
-    /// ever.
-    pub(crate) fn count_start(&mut self, limit: usize) -> Result<(), Option<Duration>> {
-        if !self.has_ended {
-            return Ok(());
-        }
-        let now = Instant::now();
-        self.forget_old_restarts(now);
-        if self.restarts.len() >= limit {
-            let first = self.restarts.front();
-            return Err(first.map(|first| MINUTE.saturating_sub(now.duration_since(*first))));
-        }
-        self.restarts.push_back(now);
-        self.has_ended = false;
-        Ok(())
-    }
-
-    fn forget_old_restarts(&mut self, now: Instant) {
-        let is_old = |first: &Instant| now.duration_since(*first) >= MINUTE;
-        while self.restarts.front().is_some_and(is_old) {
-            self.restarts.pop_front();
-        }
     }
 }

@@ -7,6 +7,7 @@
 //!    └──────────────────────── app: call, when it has read the result ────────────┘
 //!
 //!   any state ── the app's watcher: mark_dead ──> DEAD
+//!   any state ── a program that other processes use as well, when the app's has ended ──> DEAD
 //! ```
 //!
 //! The state hands over all else that the two sides share, so it is stored with `Release` by whoever gives the lane
@@ -31,7 +32,7 @@ impl State {
     pub(crate) const RUNNING: u32 = 2;
     /// Of the app: the result is there.
     pub(crate) const ANSWERED: u32 = 3;
-    /// Of nobody: the program has ended.
+    /// Of nobody: one of the two has ended.
     pub(crate) const DEAD: u32 = 4;
 }
 
@@ -57,6 +58,14 @@ pub(crate) struct Side<'a> {
     pub(crate) there: &'a AtomicU32,
 }
 
+/// When a call has to have ended.
+pub(crate) struct Limit<R> {
+    /// `None` if that is not limited.
+    pub(crate) deadline: Option<Deadline>,
+    /// Asked for another deadline when one has passed. If there is none, that was the last.
+    pub(crate) renew: R,
+}
+
 /// Makes a call, on the app's side: hands over what `write` writes, and gives what `read` reads of the answer.
 ///
 /// `kill` ends the process, unless it has ended; the watcher is then about to see it. If there is a `watch`, it is called
@@ -64,7 +73,7 @@ pub(crate) struct Side<'a> {
 pub(crate) fn call<E: Copy, T>(
     side: Side<'_>,
     claim: &mut Claim<'_, E>,
-    deadline: Option<Deadline>,
+    mut limit: Limit<impl FnMut() -> Option<Deadline>>,
     kill: impl Fn(),
     watch: Option<&dyn Fn()>,
     write: impl FnOnce(),
@@ -97,15 +106,18 @@ pub(crate) fn call<E: Copy, T>(
                 if let Some(end) = lanes.end() {
                     return Err(Failed::Ended(end)); // whatever another process that has the memory writes
                 }
-                if sync::has_passed(deadline) {
-                    kill_and_wait();
-                    return Err(Failed::TimedOut);
+                if sync::has_passed(limit.deadline) {
+                    limit.deadline = (limit.renew)();
+                    if limit.deadline.is_none() {
+                        kill_and_wait();
+                        return Err(Failed::TimedOut);
+                    }
                 }
                 match watch {
-                    None => sync::wait(side.state, side.bell, now, deadline),
+                    None => sync::wait(side.state, side.bell, now, limit.deadline),
                     Some(watch) => {
                         watch();
-                        sync::wait_a_little(side.state, side.bell, now, deadline);
+                        sync::wait_a_little(side.state, side.bell, now, limit.deadline);
                     }
                 }
             }
@@ -122,12 +134,15 @@ pub(crate) fn call<E: Copy, T>(
     Ok(value)
 }
 
-/// Waits for the next request, and answers it, on the program's side.
-pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) {
+/// Waits for the next request, and answers it, on the program's side. False if there will be none: the app's process has
+/// ended, and this side has been told so.
+#[must_use]
+pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) -> bool {
     let mut looking = spin.begin(side.is_elsewhere());
     loop {
         match side.state.load(Ordering::Acquire) {
             State::REQUESTED => break,
+            State::DEAD => return false,
             _ if looking.goes_on() => {}
             now => sync::wait(side.state, side.bell, now, None),
         }
@@ -138,6 +153,7 @@ pub(crate) fn serve(side: Side<'_>, spin: &mut Spin, answer: impl FnOnce()) {
     side.publish_core();
     side.state.store(State::ANSWERED, Ordering::Release);
     sync::wake(side.state, side.bell);
+    true
 }
 
 /// Tells all callers that the process has ended, once [`Lanes::set_end`] has said how.

@@ -3,9 +3,12 @@
 //! [`protocol`] says how the two processes work together, and `system.rs` what they take from the operating system.
 
 mod answer;
+#[cfg_attr(not(native_linux), path = "no_broker.rs")]
+mod broker;
 mod buffers;
 mod client;
 mod confine;
+mod connection;
 mod current;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod filter;
@@ -14,6 +17,8 @@ mod lanes;
 mod lender;
 #[cfg_attr(not(native_linux), path = "unmapped.rs")]
 mod mapped;
+mod message;
+mod opening;
 mod options;
 #[cfg(native_linux)]
 mod pages;
@@ -23,6 +28,7 @@ mod ranges;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod refused;
 mod registry;
+mod restarts;
 mod running;
 mod serve;
 mod shared_memory;
@@ -30,7 +36,9 @@ mod spin;
 mod sync;
 mod system;
 mod trial;
+mod turns;
 
+pub use broker::listen;
 pub use client::Client;
 pub use options::Options;
 pub use registry::{OwnLibrary, client, open};

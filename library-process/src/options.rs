@@ -14,4 +14,6 @@ pub struct Options {
     pub isolate: bool,
     /// Whether the process gives up what `confine.rs` says, once it has loaded the library.
     pub confine: bool,
+    /// Whether the process is one for the whole app, which its [broker](crate::listen) has, and not this process's own.
+    pub shared: bool,
 }

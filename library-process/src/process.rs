@@ -1,16 +1,15 @@
 //! The app's side of one program, from its start to its end.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use inplace_exchange_host::{Caller, ProcessEnd, Progress};
 
 use crate::answer;
-use crate::lane::{self, Side};
+use crate::lane::{self, Limit, Side};
 use crate::lanes::Lanes;
 use crate::lender::Lender;
 use crate::protocol::{Answer, CONTROL_LEN, Lane};
@@ -33,15 +32,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the program, and waits until it has loaded the library or refused to; at the latest until the deadline.
+    /// Starts the program, or joins those that use it already, and waits until it has loaded the library or refused to; at
+    /// the latest until the deadline.
     pub(crate) fn start(
-        program: &Path,
-        library: &Path,
-        confine: bool,
+        begin: impl FnOnce() -> io::Result<Program> + Send + 'static,
         lender: &Arc<Lender>,
         deadline: Option<Instant>,
     ) -> io::Result<(Arc<Self>, Answer)> {
-        let process = Self::spawn(program.to_owned(), library.to_owned(), confine, Arc::clone(lender))?;
+        let process = Self::spawn(begin, Arc::clone(lender))?;
         let memories = (process.control.memory(), lender.buffers().memory.memory());
         let sent = process.program.send_memories(memories.0, memories.1);
         let answer = sent.and_then(|()| answer::receive(&process.program, deadline));
@@ -55,14 +53,17 @@ impl Process {
         }
     }
 
-    /// Starts the program, in a new thread that then waits for its end: Linux ends the program with the thread that has
+    /// Begins in a new thread that then waits for the program's end: Linux ends the program with the thread that has
     /// started it, so that one has to live as long.
-    fn spawn(program: PathBuf, library: PathBuf, confine: bool, lender: Arc<Lender>) -> io::Result<Arc<Self>> {
+    fn spawn(
+        begin: impl FnOnce() -> io::Result<Program> + Send + 'static,
+        lender: Arc<Lender>,
+    ) -> io::Result<Arc<Self>> {
         let control = SharedMemory::new("control", CONTROL_LEN)?;
         let (started, start) = mpsc::sync_channel(1);
         let watcher = thread::Builder::new().name("library-watcher".to_owned());
         watcher.spawn(move || {
-            let program = match Program::start(&program, &library, confine) {
+            let program = match begin() {
                 Ok(program) => program,
                 Err(error) => return drop(started.send(Err(error))),
             };
@@ -109,6 +110,11 @@ impl Process {
         });
     }
 
+    /// Ends it, if it runs and no other process of the app uses it.
+    pub(crate) fn leave(&self) {
+        self.lanes.unless_ended(|| self.program.leave());
+    }
+
     fn kill_and_wait(&self) -> ProcessEnd {
         self.kill();
         self.lanes.wait_for_end()
@@ -128,7 +134,7 @@ impl Process {
     pub(crate) fn call<T>(
         &self,
         request: &Request,
-        deadline: Option<Instant>,
+        limit: Option<Duration>,
         caller: Option<&dyn Caller>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Option<Result<T, Failed>> {
@@ -147,6 +153,7 @@ impl Process {
                 .store(request.library_operation, Ordering::Relaxed);
             lane.shared.store(request.shared.into(), Ordering::Relaxed);
             lane.cancelled.store(0, Ordering::Relaxed);
+            lane.waiting.store(0, Ordering::Relaxed);
             lane.done.store(0, Ordering::Relaxed);
             lane.total.store(0, Ordering::Relaxed);
             lane.clear_message();
@@ -163,9 +170,33 @@ impl Process {
         };
         let read = || read(lane, lane.result.load(Ordering::Relaxed));
         let kill = || self.kill();
-        Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
+        // The time in which a call waits for those of other processes is not its own.
+        let mut waited = false;
+        let renew = || {
+            let waits = self.program.is_shared() && lane.waiting.load(Ordering::Relaxed) != 0;
+            let more = if waits {
+                Some(LOOK_EVERY)
+            } else {
+                limit.filter(|_| waited)
+            };
+            waited = waits;
+            more.map(|more| Instant::now() + more)
+        };
+        let limit = Limit {
+            deadline: after(limit),
+            renew,
+        };
+        Some(lane::call(side, &mut claim, limit, kill, watch, write, read))
     }
 }
+
+/// When a call that has so long has to have ended.
+pub(crate) fn after(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+/// How often it is looked whether a call still waits for others.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// The error of a start.
 fn ended_early(end: ProcessEnd) -> io::Error {

@@ -28,10 +28,12 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The version of all this. Both sides come from one build; a program of another one is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
-/// The program's second argument, if it is to confine itself.
+/// An argument of the program, if it is to confine itself.
 pub const CONFINE: &str = "confine";
+/// An argument of the program, if it is to serve several processes of the app: it is then given connections.
+pub const SHARED: &str = "shared";
 
 /// How many threads of the app can be in a call at a time.
 pub const MAX_LANES: usize = 64;
@@ -86,6 +88,8 @@ pub struct Lane {
     pub cancels: AtomicU32,
     /// Set to 1 by the app, also while the call runs, to cancel this call alone.
     pub cancelled: AtomicU32,
+    /// 1 while the call waits for calls of other processes. The program writes it.
+    pub waiting: AtomicU32,
     /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read
     /// one of the two before the other.
     pub done: AtomicU64,

@@ -2,36 +2,38 @@
 //!
 //! The app counts its cancels, and cancels only when each exchange that runs on its worker threads is to return. By the time
 //! that the program has noticed, another one may have begun, which is not meant: so each request says what the count was
-//! before it, and `exchange_cancel` is called only if no later one runs. The app repeats a cancel until the exchanges
-//! that it was meant for have returned.
+//! before it, and `exchange_cancel` is called only if no later one runs, and none of another process of the app. The app
+//! repeats a cancel until the exchanges that it was meant for have returned.
 
 use crate::sync::{Mutex, lock};
 
 #[derive(Default)]
 pub(crate) struct Running {
-    /// The count of cancels before each of them.
-    before: Mutex<Vec<u32>>,
+    /// Whose each of them is, and the count of cancels before it.
+    calls: Mutex<Vec<(u32, u32)>>,
 }
 
 impl Running {
-    /// Makes an exchange, before which there had been so many cancels.
-    pub(crate) fn run<T>(&self, cancels: u32, exchange: impl FnOnce() -> T) -> T {
-        lock(&self.before).push(cancels);
+    /// Makes an exchange for a process of the app, before which that had cancelled so often.
+    pub(crate) fn run<T>(&self, process: u32, cancels: u32, exchange: impl FnOnce() -> T) -> T {
+        let call = (process, cancels);
+        lock(&self.calls).push(call);
         let value = exchange();
-        let mut before = lock(&self.before);
-        if let Some(at) = before.iter().position(|other| *other == cancels) {
-            before.swap_remove(at);
+        let mut calls = lock(&self.calls);
+        if let Some(at) = calls.iter().position(|other| *other == call) {
+            calls.swap_remove(at);
         }
         value
     }
 
-    /// Calls `exchange_cancel` for the cancel with this number, if exchanges run, and all have begun before it.
+    /// Calls `exchange_cancel` for the cancel with this number, if exchanges run, and all are that process's, and have begun
+    /// before it.
     ///
     /// Under the lock, so that none begins before `exchange_cancel` has returned, which it does at once, by the contract.
-    pub(crate) fn cancel(&self, number: u32, exchange_cancel: impl FnOnce()) {
-        let before = lock(&self.before);
-        let is_earlier = |cancels: &u32| number.wrapping_sub(*cancels).cast_signed() > 0;
-        if !before.is_empty() && before.iter().all(is_earlier) {
+    pub(crate) fn cancel(&self, process: u32, number: u32, exchange_cancel: impl FnOnce()) {
+        let calls = lock(&self.calls);
+        let is_meant = |(of, cancels): &(u32, u32)| *of == process && number.wrapping_sub(*cancels).cast_signed() > 0;
+        if !calls.is_empty() && calls.iter().all(is_meant) {
             exchange_cancel();
         }
     }
@@ -46,17 +48,18 @@ mod tests {
         let running = Running::default();
         let reaches = |number| {
             let mut reached = false;
-            running.cancel(number, || reached = true);
+            running.cancel(0, number, || reached = true);
             reached
         };
         assert!(!reaches(1), "none runs");
-        running.run(1, || {
+        running.run(0, 1, || {
             assert!(!reaches(1) && reaches(2));
-            running.run(2, || assert!(!reaches(2) && reaches(3), "one of them is later"));
+            running.run(0, 2, || assert!(!reaches(2) && reaches(3), "one of them is later"));
             assert!(reaches(2), "the later one has returned");
+            running.run(1, 0, || assert!(!reaches(2), "one of them is another process's"));
         });
         assert!(!reaches(3), "none runs");
-        running.run(u32::MAX, || {
+        running.run(0, u32::MAX, || {
             assert!(!reaches(u32::MAX) && reaches(0), "the count begins again")
         });
     }

@@ -22,9 +22,11 @@ mod windows;
 
 pub(crate) use given::Given;
 #[cfg(native_linux)]
-pub(crate) use linux::{BUFFERS_LEN, Bell, Memory};
+pub(crate) use linux::{BUFFERS_LEN, Bell, Membership, Memory};
 #[cfg(all(unix, not(native_linux)))]
 pub(crate) use posix::{BUFFERS_LEN, Bell, Memory};
+#[cfg(native_linux)]
+pub(crate) use unix::socket;
 #[cfg(unix)]
 pub(crate) use unix::{App, Program, View, end_now, page_size, this_core};
 #[cfg(windows)]

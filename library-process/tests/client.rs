@@ -22,6 +22,7 @@ const OPTIONS: Options = Options {
     restarts: 3,
     isolate: false,
     confine: false,
+    shared: false,
 };
 
 fn client(library: &str) -> Client {
@@ -226,6 +227,7 @@ fn a_call_that_takes_too_long_ends_its_process() {
             restarts: 3,
             isolate: false,
             confine: false,
+            shared: false,
         },
     );
     exchange(&client, &mut [0; 64]).unwrap();

@@ -23,6 +23,7 @@ fn client(library: &str, confine: bool) -> Client {
         restarts: 3,
         isolate: false,
         confine,
+        shared: false,
     };
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     Client::new(program, library.canonicalize().unwrap(), options)

@@ -25,6 +25,7 @@ fn hostile(timeout: Option<Duration>) -> Client {
         restarts: usize::MAX,
         isolate: false,
         confine: false,
+        shared: false,
     };
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     Client::new(program, library.canonicalize().unwrap(), options)

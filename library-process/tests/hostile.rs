@@ -30,6 +30,7 @@ fn started_by(program: PathBuf, timeout: Option<Duration>) -> Client {
         restarts: UNLIMITED,
         isolate: false,
         confine: false,
+        shared: false,
     };
     Client::new(program, library.canonicalize().unwrap(), options)
 }

@@ -29,6 +29,7 @@ fn client(library: &str, isolate: bool) -> Client {
         restarts: 3,
         isolate,
         confine: false,
+        shared: false,
     };
     let library = fixtures.join(format!("{library}.so")).canonicalize().unwrap();
     Client::new(program, library, options)

@@ -1,8 +1,9 @@
 //! Libraries that run in processes of their own.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use inplace_exchange_host::{LentMemory, Library};
+use inplace_exchange_host::{self as host, LentMemory, Library};
 
 use crate::error::Error;
 
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) isolate: bool,
     /// Files, connections and processes are given up.
     pub(crate) confine: bool,
+    /// One process for the whole app.
+    pub(crate) shared: bool,
 }
 
 /// What there is to say of a library's process.
@@ -33,9 +36,22 @@ pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'
         restarts: options.restarts as usize,
         isolate: options.isolate,
         confine: options.confine,
+        shared: options.shared,
     };
     let own = library_process::open(program, path, &options)?;
     Ok((own.library, own.number))
+}
+
+/// Has this process start those of shared libraries. Without effect where there are none.
+pub(crate) fn share(program: PathBuf) -> Result<(), Box<Error>> {
+    match library_process::listen(&program) {
+        Err(source) if source.kind() != io::ErrorKind::Unsupported => {
+            let path = program.clone();
+            let error = host::Error::ProcessUnavailable { path, program, source };
+            Err(Box::new(error).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The process of the library of this number.

@@ -65,7 +65,7 @@ impl Remote for Client {
         if let Some(process) = process {
             let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), None, |_, _| ());
             if is_last {
-                process.kill();
+                process.leave();
             }
         }
         drop(lender); // without the lock: if the process has ended, this asks the system what is still mapped

@@ -2,7 +2,7 @@
 
 mod app;
 mod program;
-pub(super) mod socket;
+pub(crate) mod socket;
 mod view;
 
 pub(crate) use app::{App, end_now};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::checker::{AtomicBool, Thread, start, yield_now};
 use crate::data::Data;
-use crate::lane::{self, Failed, Side, State};
+use crate::lane::{self, Failed, Limit, Side, State};
 use crate::lanes::Lanes;
 use crate::protocol::MAX_LANES;
 use crate::running::Running;
@@ -48,6 +48,14 @@ struct Memory {
 /// What the library makes of a request.
 fn answer_to(request: u32) -> u32 {
     request * 2 + 1
+}
+
+/// A deadline that is the last.
+fn no_more_than(deadline: Option<Deadline>) -> Limit<impl FnMut() -> Option<Deadline>> {
+    Limit {
+        deadline,
+        renew: || None,
+    }
 }
 
 /// What runs in the program besides the threads of its lanes.
@@ -127,9 +135,9 @@ impl Process {
         };
         let mut spin = Spin::default();
         loop {
-            lane::serve(side, &mut spin, || {
+            let answered = lane::serve(side, &mut spin, || {
                 let request = memory.request.get();
-                self.running.run(memory.cancels.get(), || {
+                self.running.run(0, memory.cancels.get(), || {
                     lock(&self.in_library).push(request);
                     state.end_if_killed();
                     lock(&self.in_library).retain(|other| *other != request);
@@ -137,6 +145,9 @@ impl Process {
                 state.end_if_killed();
                 memory.result.put(answer_to(request));
             });
+            if !answered {
+                return;
+            }
         }
     }
 
@@ -145,7 +156,7 @@ impl Process {
         let (cancels, mut seen) = (self.cancels.handle(owner), 0);
         loop {
             lane::wait_for_cancel(&cancels, &Bell, &mut seen);
-            self.running.cancel(seen, || {
+            self.running.cancel(0, seen, || {
                 let in_library = lock(&self.in_library);
                 assert!(!in_library.contains(&LATER), "a cancel reaches a call that began later");
             });
@@ -176,7 +187,7 @@ impl Process {
         Some(lane::call(
             side,
             &mut claim,
-            deadline,
+            no_more_than(deadline),
             || self.kill(),
             Some(&yield_now),
             || (),
@@ -206,7 +217,15 @@ impl Process {
                 .put(self.cancels.handle(&Owner::App).load(Ordering::Relaxed));
         };
         let read = || check(memory.result.get());
-        let outcome = lane::call(side, &mut claim, deadline, || self.kill(), None, write, read);
+        let outcome = lane::call(
+            side,
+            &mut claim,
+            no_more_than(deadline),
+            || self.kill(),
+            None,
+            write,
+            read,
+        );
         // The bytes are the app's again, whatever the outcome.
         memory.request.put(0);
         memory.cancels.put(0);

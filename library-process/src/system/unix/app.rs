@@ -16,6 +16,10 @@ use crate::system::{Bell, Given, Memory};
 /// The first byte that the app sends. The memories come with it.
 pub(super) const MEMORIES: u8 = 0xA0;
 
+/// The byte with which another connection comes, of a program that several processes use.
+#[cfg(native_linux)]
+pub(super) const CONNECTION: u8 = 0xA1;
+
 /// The first descriptor after those of the standard streams.
 const FIRST: i32 = 3;
 
@@ -45,6 +49,18 @@ impl App {
             #[cfg(not(native_linux))]
             pid: getppid(),
         })
+    }
+
+    /// Waits for the next process of the app that uses this program. Fails when the one has ended that has started it.
+    #[cfg(native_linux)]
+    pub(crate) fn receive_connection(&self) -> io::Result<Self> {
+        match self.receive()? {
+            (CONNECTION, descriptors) => match descriptors.into_iter().next() {
+                Some(socket) => Ok(Self { socket: socket.into() }),
+                None => Err(io::ErrorKind::InvalidData.into()),
+            },
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
     /// What it gives first.

@@ -12,41 +12,75 @@ use std::time::Instant;
 use inplace_exchange_host::ProcessEnd;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
 
+#[cfg(native_linux)]
+use super::app::CONNECTION;
 use super::app::MEMORIES;
 use super::{Bells, socket};
-use crate::protocol::CONFINE;
+#[cfg(native_linux)]
+use crate::system::linux::Membership;
 use crate::system::{Bell, Memory};
 
-/// A program that was started.
+/// A program that was started, and a connection to it.
 pub(crate) struct Program {
     socket: UnixStream,
-    pid: Pid,
     bells: Bells,
+    parent: Parent,
+}
+
+/// Who has started it, and so is told of its end.
+enum Parent {
+    /// This process. The number is that of the program.
+    This(Pid),
+    /// Another process of the app.
+    #[cfg(native_linux)]
+    Broker(Membership),
 }
 
 impl Program {
     /// Starts it. On Linux the system ends it with the thread that has called this.
-    pub(crate) fn start(program: &Path, library: &Path, confine: bool) -> io::Result<Self> {
+    pub(crate) fn start(program: &Path, library: &Path, options: &[&str]) -> io::Result<Self> {
         let bells = Bells::new()?;
         let (socket, theirs) = socket::pair()?;
         let mut command = Command::new(program);
-        command
-            .arg(library)
-            .args(confine.then_some(CONFINE))
-            .stdin(OwnedFd::from(theirs));
+        command.arg(library).args(options).stdin(OwnedFd::from(theirs));
         command.process_group(0); // the terminal's Ctrl-C is for the app
         let child = command.spawn()?;
         drop(command); // with the program's end of the socket, which hangs up only when nobody has it
         Ok(Self {
             socket,
-            pid: Pid::from_child(&child),
             bells,
+            parent: Parent::This(Pid::from_child(&child)),
         })
+    }
+
+    /// One that another process of the app has started, and this connection to it.
+    #[cfg(native_linux)]
+    pub(crate) fn shared(socket: UnixStream, membership: Membership) -> io::Result<Self> {
+        Ok(Self {
+            socket,
+            bells: Bells::new()?,
+            parent: Parent::Broker(membership),
+        })
+    }
+
+    /// Whether other processes of the app may use it as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self.parent, Parent::This(_))
+    }
+
+    /// Gives it another connection, to a process of the app that is to use it as well.
+    #[cfg(native_linux)]
+    pub(crate) fn add_connection(&self, connection: &UnixStream) -> io::Result<()> {
+        socket::send(&self.socket, &[CONNECTION], &[connection.as_fd()])
     }
 
     /// Its number.
     pub(crate) fn pid(&self) -> i32 {
-        self.pid.as_raw_nonzero().get()
+        match &self.parent {
+            Parent::This(pid) => pid.as_raw_nonzero().get(),
+            #[cfg(native_linux)]
+            Parent::Broker(membership) => membership.pid(),
+        }
     }
 
     /// Gives it the memory for control, that for buffers, and the bell of cancels.
@@ -96,18 +130,45 @@ impl Program {
 
     /// Ends it. Not after [`end`](Self::end): its number can be that of another process.
     pub(crate) fn kill(&self) {
-        let _ = kill_process(self.pid, Signal::KILL); // fails if it has ended
+        match &self.parent {
+            Parent::This(pid) => drop(kill_process(*pid, Signal::KILL)), // fails if it has ended
+            #[cfg(native_linux)]
+            Parent::Broker(membership) => membership.kill(),
+        }
     }
 
-    /// Waits until it has ended. Its number stays its own.
+    /// Ends it, unless others use it. As `kill`, not after `end`.
+    pub(crate) fn leave(&self) {
+        match &self.parent {
+            Parent::This(_) => self.kill(),
+            #[cfg(native_linux)]
+            Parent::Broker(membership) => {
+                self.hang_up(); // first, so that the program can close what this process has open
+                membership.leave();
+            }
+        }
+    }
+
+    /// Waits until it has ended, or was left. Its number stays its own.
     pub(crate) fn wait(&self) {
-        let exited = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(self.pid), exited), Err(rustix::io::Errno::INTR)) {}
+        match &self.parent {
+            Parent::This(pid) => {
+                let exited = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                while matches!(waitid(WaitId::Pid(*pid), exited), Err(rustix::io::Errno::INTR)) {}
+            }
+            #[cfg(native_linux)]
+            Parent::Broker(membership) => membership.wait(),
+        }
     }
 
     /// How it has ended, once that was waited for. Others can have its number afterwards.
     pub(crate) fn end(&self) -> ProcessEnd {
-        let Ok(Some((_, status))) = waitpid(Some(self.pid), WaitOptions::empty()) else {
+        let pid = match &self.parent {
+            Parent::This(pid) => *pid,
+            #[cfg(native_linux)]
+            Parent::Broker(membership) => return membership.end(),
+        };
+        let Ok(Some((_, status))) = waitpid(Some(pid), WaitOptions::empty()) else {
             return ProcessEnd::Unknown;
         };
         match (status.exit_status(), status.terminating_signal()) {

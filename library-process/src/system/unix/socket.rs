@@ -51,7 +51,7 @@ pub(crate) fn send(socket: &UnixStream, mut bytes: &[u8], mut descriptors: &[Bor
 }
 
 /// Receives one byte, and the descriptors that came with it.
-pub(super) fn receive(socket: &UnixStream) -> io::Result<(u8, Vec<OwnedFd>)> {
+pub(crate) fn receive(socket: &UnixStream) -> io::Result<(u8, Vec<OwnedFd>)> {
     let mut byte = [0];
     loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];

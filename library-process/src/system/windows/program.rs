@@ -18,7 +18,7 @@ use super::app::{MEMORIES, REQUESTS};
 use super::handle::{check, put_into, wait_for_any};
 use super::spawn::{Started, end_with_this_process, start};
 use super::{Bell, Memory};
-use crate::protocol::{CONFINE, MAX_LANES};
+use crate::protocol::MAX_LANES;
 
 /// The exit code of a program that the app has ended: a number that no other is likely to have.
 const ENDED_BY_APP: u32 = 0x4B49_4C4C;
@@ -43,12 +43,12 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it.
-    pub(crate) fn start(program: &Path, library: &Path, confine: bool) -> io::Result<Self> {
+    pub(crate) fn start(program: &Path, library: &Path, options: &[&str]) -> io::Result<Self> {
         let cancels = Bell::new()?;
         let (theirs, requests) = io::pipe()?;
         let (answers, answers_writer) = io::pipe()?;
         let mut arguments = vec![library.as_os_str()];
-        arguments.extend(confine.then_some(OsStr::new(CONFINE)));
+        arguments.extend(options.iter().map(OsStr::new));
         let Started { process, pid } = start(program, &arguments, REQUESTS, theirs.as_handle())?;
         let answers_there = put_into(process.as_handle(), answers_writer.as_handle()).unwrap_or(0); // 0: it has ended
         Ok(Self {
@@ -61,6 +61,12 @@ impl Program {
             cancels,
             lanes: [const { OnceLock::new() }; MAX_LANES],
         })
+    }
+
+    /// None can.
+    #[expect(clippy::unused_self, reason = "as elsewhere")]
+    pub(crate) fn is_shared(&self) -> bool {
+        false
     }
 
     /// Its number.
@@ -123,6 +129,11 @@ impl Program {
     pub(crate) fn kill(&self) {
         // SAFETY: an open handle of a process. Fails if it has ended.
         unsafe { TerminateProcess(self.process.as_raw_handle(), ENDED_BY_APP) };
+    }
+
+    /// Ends it: no others use it.
+    pub(crate) fn leave(&self) {
+        self.kill();
     }
 
     /// Waits until it has ended.

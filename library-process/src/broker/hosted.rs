@@ -1,0 +1,178 @@
+//! A library that the broker has for the app: its program, and who uses that.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+use inplace_exchange_host::ProcessEnd;
+
+use super::spawn;
+use super::words::{self, JOINED, Reply};
+use crate::message;
+use crate::protocol::{CONFINE, SHARED};
+use crate::restarts::{Restarts, Stopped};
+use crate::system::{Program, socket};
+
+pub(super) struct Hosted {
+    pub(super) library: PathBuf,
+    pub(super) confine: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<Arc<Running>>,
+    restarts: Restarts,
+}
+
+/// One program, from its start to its end.
+pub(super) struct Running {
+    program: Program,
+    members: Mutex<Members>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Members {
+    connections: Vec<Arc<UnixStream>>,
+    /// It is about to end, as nobody used it any more.
+    is_left: bool,
+    end: Option<ProcessEnd>,
+}
+
+impl Hosted {
+    pub(super) fn new(library: PathBuf, confine: bool) -> Self {
+        Self {
+            library,
+            confine,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Lets the process behind a connection use the program, which is started if it does not run, and tells it so.
+    pub(super) fn join(
+        &self,
+        program: &Path,
+        limit: usize,
+        connection: &Arc<UnixStream>,
+    ) -> Result<Arc<Running>, Reply> {
+        let failed = |error: io::Error| Reply::Unavailable(error.to_string());
+        // Held while a program that nobody uses any more ends: the device of a library is then free for the next one.
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(running) = &state.running {
+                let running = Arc::clone(running);
+                if running.join(connection, state.restarts.ages()).map_err(failed)? {
+                    return Ok(running);
+                }
+                if !running.wait_for_end() {
+                    state.restarts.note_end();
+                }
+                state.running = None;
+            }
+            let counted = state.restarts.count_start(limit);
+            counted.map_err(|Stopped(rest)| Reply::Stopped(rest))?;
+            state.running = Some(Running::start(program, &self.library, self.confine).map_err(failed)?);
+        }
+    }
+}
+
+impl Running {
+    /// Starts the program, in a new thread that then waits for its end: Linux ends the program with the thread that has
+    /// started it.
+    fn start(program: &Path, library: &Path, confine: bool) -> io::Result<Arc<Self>> {
+        let (started, start) = mpsc::sync_channel(1);
+        let (program, library) = (program.to_owned(), library.to_owned());
+        spawn("library-watcher", move || {
+            let options = [Some(SHARED), confine.then_some(CONFINE)];
+            let options: Vec<_> = options.into_iter().flatten().collect();
+            let program = match Program::start(&program, &library, &options) {
+                Ok(program) => program,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            let running = Arc::new(Self {
+                program,
+                members: Mutex::default(),
+                ended: Condvar::new(),
+            });
+            let _ = started.send(Ok(Arc::clone(&running))); // the receiver waits for it
+            running.watch();
+        })?;
+        start.recv().map_err(io::Error::other)?
+    }
+
+    fn watch(&self) {
+        self.program.wait();
+        let mut members = lock(&self.members);
+        // Set before others can have its number, so that nobody sends a signal to another process.
+        let end = self.program.end();
+        members.end = Some(end);
+        let connections = std::mem::take(&mut members.connections);
+        drop(members);
+        self.ended.notify_all();
+        let Ok(said) = words::end_to_bytes(end) else { return };
+        for connection in connections {
+            let _ = socket::send(&connection, &said, &[]); // one that has hung up need not hear of it
+        }
+    }
+
+    /// Connects a process with the program, and tells it so. False if it is too late for that; fails if the process does not
+    /// listen.
+    fn join(&self, connection: &Arc<UnixStream>, restarts: Vec<Duration>) -> io::Result<bool> {
+        // Held, so that nobody is told of the end before the begin.
+        let mut members = lock(&self.members);
+        if members.end.is_some() || members.is_left {
+            return Ok(false);
+        }
+        let (theirs, programs) = socket::pair()?;
+        if self.program.add_connection(&programs).is_err() {
+            self.program.kill(); // it listens to nobody any more
+            return Ok(false);
+        }
+        let pid = self.program.pid();
+        let reply = message::to_bytes(&Reply::Joined { pid, restarts })?;
+        let said = socket::send(connection, &[&[JOINED], &reply[..]].concat(), &[theirs.as_fd()]);
+        match said {
+            Ok(()) => members.connections.push(Arc::clone(connection)),
+            Err(_) => self.end_if_left(&mut members),
+        }
+        said.map(|()| true)
+    }
+
+    /// The process behind a connection uses it no more.
+    pub(super) fn leave(&self, connection: &Arc<UnixStream>) {
+        let mut members = lock(&self.members);
+        members.connections.retain(|other| !Arc::ptr_eq(other, connection));
+        self.end_if_left(&mut members);
+    }
+
+    fn end_if_left(&self, members: &mut Members) {
+        if members.connections.is_empty() && members.end.is_none() {
+            members.is_left = true;
+            self.program.kill();
+        }
+    }
+
+    /// Ends it, if it runs.
+    pub(super) fn kill(&self) {
+        if lock(&self.members).end.is_none() {
+            self.program.kill();
+        }
+    }
+
+    /// Waits for that. Whether it was ended because nobody used it.
+    fn wait_for_end(&self) -> bool {
+        let mut members = lock(&self.members);
+        while members.end.is_none() {
+            members = self.ended.wait(members).unwrap_or_else(PoisonError::into_inner);
+        }
+        members.is_left
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

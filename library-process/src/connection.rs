@@ -1,0 +1,288 @@
+//! One process of the app that uses the library, as the program has it: its memories, its lanes, and what is left to do when
+//! it has ended.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use inplace_exchange_host::{Caller, LentMemory, Progress, Report, Request, Symbols};
+
+use crate::answer;
+use crate::lane::{self, Side, State};
+use crate::opening::Opening;
+use crate::protocol::{Lane, MAX_LANES, Operation, REFUSED};
+use crate::running::Running;
+use crate::serve::{loaded, loaded_now, spawn};
+use crate::shared_memory::Mapping;
+use crate::spin::Spin;
+use crate::system::{App, Bell, Given, Memory, end_now};
+use crate::turns::Turns;
+
+/// How often a process that has ended is said to have ended to the threads that still serve it.
+const REMIND_EVERY: Duration = Duration::from_millis(10);
+
+/// Of all connections.
+static RUNNING: LazyLock<Running> = LazyLock::new(Running::default);
+static TURNS: LazyLock<Turns> = LazyLock::new(Turns::default);
+static OPENING: LazyLock<Opening> = LazyLock::new(Opening::default);
+
+struct Connection {
+    number: u32,
+    /// Whether there are others, and the app's processes have not agreed on the order of their calls.
+    is_shared: bool,
+    control: Mapping,
+    buffers: Mapping,
+    /// The other side has ended.
+    has_ended: AtomicBool,
+    /// The threads that serve it, by their bells.
+    threads: Mutex<Vec<Arc<Bell>>>,
+    thread_ended: Condvar,
+}
+
+/// Serves one process of the app until it hangs up. Fails if it does not begin as it should.
+pub(crate) fn serve(app: App, is_shared: bool) -> io::Result<()> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let Given {
+        control,
+        buffers,
+        cancels,
+    } = app.receive_memories()?;
+    let map_and_close = |memory: Memory| Mapping::of(&memory);
+    let connection = Arc::new(Connection {
+        number: NEXT.fetch_add(1, Ordering::Relaxed),
+        is_shared,
+        control: map_and_close(control)?,
+        buffers: map_and_close(buffers)?,
+        has_ended: AtomicBool::new(false),
+        threads: Mutex::default(),
+        thread_ended: Condvar::new(),
+    });
+    let app = Arc::new(app);
+    let answering = Arc::clone(&app);
+    connection.start("cancel", cancels, move |connection, cancels| {
+        if answer::send(&answering, &loaded().answer).is_err() && !connection.is_shared {
+            end_now(0);
+        }
+        drop(answering);
+        connection.cancel_when_asked(cancels);
+    })?;
+    while let Ok((number, bell)) = app.receive_lane() {
+        if number >= MAX_LANES {
+            continue;
+        }
+        let serving = connection.start("exchange", bell, move |connection, bell| {
+            connection.serve_lane(number, bell)
+        });
+        if let Err(error) = serving {
+            eprintln!("inplace-exchange-library: no thread for a call: {error}");
+            break; // the other side waits for it
+        }
+    }
+    drop(app); // hangs up
+    if is_shared {
+        connection.end();
+    }
+    Ok(())
+}
+
+impl Connection {
+    /// Starts a thread that serves it, and is waited for in the end.
+    fn start(
+        self: &Arc<Self>,
+        name: &str,
+        bell: Bell,
+        serve: impl FnOnce(&Arc<Self>, &Bell) + Send + 'static,
+    ) -> io::Result<()> {
+        let (connection, bell) = (Arc::clone(self), Arc::new(bell));
+        self.threads().push(Arc::clone(&bell));
+        let started = spawn(name, {
+            let bell = Arc::clone(&bell);
+            move || {
+                serve(&connection, &bell);
+                connection.forget(&bell);
+            }
+        });
+        if started.is_err() {
+            self.forget(&bell);
+        }
+        started
+    }
+
+    fn forget(&self, bell: &Arc<Bell>) {
+        self.threads().retain(|other| !Arc::ptr_eq(other, bell));
+        self.thread_ended.notify_all();
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<Arc<Bell>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The other side has ended: its calls are cancelled, and when they have returned, what it has opened is closed.
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+        let control = self.control.control();
+        let mut threads = self.threads();
+        while !threads.is_empty() {
+            // Again, as long as there are any: a thread that answers a call overwrites it.
+            for lane in &control.lanes {
+                lane.cancelled.store(1, Ordering::Relaxed);
+                lane.state.store(State::DEAD, Ordering::Release);
+            }
+            let number = control.cancels.fetch_add(1, Ordering::Release).wrapping_add(1);
+            for bell in &*threads {
+                bell.ring(&control.cancels);
+                for lane in &control.lanes {
+                    bell.ring(&lane.state);
+                }
+            }
+            drop(threads);
+            if let Some(symbols) = loaded_now().and_then(|loaded| loaded.symbols) {
+                RUNNING.cancel(self.number, number, || symbols.cancel());
+            }
+            let waited = self.thread_ended.wait_timeout(self.threads(), REMIND_EVERY);
+            threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(threads);
+        if let Some(symbols) = loaded_now().and_then(|loaded| loaded.symbols) {
+            self.in_turn(&|| false, || OPENING.close_all(self.number, symbols));
+        }
+    }
+
+    fn cancel_when_asked(&self, bell: &Bell) {
+        let Some(symbols) = loaded().symbols.filter(|symbols| symbols.can_cancel()) else {
+            return; // nobody waits for it
+        };
+        let cancels = &self.control.control().cancels;
+        let mut seen = 0;
+        while !self.has_ended.load(Ordering::Relaxed) {
+            lane::wait_for_cancel(cancels, bell, &mut seen);
+            RUNNING.cancel(self.number, seen, || symbols.cancel());
+        }
+    }
+
+    /// Makes one thread's calls, one after another.
+    fn serve_lane(&self, number: usize, bell: &Bell) {
+        let lane = &self.control.control().lanes[number];
+        let side = Side {
+            state: &lane.state,
+            bell,
+            here: &lane.program_core,
+            there: &lane.app_core,
+        };
+        let answer = || {
+            let symbols = loaded_now().and_then(|loaded| loaded.symbols);
+            let result = symbols.map_or(REFUSED, |symbols| self.answer(lane, symbols));
+            lane.result.store(result, Ordering::Relaxed);
+        };
+        let mut spin = Spin::default();
+        while lane::serve(side, &mut spin, answer) {}
+    }
+
+    /// Does what a lane asks for.
+    fn answer(&self, lane: &Lane, symbols: &Symbols) -> i64 {
+        let offset = lane.offset.load(Ordering::Relaxed);
+        match lane.operation.load(Ordering::Relaxed) {
+            Operation::EXCHANGE => {
+                lane.waiting.store(self.takes_turns().into(), Ordering::Relaxed);
+                let exchange = || {
+                    lane.waiting.store(0, Ordering::Relaxed);
+                    self.exchange(lane, offset, symbols)
+                };
+                let result = self.in_turn(&|| self.is_unwanted(lane), exchange);
+                result.unwrap_or(REFUSED) // nobody waits for it
+            }
+            Operation::OPEN if self.is_shared => self
+                .in_turn(&|| false, || OPENING.open(self.number, symbols))
+                .unwrap_or(REFUSED),
+            Operation::CLOSE if self.is_shared => self
+                .in_turn(&|| false, || OPENING.close(self.number, symbols))
+                .unwrap_or(REFUSED),
+            Operation::OPEN => symbols.open().err().unwrap_or(0),
+            Operation::CLOSE => {
+                symbols.close();
+                0
+            }
+            Operation::MESSAGE => match symbols.error_message(offset.cast_signed()) {
+                Some(text) => {
+                    lane.set_message(&text);
+                    1
+                }
+                None => 0,
+            },
+            _ => REFUSED,
+        }
+    }
+
+    /// Whether the call of a lane was cancelled.
+    fn is_unwanted(&self, lane: &Lane) -> bool {
+        let cancels = self.control.control().cancels.load(Ordering::Relaxed);
+        lane.cancelled.load(Ordering::Relaxed) != 0 || cancels != lane.cancels.load(Ordering::Relaxed)
+    }
+
+    fn takes_turns(&self) -> bool {
+        self.is_shared && loaded_now().is_some_and(|loaded| loaded.is_serial)
+    }
+
+    /// Does this when no other process's call is in the library, if that takes one at a time. `None` if it was given up
+    /// before.
+    fn in_turn<T>(&self, gives_up: &dyn Fn() -> bool, act: impl FnOnce() -> T) -> Option<T> {
+        let _turn = if self.takes_turns() {
+            Some(TURNS.take(gives_up)?)
+        } else {
+            None
+        };
+        Some(act())
+    }
+
+    fn exchange(&self, lane: &Lane, offset: u64, symbols: &Symbols) -> i64 {
+        let len = lane.len.load(Ordering::Relaxed);
+        let (Some(data), Ok(len)) = (self.buffers.bytes(offset, len), usize::try_from(len)) else {
+            return REFUSED;
+        };
+        let request = Request {
+            operation: lane.library_operation.load(Ordering::Relaxed),
+            input: usize::try_from(lane.input_len.load(Ordering::Relaxed)).ok(),
+            shared: lane.shared.load(Ordering::Relaxed) != 0,
+        };
+        // SAFETY: the range is within the memory, which stays mapped as long as self, and so during the call. No Rust
+        // reference covers it, and no code here relies on what it holds: the app may write to it at any time.
+        let memory = unsafe { LentMemory::new(data, len) };
+        let caller = Asked {
+            lane,
+            report: Report::default(),
+        };
+        let cancels = lane.cancels.load(Ordering::Relaxed);
+        let result = RUNNING.run(self.number, cancels, || symbols.call(memory, &request, &caller));
+        if let Some(text) = caller.take_message() {
+            lane.set_message(&text);
+        }
+        result
+    }
+}
+
+/// Who has asked, through a lane.
+struct Asked<'a> {
+    lane: &'a Lane,
+    /// The library may speak on several threads, and the lane has room for one.
+    report: Report,
+}
+
+impl Caller for Asked<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.lane.cancelled.load(Ordering::Relaxed) != 0
+    }
+
+    fn set_progress(&self, Progress { done, total }: Progress) {
+        self.lane.done.store(done, Ordering::Relaxed);
+        self.lane.total.store(total, Ordering::Relaxed);
+    }
+
+    fn set_message(&self, text: Option<String>) {
+        self.report.set_message(text);
+    }
+
+    fn take_message(&self) -> Option<String> {
+        self.report.take_message()
+    }
+}

@@ -1,0 +1,428 @@
+//! One process of a library for several processes of an app. This process has the broker; a client is as a window of the app,
+//! and so is this program itself when a test starts it again.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio, id};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote, Request, Waiting};
+use library_process::{Client, Options, listen};
+
+const OPTIONS: Options = Options {
+    timeout: None,
+    restarts: 3,
+    isolate: false,
+    confine: false,
+    shared: true,
+};
+
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"))
+}
+
+fn fixture(name: &str) -> PathBuf {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
+    fixtures.join(format!("{name}.so")).canonicalize().unwrap()
+}
+
+/// As a window has it.
+fn window(library: &Path, options: Options) -> Client {
+    Client::new(program(), library.to_owned(), options)
+}
+
+/// Each test has a file of its own, and so a process of its own.
+fn copy_of(name: &str, test: &str) -> PathBuf {
+    listen(&program()).unwrap();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.so"));
+    fs::copy(fixture(name), &path).unwrap();
+    path.canonicalize().unwrap()
+}
+
+fn exchange(window: &Client, bytes: &mut [u8]) -> Result<i64, Box<Error>> {
+    perform(window, bytes, None)
+}
+
+fn perform(window: &Client, bytes: &mut [u8], input: Option<usize>) -> Result<i64, Box<Error>> {
+    let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
+    // SAFETY: the bytes are this function's for the time of the call.
+    let memory = unsafe { LentMemory::new(data, bytes.len()) };
+    let request = Request {
+        input,
+        ..Request::default()
+    };
+    window.call(&memory, &request, &Waiting::default())
+}
+
+/// One of the camera, which takes so long.
+fn picture(window: &Client, milliseconds: u32) -> Result<i64, Box<Error>> {
+    let mut bytes = [0; 64];
+    bytes[..4].copy_from_slice(&milliseconds.to_le_bytes());
+    exchange(window, &mut bytes)
+}
+
+fn has_ended(pid: i32) -> bool {
+    !PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+fn until(condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(10), "in time");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(pid: i32) {
+    // SAFETY: has no precondition; the process is this test's.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+}
+
+/// How often a library was opened and closed, as it says.
+fn counts(life: &Client) -> [u8; 2] {
+    let mut counts = [0; 2];
+    exchange(life, &mut counts).unwrap();
+    counts
+}
+
+#[test]
+fn windows_have_one_process_which_opens_its_library_once() {
+    let life = copy_of("life", "shared-life");
+    let windows: Vec<_> = (0..4).map(|_| window(&life, OPTIONS)).collect();
+    for window in &windows {
+        assert_eq!(window.open().unwrap(), Ok(()));
+        assert_eq!(window.open().unwrap(), Ok(()), "for a worker of it");
+    }
+    let pid = windows[0].pid().unwrap();
+    for window in &windows {
+        assert_eq!((window.pid(), counts(window)), (Some(pid), [1, 0]));
+    }
+    let mut windows = windows.into_iter();
+    let last = windows.next().unwrap();
+    for window in windows {
+        window.close();
+        window.close();
+        drop(window);
+        assert_eq!(counts(&last), [1, 0], "others have it open");
+    }
+    last.close();
+    assert_eq!((last.pid(), counts(&last)), (Some(pid), [1, 0]));
+    last.close();
+    until(|| has_ended(pid)); // with the last close of all
+    assert_eq!(last.open().unwrap(), Ok(()));
+    assert!(last.pid() != Some(pid), "another process");
+    assert_eq!(counts(&last), [1, 0]);
+}
+
+#[test]
+fn a_library_that_refuses_is_asked_again() {
+    let refuses = copy_of("life-refused", "shared-refused");
+    let (one, other) = (window(&refuses, OPTIONS), window(&refuses, OPTIONS));
+    assert_eq!(one.open().unwrap(), Err(-7));
+    assert_eq!(other.open().unwrap(), Ok(()));
+    assert_eq!(counts(&one), [2, 0]);
+}
+
+#[test]
+fn a_crash_is_an_error_in_each_window_and_is_counted_once() {
+    run_alone("crash", &fixture("camera-concurrent"));
+}
+
+fn crash(camera: &Path) {
+    let windows: Vec<_> = (0..3).map(|_| Arc::new(window(camera, OPTIONS))).collect();
+    for restarts in 0..=3 {
+        let calls: Vec<_> = windows
+            .iter()
+            .map(|window| {
+                let calling = Arc::clone(window);
+                thread::spawn(move || picture(&calling, u32::MAX))
+            })
+            .collect();
+        until(|| events().matches("begin").count() == 3 * (restarts + 1));
+        let pid = windows[0].pid().unwrap();
+        assert!(windows.iter().all(|window| window.pid() == Some(pid)));
+        assert_eq!(windows.iter().map(|window| window.restarts()).max(), Some(restarts));
+        kill(pid);
+        for call in calls {
+            let error = call.join().unwrap().unwrap_err();
+            let Error::LibraryCrashed { end, .. } = *error else {
+                panic!("{error}");
+            };
+            assert_eq!(end, ProcessEnd::Killed(libc::SIGKILL));
+        }
+        until(|| windows.iter().all(|window| window.pid().is_none()));
+    }
+    for window in windows {
+        let error = picture(&window, 0).unwrap_err();
+        let Error::LibraryStopped { rest, .. } = *error else {
+            panic!("{error}");
+        };
+        assert!(rest.unwrap() <= Duration::from_secs(60), "{rest:?}");
+    }
+}
+
+#[test]
+fn a_library_that_takes_one_call_at_a_time_gets_one_from_all_windows_in_order() {
+    let counter = copy_of("counter", "shared-serial");
+    let stopping = Arc::new(AtomicBool::new(false));
+    let windows: Vec<_> = (0..4)
+        .map(|_| {
+            let (window, stopping) = (window(&counter, OPTIONS), Arc::clone(&stopping));
+            thread::spawn(move || {
+                let mut calls = 0;
+                while !stopping.load(Ordering::Relaxed) {
+                    let mut bytes = [0; 64];
+                    bytes[..4].copy_from_slice(&500u32.to_le_bytes());
+                    assert_eq!(perform(&window, &mut bytes, Some(8)).unwrap(), 64, "two at a time");
+                    calls += 1;
+                }
+                calls
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(500));
+    stopping.store(true, Ordering::Relaxed);
+    let calls: Vec<u32> = windows.into_iter().map(|window| window.join().unwrap()).collect();
+    let (least, most) = (calls.iter().min().unwrap(), calls.iter().max().unwrap());
+    assert!(
+        *least >= 10 && most - least <= most / 2 + 2,
+        "none is kept waiting: {calls:?}"
+    );
+}
+
+#[test]
+fn the_time_in_which_a_call_waits_for_other_windows_is_not_its_own() {
+    let camera = copy_of("camera", "shared-waits");
+    let limited = Options {
+        timeout: Some(Duration::from_millis(150)),
+        ..OPTIONS
+    };
+    let (other, this) = (Arc::new(window(&camera, OPTIONS)), window(&camera, limited));
+    picture(&this, 0).unwrap();
+    picture(&other, 0).unwrap();
+    let pid = this.pid();
+    let calling = Arc::clone(&other);
+    let call = thread::spawn(move || picture(&calling, 400));
+    thread::sleep(Duration::from_millis(50));
+    let begun = Instant::now();
+    assert_eq!(picture(&this, 50).unwrap(), 64);
+    assert!(begun.elapsed() > Duration::from_millis(300), "it has waited");
+    assert_eq!(call.join().unwrap().unwrap(), 64);
+    assert_eq!(this.pid(), pid, "the same process");
+    let begun = Instant::now();
+    let error = picture(&this, u32::MAX).unwrap_err();
+    assert!(matches!(*error, Error::LibraryTimeout { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
+    until(|| other.pid().is_none()); // its process, too
+}
+
+#[test]
+fn a_call_that_waits_for_other_windows_can_be_cancelled() {
+    let camera = copy_of("camera", "shared-cancel");
+    let (other, this) = (Arc::new(window(&camera, OPTIONS)), Arc::new(window(&camera, OPTIONS)));
+    picture(&other, 0).unwrap();
+    picture(&this, 0).unwrap();
+    let (calling, waiting) = (Arc::clone(&other), Arc::clone(&this));
+    let call = thread::spawn(move || picture(&calling, 500));
+    thread::sleep(Duration::from_millis(50));
+    let waits = thread::spawn(move || {
+        let outcome = picture(&waiting, 0);
+        (outcome, Instant::now())
+    });
+    thread::sleep(Duration::from_millis(50));
+    let cancelled = Instant::now();
+    this.cancel();
+    let (outcome, returned) = waits.join().unwrap();
+    assert!(outcome.unwrap() < 0);
+    assert!(returned - cancelled < Duration::from_millis(200));
+    assert_eq!(call.join().unwrap().unwrap(), 64, "the other window's call goes on");
+}
+
+#[test]
+fn all_windows_agree_on_whether_it_is_confined() {
+    let named = copy_of("named", "shared-confined");
+    let (one, other) = (
+        window(&named, OPTIONS),
+        window(
+            &named,
+            Options {
+                confine: true,
+                ..OPTIONS
+            },
+        ),
+    );
+    one.start().unwrap();
+    let error = other.start().unwrap_err();
+    assert_eq!(error.code(), "ERR_PROCESS_UNAVAILABLE");
+    assert!(
+        error
+            .to_string()
+            .contains("another window has opened it without confine"),
+        "{error}"
+    );
+}
+
+/// What a test has this program do, started again.
+const TASK: &str = "SHARED_TASK";
+const LIBRARY: &str = "SHARED_LIBRARY";
+
+fn again(task: &str, library: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "is_started_again", "--ignored", "--nocapture", "--quiet"])
+        .env(TASK, task)
+        .env(LIBRARY, library);
+    command
+}
+
+/// Another process with a window.
+fn process_that(task: &str, library: &Path) -> Child {
+    again(task, library).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+#[ignore = "does what other tests ask for"]
+fn is_started_again() {
+    let Ok(task) = env::var(TASK) else { return };
+    let library = PathBuf::from(env::var_os(LIBRARY).unwrap());
+    if let "crash" | "killed" = task.as_str() {
+        listen(&program()).unwrap();
+        return if task == "crash" {
+            crash(&library)
+        } else {
+            killed(&library)
+        };
+    }
+    let window = window(&library, OPTIONS);
+    let opened = window.open().map(|opened| opened.unwrap());
+    let said = opened.map_or_else(|error| error.to_string(), |()| window.pid().unwrap().to_string());
+    println!("<{said}>");
+    if task == "calls" {
+        let _ = picture(&window, u32::MAX);
+    }
+}
+
+/// What it says first.
+fn said_by(process: &mut Child) -> String {
+    let (mut text, mut byte) = (String::new(), [0]);
+    let stdout = process.stdout.as_mut().unwrap();
+    while !text.ends_with('>') && stdout.read(&mut byte).unwrap() == 1 {
+        text.push(byte[0].into());
+    }
+    text.rsplit_once('<').unwrap().1.trim_end_matches('>').to_owned()
+}
+
+/// Runs one of the functions here as the main process of another app, whose cameras write what they do to a log.
+fn run_alone(task: &str, library: &Path) {
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shared-{task}.log"));
+    let _ = fs::remove_file(&log);
+    let status = again(task, library).env("CAMERA_LOG", &log).status().unwrap();
+    assert!(status.success());
+}
+
+fn events() -> String {
+    fs::read_to_string(env::var_os("CAMERA_LOG").unwrap()).unwrap_or_default()
+}
+
+#[test]
+fn a_window_that_is_killed_within_a_call_leaves_the_library_to_the_others() {
+    run_alone("killed", &fixture("camera"));
+}
+
+fn killed(camera: &Path) {
+    let this = window(camera, OPTIONS);
+    assert_eq!(this.open().unwrap(), Ok(()));
+    let pid = this.pid().unwrap();
+    let mut other = process_that("calls", camera);
+    assert_eq!(said_by(&mut other), pid.to_string(), "the same process");
+    until(|| events().contains("begin"));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(
+        picture(&this, 0).unwrap(),
+        64,
+        "the call of the other one was cancelled"
+    );
+    let events = events();
+    let mut events: Vec<_> = events.lines().collect();
+    events.dedup(); // a cancel is repeated until the call has returned
+    assert_eq!(
+        events,
+        ["on", "begin", "cancel", "end", "begin", "end"],
+        "opened once, and still open"
+    );
+    until(|| threads_of(pid, "exchange") == 1);
+    assert_eq!(threads_of(pid, "cancel"), 1, "and of the other nothing is left");
+    this.close();
+    until(|| has_ended(pid));
+}
+
+fn threads_of(pid: i32, name: &str) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
+}
+
+#[test]
+fn a_process_that_does_not_belong_to_the_app_is_not_served() {
+    let named = copy_of("named", "shared-stranger");
+    let mut child = process_that("opens", &named);
+    assert!(said_by(&mut child).parse::<i32>().is_ok(), "one below this one is");
+    child.wait().unwrap();
+    // Its parent ends at once, so it has another one.
+    let said = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-stranger.txt");
+    let _ = fs::remove_file(&said);
+    let orphan = again("opens", &named);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "\"$@\" > \"$SAID\" 2>&1 &", "sh"])
+        .arg(orphan.get_program())
+        .args(orphan.get_args())
+        .envs(orphan.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("SAID", &said);
+    assert!(shell.status().unwrap().success());
+    until(|| fs::read_to_string(&said).is_ok_and(|text| text.contains('>')));
+    let text = fs::read_to_string(&said).unwrap();
+    assert!(text.contains("no process above this one shares libraries"), "{text}");
+}
+
+#[test]
+fn who_says_nonsense_to_the_broker_is_not_served_and_keeps_nobody_waiting() {
+    let named = copy_of("named", "shared-nonsense");
+    let name = SocketAddr::from_abstract_name(format!("inplace-exchange-{}", id())).unwrap();
+    let connect = || UnixStream::connect_addr(&name).unwrap();
+    let silent = connect();
+    let floods: [&[u8]; 6] = [
+        &[],
+        &[0; 4],
+        &[0xFF; 64],
+        &[200, 0, 0, 0, 1],
+        &[3, 0, 0, 0, 4, 0xFF, 0xFF],
+        &[b'x'; 100_000],
+    ];
+    for flood in floods {
+        let mut stranger = connect();
+        let _ = stranger.write_all(flood); // it may hang up before
+        let _ = stranger.shutdown(std::net::Shutdown::Write);
+        stranger.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut answer = Vec::new();
+        let read = stranger.read_to_end(&mut answer);
+        assert!(read.is_err() || answer.is_empty(), "{answer:?}");
+    }
+    let this = window(&named, OPTIONS);
+    assert_eq!(this.start().unwrap().name, "A name of its own");
+    let pid = this.pid().unwrap();
+    drop(silent);
+    drop(this);
+    until(|| has_ended(pid));
+}
