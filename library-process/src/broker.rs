@@ -10,7 +10,6 @@
 mod hosted;
 mod join;
 mod peer;
-pub(crate) mod words;
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -26,19 +25,17 @@ use inplace_exchange_host::is_same_file;
 
 use crate::message;
 use crate::protocol::VERSION;
+use crate::protocol::sharing::{KILL, MAX, REFUSED, Reply, Wish};
+use crate::spawn::spawn;
 use crate::system::socket;
-use hosted::Hosted;
+use hosted::{Hosted, STACK_SIZE};
 pub(crate) use join::join;
-use words::{KILL, MAX, REFUSED, Reply, Wish};
 
 /// How long one who has connected may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The most connections at a time, each of which has a thread.
 const MAX_CONNECTIONS: usize = 512;
-
-/// Of the threads, which do little.
-const STACK_SIZE: usize = 128 << 10;
 
 struct Broker {
     program: PathBuf,
@@ -59,7 +56,7 @@ pub fn listen(program: &Path) -> io::Result<()> {
         libraries: Mutex::default(),
         connections: AtomicUsize::new(0),
     });
-    spawn("library-broker", move || {
+    spawn("library-broker", STACK_SIZE, move || {
         for connection in listener.incoming() {
             match connection {
                 Ok(connection) => broker.accept(connection),
@@ -75,7 +72,7 @@ impl Broker {
     fn accept(self: &Arc<Self>, connection: UnixStream) {
         if self.connections.fetch_add(1, Ordering::Relaxed) < MAX_CONNECTIONS {
             let broker = Arc::clone(self);
-            let serving = spawn("library-window", move || {
+            let serving = spawn("library-window", STACK_SIZE, move || {
                 let _ = broker.serve(&Arc::new(connection)); // whatever fails, the connection ends
                 broker.connections.fetch_sub(1, Ordering::Relaxed);
             });
@@ -134,9 +131,4 @@ impl Broker {
             }
         }
     }
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_SIZE);
-    thread.spawn(body).map(drop)
 }

@@ -10,11 +10,12 @@ use inplace_exchange_host::{Caller, LentMemory, Progress, Report, Request, Symbo
 
 use crate::answer;
 use crate::lane::{self, Side, State};
+use crate::loading::{STACK_SIZE, loaded, loaded_now};
 use crate::opening::Opening;
 use crate::protocol::{Lane, MAX_LANES, Operation, REFUSED};
 use crate::running::Running;
-use crate::serve::{loaded, loaded_now, spawn};
 use crate::shared_memory::Mapping;
+use crate::spawn::spawn;
 use crate::spin::Spin;
 use crate::system::{App, Bell, Given, Memory, end_now};
 use crate::turns::Turns;
@@ -96,7 +97,7 @@ impl Connection {
     ) -> io::Result<()> {
         let (connection, bell) = (Arc::clone(self), Arc::new(bell));
         self.threads().push(Arc::clone(&bell));
-        let started = spawn(name, {
+        let started = spawn(name, STACK_SIZE, {
             let bell = Arc::clone(&bell);
             move || {
                 serve(&connection, &bell);

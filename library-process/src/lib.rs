@@ -15,6 +15,7 @@ mod filter;
 mod lane;
 mod lanes;
 mod lender;
+mod loading;
 #[cfg_attr(not(native_linux), path = "unmapped.rs")]
 mod mapped;
 mod message;
@@ -32,6 +33,7 @@ mod restarts;
 mod running;
 mod serve;
 mod shared_memory;
+mod spawn;
 mod spin;
 mod sync;
 mod system;

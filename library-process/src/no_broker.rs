@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::system::Program;
 
+/// Not here.
 pub fn listen(_program: &Path) -> io::Result<()> {
     Err(unsupported())
 }

@@ -23,6 +23,9 @@
 //! the connection, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
 //! that a mistake there is an error and no crash here.
 
+#[cfg(native_linux)]
+pub(crate) mod sharing;
+
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};

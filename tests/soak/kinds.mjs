@@ -4,8 +4,9 @@ import { platform } from 'node:process';
 
 /**
  * A kind of load. One of the counters in `signs`, at least, must be above 0 in the end. `process: 'own'`: the libraries of
- * its window have processes of their own, and its counters begin with `own`.
- * @typedef {{ what: string, window: string, loads: string[], signs: string[], process?: 'own' }} Kind
+ * its window have processes of their own, and its counters begin with `own`. `'shared'`: those of all such windows have
+ * the same processes.
+ * @typedef {{ what: string, window: string | string[], loads: string[], signs: string[], process?: 'own' | 'shared' }} Kind
  */
 
 const CALLS = ['main', 'shared', 'worker', 'abort'];
@@ -89,7 +90,7 @@ const OWN = {
       const ends = name === 'reload' || name === 'leave';
       const kind = {
         what: `${what}; libraries in own processes${ends ? ', which crash' : ''}`,
-        window: `own ${window.replace('dropped ', '')}`,
+        window: `own ${String(window).replace('dropped ', '')}`,
         loads: ends ? [...loads, 'random'] : loads,
         signs: signs.map((sign) => `own ${sign}`),
         process: /** @type {const} */ ('own'),
@@ -114,10 +115,28 @@ const OWN = {
 };
 
 /** @type {Record<string, Kind>} */
-export const KINDS = { ...HERE, ...OWN };
+const SHARED = {
+  sharing: {
+    what: 'three windows that share the processes of their libraries',
+    window: ['sharing', 'sharing too', 'sharing as well'],
+    loads: ['sharing'],
+    signs: ['sharing'],
+    process: 'shared',
+  },
+  'sharing-crash': {
+    what: 'a window that shares them as well, and crashes',
+    window: 'sharing and crashing',
+    loads: ['sharing'],
+    signs: ['sharing crashed'],
+    process: 'shared',
+  },
+};
+
+/** @type {Record<string, Kind>} */
+export const KINDS = { ...HERE, ...OWN, ...SHARED };
 
 /** Whether this system has it: such processes are on Linux only. @param {string} kind */
-export const isHere = (kind) => platform === 'linux' || KINDS[kind].process !== 'own';
+export const isHere = (kind) => platform === 'linux' || KINDS[kind].process === undefined;
 
 /**
  * The windows of these kinds, each with the loads of its page.
@@ -128,8 +147,10 @@ export function windowsOf(kinds) {
   const windows = {};
   for (const kind of kinds) {
     const { window, loads, process = 'here' } = KINDS[kind];
-    const { kinds: otherKinds = [], loads: otherLoads = [] } = windows[window] ?? {};
-    windows[window] = { kinds: [...otherKinds, kind], loads: [...new Set([...otherLoads, ...loads])], process };
+    for (const name of [window].flat()) {
+      const { kinds: otherKinds = [], loads: otherLoads = [] } = windows[name] ?? {};
+      windows[name] = { kinds: [...otherKinds, kind], loads: [...new Set([...otherLoads, ...loads])], process };
+    }
   }
   return windows;
 }

@@ -6,6 +6,7 @@ import { loadAborts, loadCrash, loadPlanted } from './failing.mjs';
 import { loadFrames } from './frames.mjs';
 import { loadKills, loadRandom } from './own.mjs';
 import { loadPopupGone, loadPopupPreload, loadPopups } from './popups.mjs';
+import { loadSharing } from './sharing.mjs';
 import { loadStreams } from './streams.mjs';
 
 /** @import { Context } from './page.mjs' */
@@ -137,6 +138,7 @@ export const LOADS = {
   planted: loadPlanted,
   random: loadRandom,
   kill: loadKills,
+  sharing: loadSharing,
   stream: loadStreams,
   recycle: (context) => loadFrames(context, true),
   transfer: (context) => loadFrames(context, false),

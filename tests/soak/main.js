@@ -9,6 +9,9 @@ const { plantProgram, processes, strayPrograms } = require('./processes.js');
 /** @type {{ windows: Record<string, { kinds: string[], loads: string[], process: string }>, seed: number, version: string, plant: string, pace: number }} */
 const { windows, ...options } = JSON.parse(process.env.SOAK_PLAN ?? '{}');
 
+/** This process then has programs, too. */
+const isSharing = Object.values(windows).some(({ process }) => process === 'shared');
+
 const SAMPLE_MS = 1000;
 /** A popup that is open for longer is a fault. */
 const POPUP_MS = 20_000;
@@ -102,6 +105,7 @@ function openWindow(label) {
   });
   webContents.on('render-process-gone', (_event, { reason }) => {
     if (kinds.includes('crash') && reason === 'crashed') add(restarts, { 'after a crash': 1 });
+    else if (kinds.includes('sharing-crash')) add(restarts, { 'sharing crashed': 1 });
     else fail(`${label}: the page's process has ended (${reason})`);
     // Later: Electron is still handling the end of the process.
     setTimeout(() => load(label, PAGE), 100);
@@ -154,6 +158,14 @@ async function keepLeaving(label) {
   }
 }
 
+/** Crashes a page during its calls, which is loaded again. @param {string} label */
+async function keepCrashing(label) {
+  for (;;) {
+    await pause(between(1000, 4000));
+    states.get(label)?.window.webContents.forcefullyCrashRenderer();
+  }
+}
+
 /** When each was first without a page. @type {Map<number, number>} */
 let straySince = new Map();
 
@@ -179,7 +191,7 @@ function writeSample() {
   }
   const metrics = app.getAppMetrics();
   const sample = { pages, running: metrics.length, processes: processes(metrics, labels), restarts, counts, errors };
-  findStrays(metrics.map(({ pid }) => pid).filter((pid) => pid !== process.pid));
+  findStrays(metrics.map(({ pid }) => pid).filter((pid) => isSharing || pid !== process.pid));
   write({ sample });
   [restarts, counts, errors] = [{}, {}, {}];
 }
@@ -191,11 +203,13 @@ app.on('child-process-gone', (_event, { type, reason }) => {
 });
 
 app.whenReady().then(async () => {
+  if (isSharing) require('../../index.js').shareLibraries();
   protocol.handle('app', ({ url }) => serve(url));
   random = (await import('./random.mjs')).randomFrom(options.seed);
   for (const label of Object.keys(windows)) await openWindow(label);
   for (const [label, { kinds }] of Object.entries(windows)) {
     if (kinds.includes('reload') || kinds.includes('own-reload')) keepReloading(label);
+    if (kinds.includes('sharing-crash')) keepCrashing(label);
     if (kinds.includes('leave') || kinds.includes('own-leave')) keepLeaving(label);
   }
   if (options.plant === 'stray') plantProgram();

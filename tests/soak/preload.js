@@ -24,20 +24,31 @@ const LIBRARIES = [
 const OWN_LIMIT_MS = 3000;
 
 const options = process.argv.find((argument) => argument.startsWith('--soak='))?.slice('--soak='.length) ?? '{}';
-const inOwn = JSON.parse(options).process === 'own';
+const { process: inProcess } = JSON.parse(options);
 
 /** @param {string} path */
 const own = (path) => ({ path, process: /** @type {const} */ ('own'), restarts: 1_000_000 });
 const paths = LIBRARIES.map((name) => [name, fixtureLibrary(name)]);
 
+/** By the process of the libraries. @type {Record<string, () => import('../../lib/types/preload.js').ExposeOptions['libraries']>} */
+const libraries = {
+  here: () => ({ default: addon, ...Object.fromEntries(paths) }),
+  own: () => ({
+    default: own(process.env.INPLACE_EXCHANGE_LIBRARY ?? ''),
+    ...Object.fromEntries(paths.map(([name, path]) => [name, own(path)])),
+    ...files(OWN_LIMIT_MS),
+  }),
+  shared: () =>
+    Object.fromEntries(
+      ['life', 'counter', 'camera', 'uppercase-c'].map((name) => [
+        name,
+        { path: fixtureLibrary(name), process: /** @type {const} */ ('shared') },
+      ]),
+    ),
+};
+
 preload.expose({
-  libraries: inOwn
-    ? {
-        default: own(process.env.INPLACE_EXCHANGE_LIBRARY ?? ''),
-        ...Object.fromEntries(paths.map(([name, path]) => [name, own(path)])),
-        ...files(OWN_LIMIT_MS),
-      }
-    : { default: addon, ...Object.fromEntries(paths) },
+  libraries: libraries[inProcess ?? 'here']?.(),
   origins: ['app://soak'],
 });
 

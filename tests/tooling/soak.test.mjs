@@ -126,7 +126,10 @@ describe('the soak', function () {
     }
   });
 
-  for (const kinds of ['main,shared,abort,recycle,reload,crash', ...(isLinux ? [OWN_KINDS] : [])]) {
+  for (const kinds of [
+    'main,shared,abort,recycle,reload,crash',
+    ...(isLinux ? [OWN_KINDS, 'sharing,sharing-crash'] : []),
+  ]) {
     it(`passes a short run: ${kinds}`, async () => {
       const { status, output, errors } = await soak('--minutes', '0.2', '--only', kinds);
       assert.equal(status, 0, output + errors);

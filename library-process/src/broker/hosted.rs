@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use inplace_exchange_host::ProcessEnd;
 
-use super::spawn;
-use super::words::{self, JOINED, Reply};
 use crate::message;
+use crate::protocol::sharing::{self, JOINED, Reply};
 use crate::protocol::{CONFINE, SHARED};
 use crate::restarts::{Restarts, Stopped};
+use crate::spawn::spawn;
 use crate::system::{Program, socket};
+
+/// Of the broker's threads, which do little.
+pub(super) const STACK_SIZE: usize = 128 << 10;
 
 pub(super) struct Hosted {
     pub(super) library: PathBuf,
@@ -86,7 +89,7 @@ impl Running {
     fn start(program: &Path, library: &Path, confine: bool) -> io::Result<Arc<Self>> {
         let (started, start) = mpsc::sync_channel(1);
         let (program, library) = (program.to_owned(), library.to_owned());
-        spawn("library-watcher", move || {
+        spawn("library-watcher", STACK_SIZE, move || {
             let options = [Some(SHARED), confine.then_some(CONFINE)];
             let options: Vec<_> = options.into_iter().flatten().collect();
             let program = match Program::start(&program, &library, &options) {
@@ -113,7 +116,7 @@ impl Running {
         let connections = std::mem::take(&mut members.connections);
         drop(members);
         self.ended.notify_all();
-        let Ok(said) = words::end_to_bytes(end) else { return };
+        let Ok(said) = sharing::end_to_bytes(end) else { return };
         for connection in connections {
             let _ = socket::send(&connection, &said, &[]); // one that has hung up need not hear of it
         }

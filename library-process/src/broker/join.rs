@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::peer;
-use super::words::{JOINED, MAX, REFUSED, Reply, Wish};
 use crate::message;
 use crate::protocol::VERSION;
+use crate::protocol::sharing::{JOINED, MAX, REFUSED, Reply, Wish};
 use crate::restarts::Stopped;
 use crate::system::{Membership, Program, socket};
 

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use inplace_exchange_host::ProcessEnd;
 
-use crate::broker::words::{self, KILL};
+use crate::protocol::sharing::{self, KILL};
 use crate::system::socket;
 
 /// As long as the connection to the broker lasts, this process is one of those that use the program.
@@ -34,7 +34,7 @@ impl Membership {
 
     /// Waits until the program has ended, or this process has left it.
     pub(crate) fn wait(&self) {
-        let end = words::receive_end(|bytes| (&self.broker).read_exact(bytes));
+        let end = sharing::receive_end(|bytes| (&self.broker).read_exact(bytes));
         let _ = self.end.set(end.unwrap_or(ProcessEnd::Unknown)); // waited for once
     }
 
