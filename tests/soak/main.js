@@ -162,7 +162,8 @@ async function keepLeaving(label) {
 async function keepCrashing(label) {
   for (;;) {
     await pause(between(1000, 4000));
-    states.get(label)?.window.webContents.forcefullyCrashRenderer();
+    const state = states.get(label);
+    if (state && !state.window.isDestroyed()) state.window.webContents.forcefullyCrashRenderer();
   }
 }
 
