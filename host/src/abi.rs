@@ -55,6 +55,14 @@ impl ReturnValue {
         Self::Message(count as u32)
     }
 
+    /// The number that it is [of](Self::of).
+    pub(crate) fn number(&self) -> i64 {
+        match *self {
+            Self::Message(count) | Self::TooSmall(count) => count.into(),
+            Self::OutOfRange(number) | Self::Failed(number) => number,
+        }
+    }
+
     #[cold]
     fn of_failure(number: i64) -> Self {
         match u32::try_from(number) {

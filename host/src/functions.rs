@@ -3,7 +3,7 @@
 use crate::abi::{ReturnValue, Symbols};
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
-use crate::request::{Caller, Request};
+use crate::request::{Caller, Request, RingRequest};
 
 /// The functions of a library, wherever it runs.
 pub(crate) enum Functions {
@@ -30,6 +30,28 @@ impl Functions {
             Self::Elsewhere(remote) => remote.call(&memory, request, caller)?,
         };
         Ok(ReturnValue::of(number, len))
+    }
+
+    /// Has a ring filled by the process of the library, if it is in another one that has the ring as well: the number that
+    /// came of it. `None` if it is not filled there.
+    pub(crate) fn fill(
+        &self,
+        memory: &LentMemory<'_>,
+        ring: &RingRequest<'_>,
+        caller: &dyn Caller,
+    ) -> Result<Option<i64>, Box<Error>> {
+        match self {
+            Self::Here(_) => Ok(None),
+            Self::Elsewhere(remote) => remote.fill(memory, ring, caller),
+        }
+    }
+
+    /// Whether the process of the library has this memory, and not only a copy of it.
+    pub(crate) fn reach(&self, memory: &LentMemory<'_>) -> bool {
+        match self {
+            Self::Here(_) => true,
+            Self::Elsewhere(remote) => remote.reaches(memory),
+        }
     }
 
     /// Opens the library for an environment. The status, if it refuses.
@@ -76,6 +98,22 @@ pub trait Remote: Send + Sync {
     /// written some of the memory.
     fn call(&self, memory: &LentMemory<'_>, request: &Request, caller: &dyn Caller) -> Result<i64, Box<Error>>;
 
+    /// Has its process fill a ring with messages, if that has the ring's memory: for one turn, or until the stream ends. The
+    /// number is as `Filled` has it. `None`, and nothing is done, if it has not.
+    fn fill(
+        &self,
+        _memory: &LentMemory<'_>,
+        _ring: &RingRequest<'_>,
+        _caller: &dyn Caller,
+    ) -> Result<Option<i64>, Box<Error>> {
+        Ok(None)
+    }
+
+    /// Whether its process has this memory, and not only a copy of it.
+    fn reaches(&self, _memory: &LentMemory<'_>) -> bool {
+        false
+    }
+
     /// Calls `exchange_open`. The status, if it refuses.
     fn open(&self) -> Result<Result<(), i64>, Box<Error>>;
 
@@ -103,6 +141,8 @@ pub struct Properties {
     pub serial: bool,
     /// It has `exchange_perform`.
     pub performs: bool,
+    /// It has `exchange_stream`.
+    pub pushes: bool,
     /// The names of its operations, from 1 on.
     pub operations: Vec<String>,
 }

@@ -33,9 +33,9 @@ pub use library::Library;
 pub use loader::pin::pin_this_module;
 pub use loader::{is_same_file, real_path};
 pub use populator::{OngoingCall, populator};
-pub use request::{Caller, Progress, Report, Request, Waiting};
+pub use request::{Caller, Progress, Report, Request, RingRequest, Waiting};
 pub use session::Session;
-pub use stream::{Policy, Stream, StreamOptions};
+pub use stream::{Filled, Filler, Policy, Stream, StreamOptions, Taker};
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.
 #[cfg(test)]

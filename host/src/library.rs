@@ -21,6 +21,7 @@ pub struct Library {
     abi_version: u32,
     operations: Vec<String>,
     performs: bool,
+    pushes: bool,
     /// A stream is inside, and takes one call at a time.
     occupied: AtomicBool,
     /// The real path: absolute, without links.
@@ -61,6 +62,7 @@ impl Library {
         let file_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Self {
             performs: symbols.performs(),
+            pushes: symbols.stream_function().is_some(),
             dispatcher: Dispatcher::new(Functions::Here(symbols), serial),
             name: name.unwrap_or_else(|| file_name().into_owned()),
             abi_version: version,
@@ -78,6 +80,7 @@ impl Library {
             abi_version,
             serial,
             performs,
+            pushes,
             operations,
         } = properties;
         let library = Box::leak(Box::new(Self {
@@ -86,6 +89,7 @@ impl Library {
             abi_version,
             operations,
             performs,
+            pushes,
             occupied: AtomicBool::new(false),
             path: path.to_owned(),
         }));
@@ -193,6 +197,11 @@ impl Library {
     /// Whether `exchange_perform` makes its exchanges. Otherwise it can do the default request alone.
     pub fn performs(&self) -> bool {
         self.performs
+    }
+
+    /// Whether it has `exchange_stream`, and makes the messages of a stream by itself.
+    pub fn pushes(&self) -> bool {
+        self.pushes
     }
 
     /// The names of its operations: the first is operation 1. An empty one stands for a number that is left out.

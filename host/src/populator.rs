@@ -59,6 +59,7 @@ pub fn populator() -> &'static Library {
             abi_version: VERSION,
             serial: true,
             performs: false,
+            pushes: false,
             operations: Vec::new(),
         };
         Library::elsewhere(Path::new("populator"), properties, &Populator)

@@ -20,6 +20,24 @@ impl Request {
     }
 }
 
+/// A ring that a library in another process is asked to fill with the messages of a stream (`stream/options.rs` has what it
+/// stands for).
+#[derive(Clone, Copy, Debug)]
+pub struct RingRequest<'a> {
+    /// As of a [`Request`].
+    pub operation: u32,
+    /// How many slots it has.
+    pub slots: u32,
+    /// The bytes of each.
+    pub slot_len: u32,
+    /// By its number.
+    pub policy: u32,
+    /// Written into each slot before it is filled.
+    pub input: &'a [u8],
+    /// The time now, in JavaScript's milliseconds.
+    pub now: f64,
+}
+
 /// Who waits for a call, as the library sees him. It may ask and tell him from all its threads.
 pub trait Caller: Sync {
     /// Whether he has cancelled the call.

@@ -49,6 +49,15 @@ pub enum Policy {
     DropNewest,
 }
 
+impl Policy {
+    /// By its number in the layout, which is `as u32`. `None` if there is none.
+    pub fn of(number: u32) -> Option<Self> {
+        [Self::Wait, Self::DropOldest, Self::DropNewest]
+            .get(number as usize)
+            .copied()
+    }
+}
+
 /// Of the writer. Counts wrap.
 #[repr(C)]
 pub(crate) struct WriterLine {
@@ -122,6 +131,28 @@ impl<L: Lines> Ring<L> {
             position: 0,
             published,
             dropped: 0,
+        }
+    }
+
+    /// Goes on where another writer of the same ring has left off: its counts are in the memory. Others may have written
+    /// anything there, which then spoils their messages, as it does when they write to the slots.
+    pub(crate) fn resume(&mut self) {
+        let writer = self.lines.writer();
+        self.published = writer.published.load(Ordering::Relaxed);
+        self.dropped = writer.dropped.load(Ordering::Relaxed);
+        self.position = writer.position.load(Ordering::Relaxed) as usize % self.lines.slots();
+        if self.policy == Policy::DropOldest {
+            for (index, sequence) in self.sequences.iter_mut().enumerate() {
+                *sequence = self.lines.slot(index).sequence.load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Gives back what a writer that is gone has taken.
+    pub(crate) fn abandon_all(&self) {
+        for index in 0..self.lines.slots() {
+            let slot = &self.lines.slot(index).state;
+            let _ = slot.compare_exchange(State::WRITING, State::FREE, Ordering::Release, Ordering::Relaxed);
         }
     }
 
@@ -234,6 +265,11 @@ impl Layout {
             data,
             len: stride.checked_mul(places)?.checked_add(data)?,
         })
+    }
+
+    /// Whether memory has room for it, and is where its words can be.
+    pub fn fits(&self, address: usize, len: usize) -> bool {
+        len >= self.len && address.is_multiple_of(align_of::<SlotLine>())
     }
 
     /// The line of a slot.

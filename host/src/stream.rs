@@ -5,11 +5,15 @@
 //! a millisecond, or when the ring is full, so that the others get their turn. With a library that takes several, it goes on
 //! until the stream ends, on a thread that the dispatcher starts for it. A thread of the stream's own submits the bursts, and
 //! waits for room in between. A library with `exchange_stream` makes one burst, as long as the stream.
+//!
+//! What fills the ring is a [`Filler`], here or in the process of the library, if that has the ring's memory as well.
 
 mod burst;
+mod fill;
+mod filler;
 mod memory;
+mod options;
 mod push;
-mod source;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,46 +23,18 @@ use crate::dispatch::{Cancelled, Job};
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
 use crate::library::Library;
-use crate::request::{Progress, Request};
-use crate::ring::{Layout, Phase, Ring};
+use crate::request::Progress;
+use crate::ring::Phase;
 use crate::session::Session;
 use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, after, has_passed, lock, pause, wait};
-use burst::Burst;
-use memory::Memory;
-use source::{Next, Source};
+use burst::{Burst, Next, Source};
 
 pub use crate::ring::Policy;
+pub use filler::{Filled, Filler, Taker};
+pub use options::StreamOptions;
 
 /// How often a stream whose library is in a call looks whether the reader has asked for the end, of which it is not notified.
 const STOP_INTERVAL: Duration = Duration::from_millis(20);
-
-/// What a stream is to be like.
-pub struct StreamOptions {
-    layout: Layout,
-    policy: Policy,
-    /// Written into each slot before it is filled.
-    input: Box<[u8]>,
-    /// The time now, in JavaScript's milliseconds: that of the messages is by the same clock.
-    now: f64,
-}
-
-impl StreamOptions {
-    /// `None` if there is no such ring, or the input does not fit into a slot.
-    pub fn new(slots: u32, slot_len: u32, policy: Policy, input: Box<[u8]>, now: f64) -> Option<Self> {
-        let layout = Layout::new(slots, slot_len, policy)?;
-        (input.len() <= layout.slot_len).then_some(Self {
-            layout,
-            policy,
-            input,
-            now,
-        })
-    }
-
-    /// Whether the memory has room for it.
-    pub fn fit(&self, address: usize, len: usize) -> bool {
-        Memory::has_room(address, len, &self.layout)
-    }
-}
 
 /// A stream of an environment: for that a call, which takes long.
 pub struct Stream {
@@ -66,6 +42,8 @@ pub struct Stream {
     completions: Arc<dyn CompletionSink>,
     source: Arc<Source>,
     stage: Mutex<Stage>,
+    /// Whether it has the library to itself.
+    is_alone: AtomicBool,
     /// The stage has changed.
     changed: Condvar,
     outcome: Mutex<Option<Result<u32, Box<Error>>>>,
@@ -92,19 +70,10 @@ impl Stream {
         operation: u32,
         options: StreamOptions,
     ) -> Arc<Self> {
-        let memory = Memory::new(memory, options.layout);
-        let input = session.library().performs().then_some(options.input.len());
+        let performs = session.library().performs();
         let source = Arc::new(Source {
             session,
-            memory,
-            ring: Mutex::new(Ring::new(memory, options.policy)),
-            request: Request {
-                operation,
-                input: input.filter(|len| *len > 0),
-                shared: true,
-            },
-            input: options.input,
-            now: (options.now, Deadline::now()),
+            filler: Filler::new(memory, operation, performs, options),
             stopping: AtomicBool::new(false),
         });
         Arc::new(Self {
@@ -112,31 +81,32 @@ impl Stream {
             completions,
             source,
             stage: Mutex::new(Stage::Held),
+            is_alone: AtomicBool::new(false),
             changed: Condvar::new(),
             outcome: Mutex::new(None),
         })
     }
 
-    /// Whether the library makes the messages by itself, and stays inside.
+    /// Whether the library makes the messages by itself, and stays inside. It is called once for each of them where its
+    /// process has a copy of the memory only.
     fn pushes(&self) -> bool {
-        self.library().stream_function().is_some()
+        self.library().pushes() && self.source.filler.is_reached_by(self.library())
     }
 
     /// The stream's thread.
     fn run(self: &Arc<Self>) {
-        lock(&self.source.ring).set_phase(Phase::Running);
+        let filler = &self.source.filler;
+        filler.set_phase(Phase::Running);
         let mut outcome = Ok(Next::Burst);
         while let Ok(Next::Burst) = outcome {
-            if !self.pushes() {
-                self.wait_for_room();
-            }
+            self.wait_for_room();
             outcome = self.make_burst();
         }
         let is_failure = outcome.is_err() && !self.source.is_stopping();
-        lock(&self.source.ring).set_phase(if is_failure { Phase::Failed } else { Phase::Ended });
+        filler.set_phase(if is_failure { Phase::Failed } else { Phase::Ended });
         // A library that was asked to stop may say that it has failed.
         *lock(&self.outcome) = Some(if is_failure { outcome.map(|_| 0) } else { Ok(0) });
-        if self.pushes() && self.library().is_serial() {
+        if self.is_alone.load(Ordering::Relaxed) {
             self.library().set_occupied(false);
         }
         self.set_stage(Stage::Ended); // from here on the memory may be gone
@@ -144,7 +114,7 @@ impl Stream {
     }
 
     fn wait_for_room(&self) {
-        let ring = lock(&self.source.ring);
+        let ring = lock(&self.source.filler.ring);
         for round in 0.. {
             if ring.has_room() || self.source.is_stopping() {
                 return;
@@ -163,7 +133,7 @@ impl Stream {
         let submitted = library.dispatcher().submit(&(Arc::clone(&burst) as Arc<dyn Job>));
         submitted.map_err(|source| library.no_thread(source))?;
         while !library.dispatcher().wait_for(burst.state(), Some(after(STOP_INTERVAL))) {
-            if self.source.memory.is_stopped() {
+            if self.source.filler.is_stopped() {
                 library.dispatcher().cancel(burst.state());
             }
         }
@@ -192,11 +162,12 @@ impl Call for Stream {
         if !matches!(*stage, Stage::Held) {
             return Ok(()); // cancelled before it was submitted
         }
-        let is_alone = self.pushes() && library.is_serial();
+        let is_alone = library.is_serial() && self.pushes();
         if library.is_occupied() || is_alone && !library.set_occupied(true) {
             *stage = Stage::Ended;
             return Err(library.busy());
         }
+        self.is_alone.store(is_alone, Ordering::Relaxed);
         self.source.session.use_again();
         let stream = Arc::clone(&self);
         let started = library.dispatcher().begin_stream(move || stream.run());

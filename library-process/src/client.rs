@@ -1,11 +1,13 @@
 //! A library in a process of its own, as the app sees it: started when first needed, and again after its end.
 
 mod remote;
+mod ring;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use inplace_exchange_host::{ABI_VERSION, Caller, Error, LentMemory};
 
@@ -13,7 +15,7 @@ use crate::broker;
 use crate::current::Current;
 use crate::lender::Lender;
 use crate::options::Options;
-use crate::process::{Failed, Process, Request, after};
+use crate::process::{Failed, Process, Request, Watch};
 use crate::protocol::{Answer, CONFINE, Description, Lane, Operation, VERSION};
 use crate::restarts::Stopped;
 use crate::system::Program;
@@ -83,11 +85,25 @@ impl Client {
         &self,
         process: &Process,
         request: &Request,
-        caller: Option<&dyn Caller>,
+        watch: Option<Watch<'_>>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
         let path = self.library.clone();
-        match process.call(request, self.options.timeout, caller, read) {
+        // The time in which it waits for calls of other processes is not its own.
+        let renew = |lane: &Lane, until: &mut Option<Instant>| {
+            if lane.waiting.load(Ordering::Relaxed) != 0 {
+                *until = deadline(self.options.timeout);
+            }
+            if let Some(watch) = watch {
+                watch(lane, until);
+            }
+        };
+        let watch = if self.options.shared {
+            Some(&renew as Watch<'_>)
+        } else {
+            watch
+        };
+        match process.call(request, deadline(self.options.timeout), watch, read) {
             Some(Ok(value)) => Ok(value),
             Some(Err(Failed::Ended(end))) => {
                 let mut current = self.lock();
@@ -159,7 +175,7 @@ impl Client {
     /// Starts the process, or joins one that others use as well.
     fn begin(&self, lender: &Arc<Lender>) -> io::Result<(Arc<Process>, Answer)> {
         let limit = self.options.timeout.map(|timeout| timeout.max(START_LIMIT));
-        let deadline = after(limit);
+        let deadline = deadline(limit);
         let (library, confine) = (self.library.clone(), self.options.confine);
         if !self.options.shared {
             let program = self.program.clone();
@@ -228,6 +244,18 @@ impl Client {
             }
         }
     }
+}
+
+/// The number that a library has returned, after its words, if it has failed, were passed on.
+fn words(lane: &Lane, number: i64, caller: &dyn Caller) -> i64 {
+    if number < 0 {
+        caller.set_message(Some(lane.message()).filter(|words| !words.is_empty()));
+    }
+    number
+}
+
+fn deadline(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
 }
 
 impl Drop for Client {

@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use inplace_exchange_host::{Caller, LentMemory, Progress, Report, Request, Symbols};
+use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Request, Symbols};
 
 use crate::answer;
 use crate::lane::{self, Side, State};
-use crate::loading::{STACK_SIZE, loaded, loaded_now};
+use crate::loading::{STACK_SIZE, library, loaded};
 use crate::opening::Opening;
 use crate::protocol::{Lane, MAX_LANES, Operation, REFUSED};
 use crate::running::Running;
 use crate::shared_memory::Mapping;
 use crate::spawn::spawn;
 use crate::spin::Spin;
+use crate::stream;
 use crate::system::{App, Bell, Given, Memory, end_now};
 use crate::turns::Turns;
 
@@ -138,20 +139,20 @@ impl Connection {
                 }
             }
             drop(threads);
-            if let Some(symbols) = loaded_now().and_then(|loaded| loaded.symbols) {
+            if let Some((_, symbols)) = library() {
                 RUNNING.cancel(self.number, number, || symbols.cancel());
             }
             let waited = self.thread_ended.wait_timeout(self.threads(), REMIND_EVERY);
             threads = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(threads);
-        if let Some(symbols) = loaded_now().and_then(|loaded| loaded.symbols) {
+        if let Some((_, symbols)) = library() {
             self.in_turn(&|| false, || OPENING.close_all(self.number, symbols));
         }
     }
 
     fn cancel_when_asked(&self, bell: &Bell) {
-        let Some(symbols) = loaded().symbols.filter(|symbols| symbols.can_cancel()) else {
+        let Some((_, symbols)) = loaded().library.filter(|(_, symbols)| symbols.can_cancel()) else {
             return; // nobody waits for it
         };
         let cancels = &self.control.control().cancels;
@@ -172,8 +173,7 @@ impl Connection {
             there: &lane.app_core,
         };
         let answer = || {
-            let symbols = loaded_now().and_then(|loaded| loaded.symbols);
-            let result = symbols.map_or(REFUSED, |symbols| self.answer(lane, symbols));
+            let result = library().map_or(REFUSED, |(library, symbols)| self.answer(lane, library, symbols));
             lane.result.store(result, Ordering::Relaxed);
         };
         let mut spin = Spin::default();
@@ -181,18 +181,13 @@ impl Connection {
     }
 
     /// Does what a lane asks for.
-    fn answer(&self, lane: &Lane, symbols: &Symbols) -> i64 {
+    fn answer(&self, lane: &Lane, library: &Library, symbols: &Symbols) -> i64 {
         let offset = lane.offset.load(Ordering::Relaxed);
         match lane.operation.load(Ordering::Relaxed) {
-            Operation::EXCHANGE => {
-                lane.waiting.store(self.takes_turns().into(), Ordering::Relaxed);
-                let exchange = || {
-                    lane.waiting.store(0, Ordering::Relaxed);
-                    self.exchange(lane, offset, symbols)
-                };
-                let result = self.in_turn(&|| self.is_unwanted(lane), exchange);
-                result.unwrap_or(REFUSED) // nobody waits for it
-            }
+            Operation::EXCHANGE => self.in_its_turn(lane, || self.exchange(lane, offset, symbols)),
+            Operation::STREAM => self.in_its_turn(lane, || {
+                stream::fill(library, self.number, &self.buffers, lane, &RUNNING)
+            }),
             Operation::OPEN if self.is_shared => self
                 .in_turn(&|| false, || OPENING.open(self.number, symbols))
                 .unwrap_or(REFUSED),
@@ -215,6 +210,17 @@ impl Connection {
         }
     }
 
+    /// Makes the call of a lane when it is its turn, unless it was cancelled before.
+    fn in_its_turn(&self, lane: &Lane, call: impl FnOnce() -> i64) -> i64 {
+        lane.waiting.store(self.takes_turns().into(), Ordering::Relaxed);
+        let call = || {
+            lane.waiting.store(0, Ordering::Relaxed);
+            call()
+        };
+        let result = self.in_turn(&|| self.is_unwanted(lane), call);
+        result.unwrap_or(REFUSED) // nobody waits for it
+    }
+
     /// Whether the call of a lane was cancelled.
     fn is_unwanted(&self, lane: &Lane) -> bool {
         let cancels = self.control.control().cancels.load(Ordering::Relaxed);
@@ -222,7 +228,7 @@ impl Connection {
     }
 
     fn takes_turns(&self) -> bool {
-        self.is_shared && loaded_now().is_some_and(|loaded| loaded.is_serial)
+        self.is_shared && library().is_some_and(|(library, _)| library.is_serial())
     }
 
     /// Does this when no other process's call is in the library, if that takes one at a time. `None` if it was given up

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use inplace_exchange_host::LentMemory;
+
 use crate::lender::Lender;
 use crate::process::Process;
 use crate::protocol::Description;
@@ -51,6 +53,11 @@ impl Current {
             None => Arc::new(Lender::new(maps)?),
         };
         Ok(Arc::clone(self.lender.insert(lender)))
+    }
+
+    /// Whether the process has this memory, and not only a copy of it.
+    pub(crate) fn reach(&self, memory: &LentMemory<'_>) -> bool {
+        self.lender.as_ref().is_some_and(|lender| lender.find(memory).is_some())
     }
 
     /// For who ends it: the process, if it runs, and the lender.

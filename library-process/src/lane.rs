@@ -58,24 +58,19 @@ pub(crate) struct Side<'a> {
     pub(crate) there: &'a AtomicU32,
 }
 
-/// When a call has to have ended.
-pub(crate) struct Limit<R> {
-    /// `None` if that is not limited.
-    pub(crate) deadline: Option<Deadline>,
-    /// Asked for another deadline when one has passed. If there is none, that was the last.
-    pub(crate) renew: R,
-}
+/// What is done every few milliseconds while a call runs.
+pub(crate) type Watch<'a> = &'a dyn Fn(&mut Option<Deadline>);
 
 /// Makes a call, on the app's side: hands over what `write` writes, and gives what `read` reads of the answer.
 ///
 /// `kill` ends the process, unless it has ended; the watcher is then about to see it. If there is a `watch`, it is called
-/// every few milliseconds while the call runs.
+/// every few milliseconds while the call runs, and may put the deadline off.
 pub(crate) fn call<E: Copy, T>(
     side: Side<'_>,
     claim: &mut Claim<'_, E>,
-    mut limit: Limit<impl FnMut() -> Option<Deadline>>,
+    mut deadline: Option<Deadline>,
     kill: impl Fn(),
-    watch: Option<&dyn Fn()>,
+    watch: Option<Watch<'_>>,
     write: impl FnOnce(),
     read: impl FnOnce() -> T,
 ) -> Result<T, Failed<E>> {
@@ -106,19 +101,17 @@ pub(crate) fn call<E: Copy, T>(
                 if let Some(end) = lanes.end() {
                     return Err(Failed::Ended(end)); // whatever another process that has the memory writes
                 }
-                if sync::has_passed(limit.deadline) {
-                    limit.deadline = (limit.renew)();
-                    if limit.deadline.is_none() {
-                        kill_and_wait();
-                        return Err(Failed::TimedOut);
-                    }
+                if let Some(watch) = watch {
+                    watch(&mut deadline);
                 }
-                match watch {
-                    None => sync::wait(side.state, side.bell, now, limit.deadline),
-                    Some(watch) => {
-                        watch();
-                        sync::wait_a_little(side.state, side.bell, now, limit.deadline);
-                    }
+                if sync::has_passed(deadline) {
+                    kill_and_wait();
+                    return Err(Failed::TimedOut);
+                }
+                if watch.is_some() {
+                    sync::wait_a_little(side.state, side.bell, now, deadline);
+                } else {
+                    sync::wait(side.state, side.bell, now, deadline);
                 }
             }
             // DEAD, or a state that does not follow.

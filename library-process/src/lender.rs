@@ -24,6 +24,14 @@ pub(crate) struct Lender {
     _until_dropped: SyncSender<()>,
 }
 
+/// A copy of bytes, which the process can read until this is dropped.
+pub(crate) struct Copied<'a> {
+    buffers: &'a Buffers,
+    range: Range,
+    /// Where they begin in the memory.
+    pub(crate) offset: u64,
+}
+
 /// Bytes that are lent to a call.
 pub(crate) struct Loan<'a> {
     buffers: &'a Buffers,
@@ -61,12 +69,7 @@ impl Lender {
     /// Makes the bytes reachable for the library's process. `None` if there is no room for them.
     pub(crate) fn lend<'a>(&'a self, memory: &'a LentMemory<'_>) -> Option<Loan<'a>> {
         let buffers = &self.buffers;
-        let mapped = if self.maps {
-            mapped::find_or_map(buffers, memory)
-        } else {
-            None
-        };
-        if let Some(offset) = mapped {
+        if let Some(offset) = self.find(memory) {
             return Some(Loan {
                 buffers,
                 memory,
@@ -86,12 +89,34 @@ impl Lender {
         Some(loan)
     }
 
+    /// Where memory is in that of the processes, if it is mapped, or can be now.
+    pub(crate) fn find(&self, memory: &LentMemory<'_>) -> Option<u64> {
+        if self.maps {
+            mapped::find_or_map(&self.buffers, memory)
+        } else {
+            None
+        }
+    }
+
+    /// Copies bytes for the process. `None` if there is no room for them.
+    pub(crate) fn copy(&self, bytes: &[u8]) -> Option<Copied<'_>> {
+        let buffers = &self.buffers;
+        let range = buffers.ranges.take(bytes.len() as u64)?;
+        let copied = Copied {
+            buffers,
+            range,
+            offset: range.start,
+        };
+        let to = buffers.bytes(range.start, range.len)?;
+        // SAFETY: the range is at least as long, and apart from memory of this process's own.
+        unsafe { to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Some(copied)
+    }
+
     /// Maps memory that other threads get afterwards: from then on it is lent without a copy. Without effect where it cannot be
     /// mapped.
     pub(crate) fn map_now(&self, memory: &LentMemory<'_>) {
-        if self.maps {
-            mapped::find_or_map(&self.buffers, memory);
-        }
+        self.find(memory);
     }
 }
 
@@ -121,6 +146,12 @@ impl Loan<'_> {
             // SAFETY: as in `lend`; what the library's process writes there meanwhile is bytes like any others.
             unsafe { self.memory.copy_from(copy) };
         }
+    }
+}
+
+impl Drop for Copied<'_> {
+    fn drop(&mut self) {
+        self.buffers.ranges.give_back(self.range);
     }
 }
 

@@ -35,6 +35,7 @@ mod serve;
 mod shared_memory;
 mod spawn;
 mod spin;
+mod stream;
 mod sync;
 mod system;
 mod trial;

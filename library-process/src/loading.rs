@@ -16,8 +16,7 @@ pub(crate) const STACK_SIZE: usize = 8 << 20;
 pub(crate) struct Loaded {
     pub(crate) answer: Answer,
     /// If it is loaded.
-    pub(crate) symbols: Option<&'static Symbols>,
-    pub(crate) is_serial: bool,
+    pub(crate) library: Option<(&'static Library, &'static Symbols)>,
 }
 
 static LOADED: OnceLock<Loaded> = OnceLock::new();
@@ -32,9 +31,9 @@ pub(crate) fn loaded() -> &'static Loaded {
     LOADED.wait()
 }
 
-/// As [`loaded`], if it is known.
-pub(crate) fn loaded_now() -> Option<&'static Loaded> {
-    LOADED.get()
+/// The library, if it is loaded by now.
+pub(crate) fn library() -> Option<(&'static Library, &'static Symbols)> {
+    LOADED.get()?.library
 }
 
 fn try_to_load(path: &Path, confined: bool) -> Loaded {
@@ -52,6 +51,7 @@ fn try_to_load(path: &Path, confined: bool) -> Loaded {
         abi_version: library.abi_version(),
         serial: library.is_serial(),
         performs: library.performs(),
+        pushes: library.pushes(),
         operations: library.operations().to_vec(),
         can_cancel: symbols.can_cancel(),
         confined,
@@ -60,8 +60,7 @@ fn try_to_load(path: &Path, confined: bool) -> Loaded {
     match if confined { confine() } else { Ok(()) } {
         Ok(()) => Loaded {
             answer: Answer::Loaded(description),
-            symbols: Some(symbols),
-            is_serial: library.is_serial(),
+            library: Some((library, symbols)),
         },
         Err(error) => Loaded::without(Answer::Unconfined(error.to_string())),
     }
@@ -80,10 +79,6 @@ fn refused(error: Error) -> Loaded {
 
 impl Loaded {
     fn without(answer: Answer) -> Self {
-        Self {
-            answer,
-            symbols: None,
-            is_serial: false,
-        }
+        Self { answer, library: None }
     }
 }

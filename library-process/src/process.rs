@@ -4,12 +4,12 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use inplace_exchange_host::{Caller, ProcessEnd, Progress};
+use inplace_exchange_host::ProcessEnd;
 
 use crate::answer;
-use crate::lane::{self, Limit, Side};
+use crate::lane::{self, Side};
 use crate::lanes::Lanes;
 use crate::lender::Lender;
 use crate::protocol::{Answer, CONTROL_LEN, Lane};
@@ -18,6 +18,9 @@ use crate::system::Program;
 
 /// Why a call has no result.
 pub(crate) type Failed = lane::Failed<ProcessEnd>;
+
+/// What is done every few milliseconds while a call runs: it may put the deadline off.
+pub(crate) type Watch<'a> = &'a dyn Fn(&Lane, &mut Option<Instant>);
 
 /// A program that has loaded its library.
 ///
@@ -134,8 +137,8 @@ impl Process {
     pub(crate) fn call<T>(
         &self,
         request: &Request,
-        limit: Option<Duration>,
-        caller: Option<&dyn Caller>,
+        deadline: Option<Instant>,
+        watch: Option<Watch<'_>>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Option<Result<T, Failed>> {
         let mut claim = self.lanes.claim()?;
@@ -157,11 +160,18 @@ impl Process {
             lane.done.store(0, Ordering::Relaxed);
             lane.total.store(0, Ordering::Relaxed);
             lane.clear_message();
+            if let Some(ring) = &request.ring {
+                lane.slots.store(ring.slots, Ordering::Relaxed);
+                lane.slot_len.store(ring.slot_len, Ordering::Relaxed);
+                lane.policy.store(ring.policy, Ordering::Relaxed);
+                lane.input.store(ring.input, Ordering::Relaxed);
+                lane.clock.store(ring.clock.to_bits(), Ordering::Relaxed);
+            }
             let cancels = self.control.mapping().control().cancels.load(Ordering::Relaxed);
             lane.cancels.store(cancels, Ordering::Relaxed);
         };
-        let relay = caller.map(|caller| || relay(lane, caller));
-        let watch = relay.as_ref().map(|relay| relay as &dyn Fn());
+        let watch = watch.map(|watch| |deadline: &mut Option<Instant>| watch(lane, deadline));
+        let watch = watch.as_ref().map(|watch| watch as lane::Watch<'_>);
         let side = Side {
             state: &lane.state,
             bell,
@@ -170,48 +180,13 @@ impl Process {
         };
         let read = || read(lane, lane.result.load(Ordering::Relaxed));
         let kill = || self.kill();
-        // The time in which a call waits for those of other processes is not its own.
-        let mut waited = false;
-        let renew = || {
-            let waits = self.program.is_shared() && lane.waiting.load(Ordering::Relaxed) != 0;
-            let more = if waits {
-                Some(LOOK_EVERY)
-            } else {
-                limit.filter(|_| waited)
-            };
-            waited = waits;
-            more.map(|more| Instant::now() + more)
-        };
-        let limit = Limit {
-            deadline: after(limit),
-            renew,
-        };
-        Some(lane::call(side, &mut claim, limit, kill, watch, write, read))
+        Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
     }
 }
-
-/// When a call that has so long has to have ended.
-pub(crate) fn after(limit: Option<Duration>) -> Option<Instant> {
-    limit.and_then(|limit| Instant::now().checked_add(limit))
-}
-
-/// How often it is looked whether a call still waits for others.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// The error of a start.
 fn ended_early(end: ProcessEnd) -> io::Error {
     io::Error::other(format!("it {end} before it had loaded the library"))
-}
-
-/// Tells the library what its caller wants, and the caller how far the library is.
-fn relay(lane: &Lane, caller: &dyn Caller) {
-    if caller.is_cancelled() {
-        lane.cancelled.store(1, Ordering::Relaxed);
-    }
-    caller.set_progress(Progress {
-        done: lane.done.load(Ordering::Relaxed),
-        total: lane.total.load(Ordering::Relaxed),
-    });
 }
 
 /// What a call asks for: the fields of a [`Lane`] that the app writes.
@@ -223,6 +198,17 @@ pub(crate) struct Request {
     pub(crate) input_len: u64,
     pub(crate) library_operation: u32,
     pub(crate) shared: bool,
+    /// Of a stream.
+    pub(crate) ring: Option<Ring>,
+}
+
+/// What a stream asks for besides.
+pub(crate) struct Ring {
+    pub(crate) slots: u32,
+    pub(crate) slot_len: u32,
+    pub(crate) policy: u32,
+    pub(crate) input: u64,
+    pub(crate) clock: f64,
 }
 
 impl Request {

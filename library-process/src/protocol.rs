@@ -62,6 +62,8 @@ impl Operation {
     pub const CLOSE: u32 = 3;
     /// `exchange_error_message` of the status in `offset`.
     pub const MESSAGE: u32 = 4;
+    /// Fills the ring at `offset` with the messages of a stream: for a turn, or until the stream ends.
+    pub const STREAM: u32 = 5;
 }
 
 /// The result of a request that makes no sense, such as one beyond the memory of buffers: a negative status, like any that a library
@@ -94,7 +96,8 @@ pub struct Lane {
     /// 1 while the call waits for calls of other processes. The program writes it.
     pub waiting: AtomicU32,
     /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read
-    /// one of the two before the other.
+    /// one of the two before the other. Of a stream: a number that changes with each message, and is odd while the library
+    /// is in one.
     pub done: AtomicU64,
     /// Of `done`.
     pub total: AtomicU64,
@@ -104,6 +107,16 @@ pub struct Lane {
     pub app_core: AtomicU32,
     /// The same of the program's thread.
     pub program_core: AtomicU32,
+    /// The slots of a ring.
+    pub slots: AtomicU32,
+    /// The bytes of each.
+    pub slot_len: AtomicU32,
+    /// What is done when none is free, by its number.
+    pub policy: AtomicU32,
+    /// Where the input of a stream begins in the memory of buffers.
+    pub input: AtomicU64,
+    /// The bits of a number: JavaScript's time when the system's monotonic clock was 0, in milliseconds.
+    pub clock: AtomicU64,
     /// The library's words for a negative status: for that of this call, or for one that was asked for.
     pub message: [AtomicU8; MAX_MESSAGE],
 }
@@ -184,6 +197,8 @@ pub struct Description {
     pub serial: bool,
     /// Whether it has `exchange_perform`.
     pub performs: bool,
+    /// Whether it has `exchange_stream`.
+    pub pushes: bool,
     /// The names of its operations, from 1 on.
     pub operations: Vec<String>,
     /// Whether it can be asked to return early.
@@ -195,6 +210,7 @@ pub struct Description {
 impl Description {
     /// Whether calls that were prepared for one of the two can be made to the other.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
-        (self.serial, self.performs, &self.operations) == (other.serial, other.performs, &other.operations)
+        let of = |it: &Self| (it.serial, it.performs, it.pushes);
+        of(self) == of(other) && self.operations == other.operations
     }
 }

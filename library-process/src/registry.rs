@@ -54,6 +54,7 @@ pub fn open(program: &Path, path: &Path, options: &Options) -> Result<OwnLibrary
         abi_version: description.abi_version,
         serial: description.serial,
         performs: description.performs,
+        pushes: description.pushes,
         operations: description.operations.clone(),
     };
     let library = Library::elsewhere(&path, properties, client);

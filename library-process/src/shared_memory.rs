@@ -3,6 +3,8 @@
 use std::io;
 use std::ptr::NonNull;
 
+use inplace_exchange_host::{LentMemory, Pages};
+
 use crate::protocol::Control;
 use crate::system::{Memory, View};
 
@@ -61,5 +63,23 @@ impl Mapping {
         let offset = usize::try_from(offset).ok()?;
         // SAFETY: within the view, as was checked.
         Some(unsafe { self.0.start().add(offset) })
+    }
+
+    /// The bytes of a range of buffers, as memory that is lent: others may write to it at any time. `None` as with
+    /// [`bytes`](Self::bytes).
+    pub(crate) fn lend(&self, offset: u64, len: u64) -> Option<LentMemory<'_>> {
+        let (data, len) = (self.bytes(offset, len)?, usize::try_from(len).ok()?);
+        // SAFETY: within the memory, which is mapped for as long as self is there. No Rust reference covers it, and no code
+        // here relies on what it holds.
+        Some(unsafe { LentMemory::in_pages(data, len, Pages::Shared) })
+    }
+
+    /// A copy of them.
+    pub(crate) fn copy(&self, offset: u64, len: u64) -> Option<Box<[u8]>> {
+        let memory = self.lend(offset, len)?;
+        let mut copy = vec![0_u8; memory.len()].into_boxed_slice();
+        // SAFETY: new memory of the same length.
+        unsafe { memory.copy_to(NonNull::from(&mut *copy).cast()) };
+        Some(copy)
     }
 }

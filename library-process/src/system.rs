@@ -28,6 +28,6 @@ pub(crate) use posix::{BUFFERS_LEN, Bell, Memory};
 #[cfg(native_linux)]
 pub(crate) use unix::socket;
 #[cfg(unix)]
-pub(crate) use unix::{App, Program, View, end_now, page_size, this_core};
+pub(crate) use unix::{App, Program, View, end_now, monotonic_ms, page_size, this_core};
 #[cfg(windows)]
-pub(crate) use windows::{App, BUFFERS_LEN, Bell, Memory, Program, View, end_now, page_size, this_core};
+pub(crate) use windows::{App, BUFFERS_LEN, Bell, Memory, Program, View, end_now, monotonic_ms, page_size, this_core};

@@ -193,15 +193,22 @@ describe('a stream that the library pushes', () => {
     assert.deepEqual(seen, [busy, busy, busy, 64, 'done', 'done', 'done', 64]);
   });
 
-  it('is asked for each message in a process of its own', async () => {
+  it('is called once in a process of its own as well', async () => {
     const seen = await page.evaluate(async () => {
-      const { memory, stop } = link.stream({ byteLength: 64, library: 'own-pushes' });
-      const reader = open(memory);
-      while (!reader.waiting) await new Promise((resolve) => setTimeout(resolve, 1));
-      const bytes = reader.next()?.bytes.slice();
+      const { memory, ended, stop } = link.stream({ byteLength: 64, slots: 32, library: 'own-pushes' });
+      const messages = await take(open(memory), 1000);
+      const busy = await link.exchange(new Uint8Array(64), { library: 'own-pushes' }).catch(facts);
       await stop();
-      return [...(bytes ?? [])];
+      const call = await link.exchange(new Uint8Array(64), { library: 'own-pushes' });
+      const failed = link.stream({ byteLength: 64, library: 'own-pushes', input: request(1, 2) });
+      const error = await failed.ended.catch(facts);
+      return { counts: messages.map(({ count }) => count), busy, call: call.length, ended: await ended, error };
     });
-    assert.deepEqual(new Set(seen), new Set([0xee]));
+    assert.deepEqual(
+      seen.counts,
+      Array.from({ length: 1000 }, (_, index) => index + 1),
+    );
+    assert.deepEqual([seen.busy.code, seen.call, seen.ended], ['ERR_LIBRARY_BUSY', 64, undefined]);
+    assert.deepEqual([seen.error.fields.status, seen.error.fields.words], [-7, 'the engine is out of fuel']);
   });
 });

@@ -26,7 +26,6 @@ const UNSAFE = [
   'host/src/lent_memory.rs',
   'host/src/loader.rs',
   'host/src/loader/',
-  'host/src/stream/burst.rs',
   'host/src/stream/memory.rs',
   'host/src/paging.rs',
   'library-process/src/confine.rs',

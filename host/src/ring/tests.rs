@@ -70,8 +70,12 @@ enum Step {
     Take,
     /// Gives back the one that was taken so long ago.
     Release(usize),
+    /// Another writer goes on.
+    Resume,
     /// Somebody writes this to a state.
     Spoil(usize, u32),
+    /// Somebody writes these to the counts, before another writer goes on.
+    SpoilCounts([u32; 3]),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -80,6 +84,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Fail),
         3 => Just(Step::Take),
         2 => (0usize..4).prop_map(Step::Release),
+        1 => Just(Step::Resume),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -142,7 +147,11 @@ proptest! {
                         words.slots[held.remove(at)].state.store(State::FREE, Ordering::Release);
                     }
                 }
-                Step::Spoil(..) => unreachable!(),
+                Step::Resume => {
+                    ring = Ring::new(&words, policy);
+                    ring.resume();
+                }
+                Step::Spoil(..) | Step::SpoilCounts(_) => unreachable!(),
             }
         }
         prop_assert!(taken.is_sorted_by(|a, b| a < b), "{taken:?}");
@@ -161,6 +170,7 @@ proptest! {
             prop_oneof![
                 Just(Step::Write),
                 (0usize..4, prop_oneof![0u32..5, any::<u32>()]).prop_map(|(index, state)| Step::Spoil(index, state)),
+                any::<[u32; 3]>().prop_map(Step::SpoilCounts),
             ],
             0..100,
         ),
@@ -170,6 +180,13 @@ proptest! {
         for step in steps {
             match step {
                 Step::Spoil(index, state) => words.slots[index].state.store(state, Ordering::Relaxed),
+                Step::SpoilCounts([published, dropped, position]) => {
+                    words.writer.published.store(published, Ordering::Relaxed);
+                    words.writer.dropped.store(dropped, Ordering::Relaxed);
+                    words.writer.position.store(position, Ordering::Relaxed);
+                    words.slots[0].sequence.store(dropped ^ position, Ordering::Relaxed);
+                    ring.resume();
+                }
                 _ => {
                     if let Some(place) = ring.claim() {
                         prop_assert!(matches!(place, Place::Spare | Place::Slot(0..4)));

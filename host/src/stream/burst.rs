@@ -1,27 +1,43 @@
 //! Some messages of a stream on end: one job for the dispatcher.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::push::push;
-use super::source::{Next, Source};
+use super::filler::{Filled, Filler, Taker};
+use crate::abi::ReturnValue;
 use crate::dispatch::{CallState, Job};
 use crate::error::Error;
 use crate::request::{Caller, Progress, Report};
-use crate::sync::{Deadline, Mutex, lock, pause};
+use crate::session::Session;
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
-/// How long a burst may keep the other calls of a library that takes one at a time.
-const BURST: Duration = Duration::from_millis(1);
+/// What a stream's bursts have in common.
+pub(super) struct Source {
+    pub(super) session: Arc<Session>,
+    pub(super) filler: Filler<'static>,
+    /// Set when the stream is cancelled.
+    pub(super) stopping: AtomicBool,
+}
 
-/// How long the reader's next step is looked for before the thread sleeps: about what it costs to sleep and to be woken.
-const LOOK: Duration = Duration::from_micros(50);
+impl Source {
+    /// Whether the stream is to end, by its environment's wish or its reader's.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.filler.is_stopped()
+    }
+}
 
-/// Fills slots until the stream ends, or others want the library's only thread.
+/// A turn of a stream, in the library.
 pub(super) struct Burst {
     state: CallState,
     source: Arc<Source>,
     report: Report,
     outcome: Mutex<Option<Result<Next, Box<Error>>>>,
+}
+
+/// What comes after a burst.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Burst,
+    End,
 }
 
 impl Burst {
@@ -41,40 +57,21 @@ impl Burst {
 
     /// Fills slots, inside the library.
     fn fill(&self) -> Result<Next, Box<Error>> {
-        let source = &*self.source;
-        let library = source.session.library();
-        let shares_thread = library.is_serial();
-        let mut ring = lock(&source.ring);
-        let begun = Deadline::now();
-        let (mut full_since, mut rounds) = (None, 0);
-        while !self.is_cancelled() {
-            let Some(place) = ring.claim() else {
-                if full_since.get_or_insert_with(Deadline::now).elapsed() < LOOK {
-                    std::hint::spin_loop();
-                } else if shares_thread {
-                    return Ok(Next::Burst);
-                } else {
-                    pause(rounds);
-                    rounds += 1;
-                }
-                continue;
-            };
-            (full_since, rounds) = (None, 0);
-            let memory = source.memory.lend(place);
-            // SAFETY: the input fits into a slot, whose bytes are lent, and is memory of this process's own.
-            unsafe { memory.write(&source.input) };
-            match library.exchange(memory, &source.request, self) {
-                Ok(length) => ring.publish(place, length, source.time()),
-                Err(error) => {
-                    ring.abandon(place);
-                    return Err(error);
-                }
-            }
-            if shares_thread && begun.elapsed() >= BURST {
-                return Ok(Next::Burst);
+        let Source { session, filler, .. } = &*self.source;
+        let library = session.library();
+        let filled = if library.symbols().is_some() {
+            filler.fill(library, self)
+        } else {
+            filler.fill_there(library, self)
+        };
+        match filled? {
+            Filled::More => Ok(Next::Burst),
+            Filled::End => Ok(Next::End),
+            Filled::Failed(number) => {
+                let value = ReturnValue::of(number, filler.slot_len());
+                library.outcome_of(value, self).map(|_| Next::End)
             }
         }
-        Ok(Next::End)
     }
 }
 
@@ -95,17 +92,17 @@ impl Caller for Burst {
     }
 }
 
+impl Taker for Burst {
+    fn mark(&self, _inside: bool) {} // in this process, nothing limits the time
+}
+
 impl Job for Burst {
     fn state(&self) -> &CallState {
         &self.state
     }
 
     fn run(&self) {
-        let session = &self.source.session;
-        let outcome = session.enter(|| match session.library().stream_function() {
-            Some(stream) => push(&self.source, self, stream),
-            None => self.fill(),
-        });
+        let outcome = self.source.session.enter(|| self.fill());
         *lock(&self.outcome) = Some(outcome);
     }
 

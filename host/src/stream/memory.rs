@@ -21,14 +21,9 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Whether memory has room for a ring, and is where its words can be.
-    pub(crate) fn has_room(address: usize, len: usize, layout: &Layout) -> bool {
-        len >= layout.len && address.is_multiple_of(align_of::<SlotLine>())
-    }
-
     /// All use of this is for the time that the memory is lent.
     pub(crate) fn new(memory: &LentMemory<'_>, layout: Layout) -> Self {
-        assert!(Self::has_room(memory.data().addr().get(), memory.len(), &layout));
+        assert!(layout.fits(memory.data().addr().get(), memory.len()));
         Self {
             start: memory.data(),
             layout,
@@ -36,13 +31,32 @@ impl Memory {
         }
     }
 
-    /// A place's bytes, for one call.
-    pub(crate) fn lend(&self, place: Place) -> LentMemory<'_> {
+    /// All of it.
+    pub(crate) fn whole(&self) -> LentMemory<'_> {
+        // SAFETY: what was lent, or its beginning: there is as much (`new`).
+        unsafe { LentMemory::in_pages(self.start, self.layout.len, self.pages) }
+    }
+
+    /// A place's bytes, for one call. They begin with the input, which is no longer than a slot.
+    pub(crate) fn lend(&self, place: Place, input: &[u8]) -> LentMemory<'_> {
+        assert!(input.len() <= self.layout.slot_len);
+        let memory = self.bytes_of(place);
+        // SAFETY: the input fits, as was checked, and is memory of this process's own.
+        unsafe { memory.write(input) };
+        memory
+    }
+
+    fn bytes_of(&self, place: Place) -> LentMemory<'_> {
         // SAFETY: within the memory, as the layout's places are, for which there is room (`new`).
         let data = unsafe { self.start.add(self.layout.bytes_of(place)) };
         // SAFETY: part of what was lent. Its pages are not promised to be anybody's alone: they are the same as the whole's
         // if those are shared, and nothing is said of them otherwise.
         unsafe { LentMemory::in_pages(data, self.layout.slot_len, self.pages) }
+    }
+
+    /// Where a place's bytes begin, for who has it.
+    pub(crate) fn data_of(&self, place: Place) -> NonNull<u8> {
+        self.bytes_of(place).data()
     }
 
     pub(crate) fn slot_len(&self) -> usize {

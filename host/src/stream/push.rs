@@ -2,82 +2,84 @@
 
 use std::ptr::NonNull;
 
-use super::source::{Next, Source};
-use crate::abi::{ReturnValue, Sink, StreamFunction};
-use crate::error::Error;
-use crate::request::Caller;
+use super::filler::{Filled, Filler, Taker};
+use crate::abi::{Sink, StreamFunction};
 use crate::ring::Place;
 use crate::sync::{Mutex, lock, pause};
 
 /// What the library has of a ring.
 struct Slots<'a> {
-    source: &'a Source,
-    caller: &'a dyn Caller,
+    filler: &'a Filler<'a>,
+    taker: &'a dyn Taker,
     /// The one that it has acquired.
     place: Mutex<Option<Place>>,
 }
 
 /// Has the library fill slots until it returns.
-pub(super) fn push(source: &Source, caller: &dyn Caller, stream: StreamFunction) -> Result<Next, Box<Error>> {
+pub(super) fn push(filler: &Filler<'_>, taker: &dyn Taker, stream: StreamFunction) -> Filled {
     let slots = Slots {
-        source,
-        caller,
+        filler,
+        taker,
         place: Mutex::new(None),
     };
+    taker.mark(true);
     let status = stream.call(
-        &source.input,
-        source.request.operation,
-        source.memory.slot_len(),
+        &filler.options.input,
+        filler.request.operation,
+        filler.memory.slot_len(),
         &slots,
     );
     if let Some(place) = lock(&slots.place).take() {
-        lock(&source.ring).abandon(place); // acquired, and not handed over
+        lock(&filler.ring).abandon(place); // acquired, and not handed over
     }
     match status {
-        0.. => Ok(Next::End),
-        _ => {
-            let library = source.session.library();
-            library
-                .outcome_of(ReturnValue::Failed(status), caller)
-                .map(|_| Next::End)
-        }
+        0.. => Filled::End,
+        _ => Filled::Failed(status),
     }
 }
 
 impl Slots<'_> {
-    fn memory_of(&self, place: Place) -> NonNull<u8> {
-        self.source.memory.lend(place).data()
+    /// Waits for a slot, if it is told to. `None` if there is none, or the stream is to end.
+    fn claim(&self, wait: bool) -> Option<Place> {
+        for round in 0.. {
+            let place = lock(&self.filler.ring).claim();
+            if place.is_some() || !wait {
+                return place;
+            }
+            if round == 0 {
+                self.taker.mark(false);
+            }
+            pause(round);
+            if self.is_cancelled() {
+                break;
+            }
+        }
+        None
     }
 }
 
 impl Sink for Slots<'_> {
     fn acquire(&self, wait: bool) -> Option<NonNull<u8>> {
-        let source = self.source;
         let mut held = lock(&self.place);
-        for round in 0.. {
-            if source.is_stopping() {
-                return None;
-            }
-            if held.is_none() {
-                *held = lock(&source.ring).claim();
-            }
-            match *held {
-                Some(place) => return Some(self.memory_of(place)),
-                None if wait => pause(round),
-                None => return None,
-            }
+        if self.is_cancelled() {
+            return None;
         }
-        None
+        if held.is_none() {
+            *held = self.claim(wait);
+        }
+        self.taker.mark(true);
+        held.map(|place| self.filler.memory.data_of(place))
     }
 
     fn commit(&self, length: usize) -> bool {
-        let source = self.source;
+        let filler = self.filler;
         let Some(place) = lock(&self.place).take() else {
             return false;
         };
-        let mut ring = lock(&source.ring);
+        self.taker.mark(true);
+        let mut ring = lock(&filler.ring);
         match u32::try_from(length) {
-            Ok(message) if length <= source.memory.slot_len() => ring.publish(place, message, source.time()),
+            Ok(message) if length <= filler.memory.slot_len() => ring.publish(place, message, filler.options.time()),
             _ => {
                 ring.abandon(place);
                 return false;
@@ -87,10 +89,10 @@ impl Sink for Slots<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.source.is_stopping()
+        self.taker.is_cancelled()
     }
 
     fn set_message(&self, text: Option<String>) {
-        self.caller.set_message(text);
+        self.taker.set_message(text);
     }
 }

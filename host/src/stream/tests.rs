@@ -3,9 +3,10 @@ use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::memory::Memory;
 use super::*;
 use crate::library::tests::{Exports, lend, library};
-use crate::ring::{Lines, State};
+use crate::ring::{Layout, Lines, State};
 
 /// Says that streams have ended.
 #[derive(Default)]
@@ -133,7 +134,7 @@ fn read(memory: Memory, count: u32) {
                 continue;
             }
             assert_eq!(slot.sequence.load(Ordering::Relaxed), sequence);
-            let bytes = memory.lend(crate::ring::Place::Slot(index));
+            let bytes = memory.lend(crate::ring::Place::Slot(index), &[]);
             for at in 0..bytes.len() / 4 {
                 // SAFETY: the slot's bytes, whose words all are used as this.
                 let word = unsafe { AtomicU32::from_ptr(bytes.data().as_ptr().cast::<u32>().wrapping_add(at)) };
@@ -157,7 +158,7 @@ fn all_messages_arrive_from_a_library_that_others_call_meanwhile() {
         let stream = stream(&session, &lent, 4, 64, Policy::Wait);
         assert!(!stream.is_running() && !stream.has_ended());
         Arc::clone(&stream).submit().unwrap();
-        read(stream.source.memory, 2000);
+        read(stream.source.filler.memory, 2000);
         assert_eq!(stream.cancel(), Cancelled::Requested);
         assert_eq!(stream.cancel(), Cancelled::NoEffect);
         assert!(stream.wait(None));
@@ -176,7 +177,7 @@ fn an_error_of_the_library_ends_it() {
     let stream = stream(&session, &lent, 16, 64, Policy::Wait);
     Arc::clone(&stream).submit().unwrap();
     assert!(stream.wait(None));
-    let writer = stream.source.memory.writer();
+    let writer = stream.source.filler.memory.writer();
     assert_eq!(writer.published.load(Ordering::Relaxed), 9);
     assert_eq!(writer.phase.load(Ordering::Relaxed), Phase::Failed as u32);
     assert!(matches!(
@@ -240,7 +241,7 @@ fn streams_need_no_more_threads_than_they_are_and_leave_none() {
         Arc::clone(stream).submit().unwrap();
     }
     for stream in &streams {
-        until(|| stream.source.memory.writer().published.load(Ordering::Relaxed) == 2);
+        until(|| stream.source.filler.memory.writer().published.load(Ordering::Relaxed) == 2);
     }
     let dispatcher = session.library().dispatcher();
     for stream in streams {

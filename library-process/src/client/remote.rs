@@ -1,11 +1,12 @@
 //! The calls that the host makes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use inplace_exchange_host::{self as host, Caller, Error, LentMemory, Remote};
+use inplace_exchange_host::{self as host, Caller, Error, LentMemory, Progress, Remote, RingRequest};
 
-use super::Client;
-use crate::process::Request;
+use super::{Client, ring, words};
+use crate::process::{Request, Watch};
 use crate::protocol::{Lane, Operation};
 
 impl Remote for Client {
@@ -20,17 +21,28 @@ impl Remote for Client {
             input_len: request.input.unwrap_or(memory.len()) as u64,
             library_operation: request.operation,
             shared: request.shared && loan.is_mapped(),
+            ring: None,
         };
         let caller = description.performs.then_some(caller); // only then is there something to tell
-        let read = |lane: &Lane, result: i64| {
-            if let Some(caller) = caller.filter(|_| result < 0) {
-                caller.set_message(Some(lane.message()).filter(|words| !words.is_empty()));
-            }
-            result
-        };
-        let result = self.request(&process, &asked, caller, read)?;
+        let watch = caller.map(|caller| move |lane: &Lane, _: &mut _| relay(lane, caller));
+        let watch = watch.as_ref().map(|watch| watch as Watch<'_>);
+        let read = |lane: &Lane, result| caller.map_or(result, |caller| words(lane, result, caller));
+        let result = self.request(&process, &asked, watch, read)?;
         loan.take_back();
         Ok(result)
+    }
+
+    fn fill(
+        &self,
+        memory: &LentMemory<'_>,
+        ring: &RingRequest<'_>,
+        caller: &dyn Caller,
+    ) -> Result<Option<i64>, Box<Error>> {
+        ring::fill(self, memory, ring, caller)
+    }
+
+    fn reaches(&self, memory: &LentMemory<'_>) -> bool {
+        self.lock().reach(memory)
     }
 
     fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
@@ -90,4 +102,15 @@ impl Remote for Client {
         let read = |lane: &Lane, has_message: i64| (has_message == 1).then(|| lane.message());
         self.request(&process, &request, None, read).ok()?
     }
+}
+
+/// Tells the library what its caller wants, and the caller how far the library is.
+fn relay(lane: &Lane, caller: &dyn Caller) {
+    if caller.is_cancelled() {
+        lane.cancelled.store(1, Ordering::Relaxed);
+    }
+    caller.set_progress(Progress {
+        done: lane.done.load(Ordering::Relaxed),
+        total: lane.total.load(Ordering::Relaxed),
+    });
 }

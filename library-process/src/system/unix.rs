@@ -5,6 +5,8 @@ mod program;
 pub(crate) mod socket;
 mod view;
 
+use std::time::Duration;
+
 pub(crate) use app::{App, end_now};
 pub(crate) use program::Program;
 pub(crate) use view::{View, page_size};
@@ -24,4 +26,10 @@ pub(crate) fn this_core() -> Option<u32> {
 #[cfg(not(native_linux))]
 pub(crate) fn this_core() -> Option<u32> {
     None
+}
+
+/// The system's monotonic clock, which all processes have, in milliseconds.
+pub(crate) fn monotonic_ms() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).map_or(0.0, |now| now.as_secs_f64() * 1000.0)
 }

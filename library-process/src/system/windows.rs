@@ -24,3 +24,8 @@ pub(crate) fn this_core() -> Option<u32> {
     // SAFETY: has no precondition.
     Some(unsafe { GetCurrentProcessorNumber() })
 }
+
+/// No clock: it is for streams in memory that both processes have, and nothing is mapped here.
+pub(crate) fn monotonic_ms() -> f64 {
+    0.0
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::checker::{AtomicBool, Thread, start, yield_now};
 use crate::data::Data;
-use crate::lane::{self, Failed, Limit, Side, State};
+use crate::lane::{self, Failed, Side, State};
 use crate::lanes::Lanes;
 use crate::protocol::MAX_LANES;
 use crate::running::Running;
@@ -48,14 +48,6 @@ struct Memory {
 /// What the library makes of a request.
 fn answer_to(request: u32) -> u32 {
     request * 2 + 1
-}
-
-/// A deadline that is the last.
-fn no_more_than(deadline: Option<Deadline>) -> Limit<impl FnMut() -> Option<Deadline>> {
-    Limit {
-        deadline,
-        renew: || None,
-    }
 }
 
 /// What runs in the program besides the threads of its lanes.
@@ -187,9 +179,9 @@ impl Process {
         Some(lane::call(
             side,
             &mut claim,
-            no_more_than(deadline),
+            deadline,
             || self.kill(),
-            Some(&yield_now),
+            Some(&|_| yield_now()),
             || (),
             read,
         ))
@@ -217,15 +209,7 @@ impl Process {
                 .put(self.cancels.handle(&Owner::App).load(Ordering::Relaxed));
         };
         let read = || check(memory.result.get());
-        let outcome = lane::call(
-            side,
-            &mut claim,
-            no_more_than(deadline),
-            || self.kill(),
-            None,
-            write,
-            read,
-        );
+        let outcome = lane::call(side, &mut claim, deadline, || self.kill(), None, write, read);
         // The bytes are the app's again, whatever the outcome.
         memory.request.put(0);
         memory.cancels.put(0);

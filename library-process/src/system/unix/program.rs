@@ -63,11 +63,6 @@ impl Program {
         })
     }
 
-    /// Whether other processes of the app may use it as well.
-    pub(crate) fn is_shared(&self) -> bool {
-        !matches!(self.parent, Parent::This(_))
-    }
-
     /// Gives it another connection, to a process of the app that is to use it as well.
     #[cfg(native_linux)]
     pub(crate) fn add_connection(&self, connection: &UnixStream) -> io::Result<()> {

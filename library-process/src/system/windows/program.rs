@@ -63,12 +63,6 @@ impl Program {
         })
     }
 
-    /// None can.
-    #[expect(clippy::unused_self, reason = "as elsewhere")]
-    pub(crate) fn is_shared(&self) -> bool {
-        false
-    }
-
     /// Its number.
     pub(crate) fn pid(&self) -> i32 {
         self.pid.cast_signed()

@@ -1,0 +1,89 @@
+//! Fills a ring with the messages of a stream, in the process that has the library: that of the stream, or another one that has
+//! the ring's memory as well.
+
+use std::time::Duration;
+
+use super::filler::{Filled, Filler, Taker};
+use super::push::push;
+use crate::abi::ReturnValue;
+use crate::error::Error;
+use crate::library::Library;
+use crate::request::RingRequest;
+use crate::sync::{Deadline, lock, pause};
+
+/// How long a turn may keep the other calls of a library that takes one at a time.
+const TURN: Duration = Duration::from_millis(1);
+
+/// How long the reader's next step is looked for before the thread sleeps: about what it costs to sleep and to be woken.
+const LOOK: Duration = Duration::from_micros(50);
+
+impl Filler<'_> {
+    /// Has the library fill slots until the stream ends, or others want its only thread. The library is open, and the caller
+    /// is inside.
+    pub fn fill(&self, library: &Library, taker: &impl Taker) -> Result<Filled, Box<Error>> {
+        match library.stream_function() {
+            Some(stream) => Ok(push(self, taker, stream)),
+            None => self.fill_each(library, taker),
+        }
+    }
+
+    /// Has the library asked for each message.
+    fn fill_each(&self, library: &Library, taker: &impl Taker) -> Result<Filled, Box<Error>> {
+        let functions = library.dispatcher().functions();
+        let shares_thread = library.is_serial();
+        let mut ring = lock(&self.ring);
+        let begun = Deadline::now();
+        let (mut full_since, mut rounds) = (None, 0);
+        while !taker.is_cancelled() {
+            let Some(place) = ring.claim() else {
+                if full_since.is_none() {
+                    taker.mark(false);
+                }
+                if full_since.get_or_insert_with(Deadline::now).elapsed() < LOOK {
+                    std::hint::spin_loop();
+                } else if shares_thread {
+                    return Ok(Filled::More);
+                } else {
+                    pause(rounds);
+                    rounds += 1;
+                }
+                continue;
+            };
+            (full_since, rounds) = (None, 0);
+            taker.mark(true);
+            match functions.call(self.memory.lend(place, &self.options.input), &self.request, taker) {
+                Ok(ReturnValue::Message(length)) => ring.publish(place, length, self.options.time()),
+                failed => {
+                    ring.abandon(place);
+                    return failed.map(|value| Filled::Failed(value.number()));
+                }
+            }
+            if shares_thread && begun.elapsed() >= TURN {
+                return Ok(Filled::More);
+            }
+        }
+        Ok(Filled::End)
+    }
+
+    /// Has it filled in the process of the library, if that has the memory as well; here, if it has not.
+    pub(super) fn fill_there(&self, library: &Library, taker: &impl Taker) -> Result<Filled, Box<Error>> {
+        let (layout, options) = (&self.options.layout, &self.options);
+        let number = |count: usize| u32::try_from(count).unwrap_or(0); // as they were given
+        let ring = RingRequest {
+            operation: self.request.operation,
+            slots: number(layout.slots),
+            slot_len: number(layout.slot_len),
+            policy: options.policy as u32,
+            input: &options.input,
+            now: options.time(),
+        };
+        let functions = library.dispatcher().functions();
+        match functions.fill(&self.memory.whole(), &ring, taker)? {
+            Some(number) => Ok(Filled::of(number, layout.slot_len)),
+            None => {
+                self.resume();
+                self.fill(library, taker)
+            }
+        }
+    }
+}
