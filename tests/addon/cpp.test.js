@@ -61,6 +61,7 @@ describe('a library in C++', () => {
     ['memory', '', 'std::bad_alloc'],
     ['move', '', 'the input has 0 bytes; 1 were expected at offset 0'],
     ['move', '!', 'the input has 1 bytes; 16 were expected at offset 33'],
+    ['steady', '', 'the input has 0 bytes; 1 were expected at offset 0'],
     ['small', '', 'it has said that there is too little memory, and there is enough'],
     ['stateless', '', 'the library has no object: its source needs EXCHANGE_STATE with the type'],
   ])
