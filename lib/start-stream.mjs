@@ -22,7 +22,8 @@ const MIN_BYTES = 1024 * 1024;
 /** @param {Page} page @param {StreamOptions} options @returns {Stream} */
 export function startStream({ lend, allocateFor, assertLoaded }, options) {
   const { library, operation, signal } = checkedOptions(options);
-  const { byteLength, slots = 4, policy = 'wait', input } = options;
+  const { byteLength, slots = 4, policy = 'wait' } = options;
+  const input = copyOf(options.input);
   assertLoaded();
   checkSize(byteLength, 1);
   checkInteger('slots', slots, 2, MAX_SLOTS);
@@ -33,7 +34,6 @@ export function startStream({ lend, allocateFor, assertLoaded }, options) {
       'ERR_INVALID_ARG_VALUE',
       `policy is '${POLICIES.join("' or '")}', not ${formatted(policy)}.`,
     );
-  if (input !== undefined && !(input instanceof Uint8Array)) throw invalidType('input', 'a Uint8Array', input);
   checkInteger('the size of the input', input?.length ?? 0, 0, byteLength);
 
   const layout = layoutOf(slots, byteLength, number);
@@ -45,7 +45,7 @@ export function startStream({ lend, allocateFor, assertLoaded }, options) {
   const end = new AbortController();
   let isStopped = false;
   let hasEnded = false;
-  const said = { slots, byteLength, policy: number, input: input?.slice() };
+  const said = { slots, byteLength, policy: number, input };
   const stopped = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const ended = lend(memory, { library, operation, signal: stopped }, said)
     .then(
@@ -67,6 +67,17 @@ export function startStream({ lend, allocateFor, assertLoaded }, options) {
   };
   stopWithReader(words, () => hasEnded, stop);
   return { memory, ended, stop };
+}
+
+/** The page may go on writing to what it has passed. @param {unknown} input */
+function copyOf(input) {
+  if (input === undefined) return undefined;
+  try {
+    if (ArrayBuffer.isView(input) && input instanceof Uint8Array) return new Uint8Array(input);
+  } catch {
+    // Its memory was transferred elsewhere, or has become shorter.
+  }
+  throw invalidType('input', 'a Uint8Array whose memory is there', input);
 }
 
 /**

@@ -380,6 +380,8 @@ describe('stream', () => {
         }
       };
       const options = { byteLength: 16, library: 'counter' };
+      const detached = new Uint8Array(8);
+      structuredClone(detached.buffer, { transfer: [detached.buffer] });
       const wrong = [
         { byteLength: 0 },
         { byteLength: -1 },
@@ -390,6 +392,9 @@ describe('stream', () => {
         { slots: Number.NaN },
         { policy: 'drop' },
         { input: 'text' },
+        { input: detached },
+        { input: Object.create(Uint8Array.prototype) },
+        { input: new Proxy(new Uint8Array(8), {}) },
         { input: new Uint8Array(17) },
         { library: 1 },
         { signal: {} },
@@ -411,7 +416,7 @@ describe('stream', () => {
       return { codes, copies, memories };
     });
     const [range, type, value] = ['ERR_OUT_OF_RANGE', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE'];
-    assert.deepEqual(seen.codes, [...Array(7).fill(range), value, type, range, type, type]);
+    assert.deepEqual(seen.codes, [...Array(7).fill(range), value, type, type, type, type, range, type, type]);
     for (const code of [...seen.copies, ...seen.memories]) assert.equal(code, 'ERR_STREAM_LAYOUT');
   });
 
