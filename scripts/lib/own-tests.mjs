@@ -37,6 +37,9 @@ const STEPS = [
     files: page('connect', 'unexposed', 'frames', 'isolation'),
     own: 'long',
   },
+  // Not those of a library that pushes, whose function for that is not called there, and not those about spare memory.
+  { name: 'streams of a page', where: 'node', files: page('operations', 'stream', 'worker-port'), own: 'long' },
+  { name: 'security, streams of a page', where: 'node', files: page('security-stream'), own: 'long' },
   { name: 'memory of a page', where: 'node', files: page('memory'), own: 'long' },
   { name: 'security of a page', where: 'node', files: page('security-page', 'security-preload'), own: 'long' },
   { name: 'security, memory of a page', where: 'node', files: page('security-memory'), own: 'long' },
