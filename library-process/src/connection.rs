@@ -9,7 +9,7 @@ use std::time::Duration;
 use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Request, Symbols};
 
 use crate::answer;
-use crate::lane::{self, Side, State};
+use crate::lane::{self, Side};
 use crate::loading::{STACK_SIZE, library, loaded};
 use crate::opening::Opening;
 use crate::protocol::{Lane, MAX_LANES, Operation, REFUSED};
@@ -18,6 +18,7 @@ use crate::shared_memory::Mapping;
 use crate::spawn::spawn;
 use crate::spin::Spin;
 use crate::stream;
+use crate::sync;
 use crate::system::{App, Bell, Given, Memory, end_now};
 use crate::turns::Turns;
 
@@ -37,9 +38,16 @@ struct Connection {
     buffers: Mapping,
     /// The other side has ended.
     has_ended: AtomicBool,
-    /// The threads that serve it, by their bells.
-    threads: Mutex<Vec<Arc<Bell>>>,
+    /// The threads that serve it.
+    threads: Mutex<Vec<Waiting>>,
     thread_ended: Condvar,
+}
+
+/// What a thread waits for.
+struct Waiting {
+    /// The number of a lane; `None`: for cancels.
+    lane: Option<usize>,
+    bell: Arc<Bell>,
 }
 
 /// Serves one process of the app until it hangs up. Fails if it does not begin as it should.
@@ -62,7 +70,7 @@ pub(crate) fn serve(app: App, is_shared: bool) -> io::Result<()> {
     });
     let app = Arc::new(app);
     let answering = Arc::clone(&app);
-    connection.start("cancel", cancels, move |connection, cancels| {
+    connection.start("cancel", None, cancels, move |connection, cancels| {
         if answer::send(&answering, &loaded().answer).is_err() && !connection.is_shared {
             end_now(0);
         }
@@ -73,7 +81,7 @@ pub(crate) fn serve(app: App, is_shared: bool) -> io::Result<()> {
         if number >= MAX_LANES {
             continue;
         }
-        let serving = connection.start("exchange", bell, move |connection, bell| {
+        let serving = connection.start("exchange", Some(number), bell, move |connection, bell| {
             connection.serve_lane(number, bell)
         });
         if let Err(error) = serving {
@@ -93,11 +101,15 @@ impl Connection {
     fn start(
         self: &Arc<Self>,
         name: &str,
+        lane: Option<usize>,
         bell: Bell,
         serve: impl FnOnce(&Arc<Self>, &Bell) + Send + 'static,
     ) -> io::Result<()> {
         let (connection, bell) = (Arc::clone(self), Arc::new(bell));
-        self.threads().push(Arc::clone(&bell));
+        self.threads().push(Waiting {
+            lane,
+            bell: Arc::clone(&bell),
+        });
         let started = spawn(name, STACK_SIZE, {
             let bell = Arc::clone(&bell);
             move || {
@@ -112,11 +124,11 @@ impl Connection {
     }
 
     fn forget(&self, bell: &Arc<Bell>) {
-        self.threads().retain(|other| !Arc::ptr_eq(other, bell));
+        self.threads().retain(|other| !Arc::ptr_eq(&other.bell, bell));
         self.thread_ended.notify_all();
     }
 
-    fn threads(&self) -> MutexGuard<'_, Vec<Arc<Bell>>> {
+    fn threads(&self) -> MutexGuard<'_, Vec<Waiting>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,17 +138,15 @@ impl Connection {
         let control = self.control.control();
         let mut threads = self.threads();
         while !threads.is_empty() {
-            // Again, as long as there are any: a thread that answers a call overwrites it.
-            for lane in &control.lanes {
-                lane.cancelled.store(1, Ordering::Relaxed);
-                lane.state.store(State::DEAD, Ordering::Release);
-            }
+            // Again, as long as there are any: a call that is answered meanwhile overwrites it.
             let number = control.cancels.fetch_add(1, Ordering::Release).wrapping_add(1);
-            for bell in &*threads {
-                bell.ring(&control.cancels);
-                for lane in &control.lanes {
-                    bell.ring(&lane.state);
-                }
+            for Waiting { lane, bell } in &*threads {
+                let Some(lane) = lane.map(|number| &control.lanes[number]) else {
+                    sync::wake_here(&control.cancels, bell);
+                    continue;
+                };
+                lane.cancelled.store(1, Ordering::Relaxed);
+                lane::end(&lane.state, bell);
             }
             drop(threads);
             if let Some((_, symbols)) = library() {

@@ -171,6 +171,13 @@ pub(crate) fn mark_dead<'a, E: Copy>(
     }
 }
 
+/// Tells a thread that serves a lane that the app's process has ended, on the program's side. Again, until it has noticed: it may
+/// be about to answer a call.
+pub(crate) fn end(state: &AtomicU32, bell: &Bell) {
+    state.store(State::DEAD, Ordering::Release);
+    sync::wake_here(state, bell);
+}
+
 /// Asks the calls that run to return, on the app's side.
 pub(crate) fn cancel(cancels: &AtomicU32, bell: &Bell) {
     cancels.fetch_add(1, Ordering::Release);

@@ -11,7 +11,7 @@ use crate::protocol::MAX_LANES;
 use crate::running::Running;
 use crate::spin::Spin;
 use crate::sync::{
-    AtomicU32, Bell, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
+    self, AtomicU32, Bell, Condvar, Deadline, Killed, Mutex, Ordering, Owner, Word, forget_deadlines, lock, wait_for,
 };
 
 /// How the program has ended.
@@ -31,6 +31,9 @@ pub(crate) struct Process {
     running: Running,
     /// The numbers of the calls that the library is in.
     in_library: Mutex<Vec<u32>>,
+    /// How many threads that serve lanes have returned by themselves.
+    returned: Mutex<usize>,
+    return_noted: Condvar,
     /// The last cancel that the program has dealt with.
     cancelled: Mutex<u32>,
     cancel_noted: Condvar,
@@ -74,6 +77,8 @@ impl Process {
             reaped: AtomicBool::new(false),
             running: Running::default(),
             in_library: Mutex::new(Vec::new()),
+            returned: Mutex::new(0),
+            return_noted: Condvar::new(),
             cancelled: Mutex::new(0),
             cancel_noted: Condvar::new(),
         });
@@ -138,6 +143,8 @@ impl Process {
                 memory.result.put(answer_to(request));
             });
             if !answered {
+                *lock(&self.returned) += 1;
+                self.return_noted.notify_all();
                 return;
             }
         }
@@ -215,6 +222,35 @@ impl Process {
         memory.cancels.put(0);
         memory.result.put(0);
         Some(outcome)
+    }
+
+    /// On a thread of the program, when the app's process has ended: until all that serve it have returned.
+    pub(crate) fn end_serving(&self, owner: &Owner) {
+        while *lock(&self.returned) < MAX_LANES {
+            for memory in &self.memory {
+                lane::end(&memory.state.handle(owner), &Bell);
+            }
+            yield_now();
+        }
+    }
+
+    /// The last that the app's process does: nobody waits for the answer.
+    pub(crate) fn ask_and_end(&self) {
+        let memory = &self.memory[0];
+        memory.request.put(1);
+        memory.cancels.put(0);
+        let state = memory.state.handle(&Owner::App);
+        let asked = state.compare_exchange(State::IDLE, State::REQUESTED, Ordering::Release, Ordering::Relaxed);
+        if asked.is_ok() {
+            sync::wake(&state, &Bell);
+        }
+    }
+
+    pub(crate) fn wait_for_return(&self) {
+        let mut returned = lock(&self.returned);
+        while *returned < MAX_LANES {
+            returned = wait_for(&self.return_noted, returned);
+        }
     }
 
     /// Ends the program: its threads stop at their next operations.

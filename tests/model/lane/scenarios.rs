@@ -36,6 +36,7 @@ scenarios! {
     another_process_answers_after_the_end
     a_cancel_is_seen
     a_cancel_reaches_no_later_call
+    the_app_ends
 }
 
 scenarios! {
@@ -68,6 +69,14 @@ fn two_threads_call() {
         });
         assert!(!matches!(process.call(1, None), Some(Err(_))));
         other.join().unwrap();
+    });
+}
+
+/// Of a program that other processes use as well.
+fn the_app_ends() {
+    Process::run(Some(Process::end_serving), |process| {
+        process.ask_and_end();
+        process.wait_for_return();
     });
 }
 
