@@ -14,30 +14,40 @@ const files = (timeout = LIMIT_MS) => ({
   several: { path: fixtureLibrary('faults-concurrent'), ...options },
 });
 
+/** Those of streams in this process. The last one is no file. */
+const STREAMED = [
+  ...['counter', 'counter-concurrent', 'pushes', 'pushes-concurrent', 'sdk-pushes', 'sdk-cc-pushes'],
+  ...['camera', 'camera-concurrent', 'perform', 'perform-concurrent'],
+  ...['too-small', 'negative', 'int64-max', 'uppercase-c', 'missing'],
+];
+
 /** Of streams, which a page alone has. */
 const streamed = () => ({
-  counter: fixtureLibrary('counter'),
-  'counter-concurrent': fixtureLibrary('counter-concurrent'),
+  ...Object.fromEntries(STREAMED.map((name) => [name, fixtureLibrary(name)])),
   'own-counter': { path: fixtureLibrary('counter'), ...options },
 });
 
 /** The processes of libraries that this one has started, zombies too. */
 const ownPrograms = () => libraryPrograms().filter(({ parent }) => parent === process.pid);
 
-/** What is left behind if it is not given back. Counted, without the threads and mappings of the runtime itself. */
-function held() {
-  const threads = fs.readdirSync('/proc/self/task').filter((task) => {
+/** How many threads of this process have a name, of which the system keeps 15 bytes. @param {string} name */
+const threads = (name) =>
+  fs.readdirSync('/proc/self/task').filter((task) => {
     try {
-      return fs.readFileSync(`/proc/self/task/${task}/comm`, 'utf8').startsWith('library-watche');
+      return fs.readFileSync(`/proc/self/task/${task}/comm`, 'utf8') === `${name.slice(0, 15)}\n`;
     } catch {
       return false;
     }
-  });
+  }).length;
+
+/** What is left behind if it is not given back. Counted, without the threads and mappings of the runtime itself. */
+function held() {
   const sockets = fs.readdirSync('/proc/self/fd').length;
   const controls = fs.readFileSync('/proc/self/maps', 'utf8').match(/memfd:inplace-exchange-control/g) ?? [];
   return {
     processes: ownPrograms().length,
-    watchers: threads.length,
+    watchers: threads('library-watcher'),
+    streams: threads('stream'),
     descriptors: sockets,
     controls: controls.length,
   };
@@ -57,4 +67,4 @@ function left() {
   };
 }
 
-module.exports = { LIMIT_MS, files, held, left, ownPrograms, streamed };
+module.exports = { LIMIT_MS, files, held, left, ownPrograms, streamed, threads };

@@ -2,7 +2,7 @@
 
 const { contextBridge, ipcRenderer } = require('electron');
 const { expose } = require('../../../lib/preload.js');
-const { LIMIT_MS, files, held, left, streamed } = require('./libraries.js');
+const { LIMIT_MS, files, held, left, streamed, threads } = require('./libraries.js');
 
 expose({ libraries: { ...files(), ...streamed() }, origins: ['app://own'] });
 
@@ -11,6 +11,7 @@ contextBridge.exposeInMainWorld('host', {
   limit: LIMIT_MS,
   held,
   left,
+  threads,
   done: (/** @type {object} */ result) => ipcRenderer.send('done', result),
   failed: (/** @type {string} */ failure) => ipcRenderer.send('failed', failure),
 });

@@ -20,7 +20,7 @@ const MiB = 2 ** 20;
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Of what the page's process holds, what must be gone at rest. */
-const NOTHING = ['processes', 'watchers', 'controls', 'shared'];
+const NOTHING = ['processes', 'watchers', 'streams', 'controls', 'shared'];
 /** A buffer of a page before that the garbage collector has not found yet. */
 const MAX_BUFFERS = 4;
 /**
