@@ -1,5 +1,6 @@
 //! Whose turn it is, where several processes of the app call a library that takes one call at a time.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub(crate) struct Turns {
 #[derive(Default)]
 struct Queue {
     /// Who has asked and was not served, in order; the first has the turn.
-    waiting: std::collections::VecDeque<u64>,
+    waiting: VecDeque<u64>,
     asked: u64,
 }
 
@@ -52,8 +53,11 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         queue.waiting.retain(|number| *number != self.1);
-        drop(queue);
-        self.0.next.notify_all();
+        // Otherwise a system call for each turn.
+        if !queue.waiting.is_empty() {
+            drop(queue);
+            self.0.next.notify_all();
+        }
     }
 }
 
