@@ -243,6 +243,6 @@ export declare function openLibrary(path: string, options?: LibraryOptions): Exc
  * makes sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
  * `ERR_PROCESS_UNAVAILABLE`.
  *
- * Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses.
+ * Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses, and in other processes of Electron.
  */
 export declare function shareLibraries(): void

@@ -1,5 +1,6 @@
 // The native addon, for the modules of this package. index.js is the public part of it.
 
+const { codedError } = require('./errors.js');
 const { refuseImmutable } = require('./immutable.js');
 const { loadError } = require('./load-error.js');
 const { operations } = require('./operation.js');
@@ -97,6 +98,18 @@ function openLibrary(path, options) {
   return Object.defineProperty(handle, 'process', { enumerable: true, get: () => describeProcess(own) });
 }
 
+/** @type {typeof import('../index.js').shareLibraries} */
+function shareLibraries() {
+  const { type = 'browser' } = /** @type {{ type?: string }} */ (process);
+  if (type !== 'browser')
+    throw codedError(
+      Error,
+      'ERR_PROCESS_UNAVAILABLE',
+      `shareLibraries() is for the main process, which starts libraries for all windows; this is a process of type '${type}'.`,
+    );
+  native.shareLibraries();
+}
+
 /** @param {number} own */
 function describeProcess(own) {
   const [pid, restarts, isMapped] = native.ownProcess(own);
@@ -131,7 +144,7 @@ module.exports = {
   externalBuffersAllowed: native.externalBuffersAllowed,
   openLibrary,
   operation: operationsOf(DEFAULT),
-  shareLibraries: native.shareLibraries,
+  shareLibraries,
   owned,
   countSharedMemory: native.countSharedMemory,
   mapSharedMemory,

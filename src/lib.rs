@@ -194,7 +194,7 @@ pub fn open_own_library<'env>(
 /// makes sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
 /// `ERR_PROCESS_UNAVAILABLE`.
 ///
-/// Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses.
+/// Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses, and in other processes of Electron.
 #[napi]
 pub fn share_libraries(env: &Env) -> Result<()> {
     let program = process::library_program(env)?;

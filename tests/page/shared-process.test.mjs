@@ -62,6 +62,8 @@ onLinux('a library in one process for several windows', () => {
     assert.deepEqual(processes, Array(4).fill({ pid, transport: 'mapped', restarts: 0 }));
     const below = await pages[0]?.evaluate(() => /** @type {any} */ (globalThis).fixture.sharedBelow());
     assert.deepEqual(below, [pid, 1, 0], 'a program that a window has started');
+    const shared = await pages[0]?.evaluate(() => /** @type {any} */ (globalThis).fixture.share());
+    assert.equal(shared, 'ERR_PROCESS_UNAVAILABLE', 'a window starts no second one');
   });
 
   it("writes into each window's own memory without a copy, and into no other window's", async () => {

@@ -39,7 +39,15 @@ pub(crate) fn join(
         restarts,
     };
     socket::send(&broker, &message::to_bytes(&wish)?, &[])?;
-    let (kind, descriptors) = socket::receive(&broker)?;
+    let (kind, descriptors) = socket::receive(&broker).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::new(io::ErrorKind::TimedOut, "the main process has not answered in time")
+        }
+        io::ErrorKind::UnexpectedEof => {
+            io::Error::other("the main process serves no more than 512 windows and workers")
+        }
+        _ => error,
+    })?;
     let reply: Reply = message::receive(MAX, |bytes| (&broker).read_exact(bytes))?;
     broker.set_read_timeout(None)?;
     match (kind, reply, descriptors.into_iter().next()) {
