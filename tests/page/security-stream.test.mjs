@@ -35,7 +35,7 @@ describe('a stream', () => {
 
   const gone = () => opened.app.evaluate(() => /** @type {any} */ (globalThis).gone);
 
-  for (const library of ['counter', 'counter-concurrent', 'own-counter'])
+  for (const library of ['counter', 'counter-concurrent', 'own-counter', 'own-counter-concurrent'])
     it(`of ${library} survives a page and a Worker that overwrite its memory, and then ends`, async () => {
       const seen = await page.evaluate(
         async ([library, spoil]) => {

@@ -82,7 +82,7 @@ describe('stream', () => {
     });
   });
 
-  for (const library of ['counter', 'counter-concurrent', 'own-counter'])
+  for (const library of ['counter', 'counter-concurrent', 'own-counter', 'own-counter-concurrent'])
     it(`brings the messages of ${library} in order, each as the library has written it`, async () => {
       const seen = await page.evaluate(async (library) => {
         const { memory, ended, stop } = link.stream({ byteLength: 100, library, slots: 64 });
@@ -208,53 +208,55 @@ describe('stream', () => {
     assert.equal(alone.error.code, 'ERR_OPERATION_UNKNOWN');
   });
 
-  it('ends by stop(), by its signal and by its reader, also while the library works', async () => {
-    const seen = await page.evaluate(async () => {
-      const results = [];
-      for (const microseconds of [0, 60_000_000]) {
-        const options = { byteLength: 16, library: 'counter', input: request(microseconds) };
-        const begin = performance.now();
-        const stopped = link.stream(options);
-        await sleep(20);
-        await Promise.all([stopped.stop(), stopped.stop()]);
-        results.push(await stopped.ended);
-        const controller = new AbortController();
-        const aborted = link.stream({ ...options, signal: controller.signal });
-        await sleep(20);
-        controller.abort(new Error('enough'));
-        results.push(await aborted.ended.then(() => undefined, facts));
-        const closed = link.stream(options);
-        const reader = open(closed.memory);
-        await sleep(20);
-        reader.close();
-        reader.close();
-        results.push(await closed.ended, reader.next(), reader.state);
-        results.push(performance.now() - begin < 5000);
+  for (const library of ['counter', 'own-counter'])
+    it(`of ${library} ends by stop(), by its signal and by its reader, also while the library works`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const results = [];
+        for (const microseconds of [0, 60_000_000]) {
+          const options = { byteLength: 16, library, input: request(microseconds) };
+          const begin = performance.now();
+          const stopped = link.stream(options);
+          await sleep(20);
+          await Promise.all([stopped.stop(), stopped.stop()]);
+          results.push(await stopped.ended);
+          const controller = new AbortController();
+          const aborted = link.stream({ ...options, signal: controller.signal });
+          await sleep(20);
+          controller.abort(new Error('enough'));
+          results.push(await aborted.ended.then(() => undefined, facts));
+          const closed = link.stream(options);
+          const reader = open(closed.memory);
+          await sleep(20);
+          reader.close();
+          reader.close();
+          results.push(await closed.ended, reader.next(), reader.state);
+          results.push(performance.now() - begin < 5000);
+        }
+        return results;
+      }, library);
+      for (const [stopped, aborted, closed, next, state, quick] of [seen.slice(0, 6), seen.slice(6)]) {
+        assert.deepEqual([stopped, closed, next, state, quick], [undefined, undefined, undefined, 'ended', true]);
+        assert.deepEqual([aborted.code, aborted.cause], ['ABORT_ERR', 'enough']);
       }
-      return results;
     });
-    for (const [stopped, aborted, closed, next, state, quick] of [seen.slice(0, 6), seen.slice(6)]) {
-      assert.deepEqual([stopped, closed, next, state, quick], [undefined, undefined, undefined, 'ended', true]);
-      assert.deepEqual([aborted.code, aborted.cause], ['ABORT_ERR', 'enough']);
-    }
-  });
 
-  it('leaves a library that takes one call at a time to others in between, on the same thread', async () => {
-    const seen = await page.evaluate(async () => {
-      const options = { byteLength: 16, library: 'counter' };
-      const streams = [link.stream(options), link.stream(options)];
-      const readers = streams.map(({ memory }) => open(memory));
-      const threads = new Set();
-      for (let round = 0; round < 50; round++) {
-        for (const reader of readers) for (const { thread } of await take(reader, 10)) threads.add(thread);
-        const bytes = await link.exchange(new Uint8Array(16), { library: 'counter' });
-        threads.add(new DataView(bytes.buffer).getUint32(4, true));
-      }
-      await Promise.all(streams.map(({ stop }) => stop()));
-      return threads.size;
+  for (const library of ['counter', 'own-counter'])
+    it(`leaves ${library}, which takes one call at a time, to others in between, on the same thread`, async () => {
+      const seen = await page.evaluate(async (library) => {
+        const options = { byteLength: 16, library };
+        const streams = [link.stream(options), link.stream(options)];
+        const readers = streams.map(({ memory }) => open(memory));
+        const threads = new Set();
+        for (let round = 0; round < 50; round++) {
+          for (const reader of readers) for (const { thread } of await take(reader, 10)) threads.add(thread);
+          const bytes = await link.exchange(new Uint8Array(16), { library });
+          threads.add(new DataView(bytes.buffer).getUint32(4, true));
+        }
+        await Promise.all(streams.map(({ stop }) => stop()));
+        return threads.size;
+      }, library);
+      assert.equal(seen, 1);
     });
-    assert.equal(seen, 1);
-  });
 
   it('is read by a Worker, also while the main thread does nothing else', async () => {
     const seen = await page.evaluate(async () => {
