@@ -35,7 +35,7 @@ pub use loader::{is_same_file, real_path};
 pub use populator::{OngoingCall, populator};
 pub use request::{Caller, Progress, Report, Request, RingRequest, Waiting};
 pub use session::Session;
-pub use stream::{Filled, Filler, Policy, Stream, StreamOptions, Taker};
+pub use stream::{Broadcast, Filled, Filler, Member, Policy, Stream, StreamOptions, Taker};
 
 /// The folder of the libraries that `npm test` and `npm run sanitize` have built.
 #[cfg(test)]

@@ -8,11 +8,13 @@
 //!
 //! What fills the ring is a [`Filler`], here or in the process of the library, if that has the ring's memory as well.
 
+mod broadcast;
 mod burst;
 mod fill;
 mod filler;
 mod memory;
 mod options;
+mod output;
 mod push;
 
 use std::sync::Arc;
@@ -30,7 +32,8 @@ use crate::sync::{AtomicBool, Condvar, Deadline, Mutex, Ordering, after, has_pas
 use burst::{Burst, Next, Source};
 
 pub use crate::ring::Policy;
-pub use filler::{Filled, Filler, Taker};
+pub use broadcast::Broadcast;
+pub use filler::{Filled, Filler, Member, Taker};
 pub use options::StreamOptions;
 
 /// How often a stream whose library is in a call looks whether the reader has asked for the end, of which it is not notified.

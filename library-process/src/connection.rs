@@ -1,23 +1,22 @@
 //! One process of the app that uses the library, as the program has it: its memories, its lanes, and what is left to do when
 //! it has ended.
 
+mod calls;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Request, Symbols};
-
 use crate::answer;
 use crate::lane::{self, Side};
 use crate::loading::{STACK_SIZE, library, loaded};
 use crate::opening::Opening;
-use crate::protocol::{Lane, MAX_LANES, Operation, REFUSED};
+use crate::protocol::{MAX_LANES, REFUSED};
 use crate::running::Running;
 use crate::shared_memory::Mapping;
 use crate::spawn::spawn;
 use crate::spin::Spin;
-use crate::stream;
 use crate::sync;
 use crate::system::{App, Bell, Given, Memory, end_now};
 use crate::turns::Turns;
@@ -34,8 +33,8 @@ struct Connection {
     number: u32,
     /// Whether there are others, and the app's processes have not agreed on the order of their calls.
     is_shared: bool,
-    control: Mapping,
-    buffers: Mapping,
+    control: Arc<Mapping>,
+    buffers: Arc<Mapping>,
     /// The other side has ended.
     has_ended: AtomicBool,
     /// The threads that serve it.
@@ -58,7 +57,7 @@ pub(crate) fn serve(app: App, is_shared: bool) -> io::Result<()> {
         buffers,
         cancels,
     } = app.receive_memories()?;
-    let map_and_close = |memory: Memory| Mapping::of(&memory);
+    let map_and_close = |memory: Memory| Mapping::of(&memory).map(Arc::new);
     let connection = Arc::new(Connection {
         number: NEXT.fetch_add(1, Ordering::Relaxed),
         is_shared,
@@ -157,7 +156,7 @@ impl Connection {
         }
         drop(threads);
         if let Some((_, symbols)) = library() {
-            self.in_turn(&|| false, || OPENING.close_all(self.number, symbols));
+            OPENING.close_all(self.number, || self.close(symbols));
         }
     }
 
@@ -183,123 +182,10 @@ impl Connection {
             there: &lane.app_core,
         };
         let answer = || {
-            let result = library().map_or(REFUSED, |(library, symbols)| self.answer(lane, library, symbols));
+            let result = library().map_or(REFUSED, |(library, symbols)| self.answer(number, library, symbols));
             lane.result.store(result, Ordering::Relaxed);
         };
         let mut spin = Spin::default();
         while lane::serve(side, &mut spin, answer) {}
-    }
-
-    /// Does what a lane asks for.
-    fn answer(&self, lane: &Lane, library: &Library, symbols: &Symbols) -> i64 {
-        let offset = lane.offset.load(Ordering::Relaxed);
-        match lane.operation.load(Ordering::Relaxed) {
-            Operation::EXCHANGE => self.in_its_turn(lane, || self.exchange(lane, offset, symbols)),
-            Operation::STREAM => self.in_its_turn(lane, || {
-                stream::fill(library, self.number, &self.buffers, lane, &RUNNING)
-            }),
-            Operation::OPEN if self.is_shared => self
-                .in_turn(&|| false, || OPENING.open(self.number, symbols))
-                .unwrap_or(REFUSED),
-            Operation::CLOSE if self.is_shared => self
-                .in_turn(&|| false, || OPENING.close(self.number, symbols))
-                .unwrap_or(REFUSED),
-            Operation::OPEN => symbols.open().err().unwrap_or(0),
-            Operation::CLOSE => {
-                symbols.close();
-                0
-            }
-            Operation::MESSAGE => match symbols.error_message(offset.cast_signed()) {
-                Some(text) => {
-                    lane.set_message(&text);
-                    1
-                }
-                None => 0,
-            },
-            _ => REFUSED,
-        }
-    }
-
-    /// Makes the call of a lane when it is its turn, unless it was cancelled before.
-    fn in_its_turn(&self, lane: &Lane, call: impl FnOnce() -> i64) -> i64 {
-        lane.waiting.store(self.takes_turns().into(), Ordering::Relaxed);
-        let call = || {
-            lane.waiting.store(0, Ordering::Relaxed);
-            call()
-        };
-        let result = self.in_turn(&|| self.is_unwanted(lane), call);
-        result.unwrap_or(REFUSED) // nobody waits for it
-    }
-
-    /// Whether the call of a lane was cancelled.
-    fn is_unwanted(&self, lane: &Lane) -> bool {
-        let cancels = self.control.control().cancels.load(Ordering::Relaxed);
-        lane.cancelled.load(Ordering::Relaxed) != 0 || cancels != lane.cancels.load(Ordering::Relaxed)
-    }
-
-    fn takes_turns(&self) -> bool {
-        self.is_shared && library().is_some_and(|(library, _)| library.is_serial())
-    }
-
-    /// Does this when no other process's call is in the library, if that takes one at a time. `None` if it was given up
-    /// before.
-    fn in_turn<T>(&self, gives_up: &dyn Fn() -> bool, act: impl FnOnce() -> T) -> Option<T> {
-        let _turn = if self.takes_turns() {
-            Some(TURNS.take(gives_up)?)
-        } else {
-            None
-        };
-        Some(act())
-    }
-
-    fn exchange(&self, lane: &Lane, offset: u64, symbols: &Symbols) -> i64 {
-        let len = lane.len.load(Ordering::Relaxed);
-        let (Some(data), Ok(len)) = (self.buffers.bytes(offset, len), usize::try_from(len)) else {
-            return REFUSED;
-        };
-        let request = Request {
-            operation: lane.library_operation.load(Ordering::Relaxed),
-            input: usize::try_from(lane.input_len.load(Ordering::Relaxed)).ok(),
-            shared: lane.shared.load(Ordering::Relaxed) != 0,
-        };
-        // SAFETY: the range is within the memory, which stays mapped as long as self, and so during the call. No Rust
-        // reference covers it, and no code here relies on what it holds: the app may write to it at any time.
-        let memory = unsafe { LentMemory::new(data, len) };
-        let caller = Asked {
-            lane,
-            report: Report::default(),
-        };
-        let cancels = lane.cancels.load(Ordering::Relaxed);
-        let result = RUNNING.run(self.number, cancels, || symbols.call(memory, &request, &caller));
-        if let Some(text) = caller.take_message() {
-            lane.set_message(&text);
-        }
-        result
-    }
-}
-
-/// Who has asked, through a lane.
-struct Asked<'a> {
-    lane: &'a Lane,
-    /// The library may speak on several threads, and the lane has room for one.
-    report: Report,
-}
-
-impl Caller for Asked<'_> {
-    fn is_cancelled(&self) -> bool {
-        self.lane.cancelled.load(Ordering::Relaxed) != 0
-    }
-
-    fn set_progress(&self, Progress { done, total }: Progress) {
-        self.lane.done.store(done, Ordering::Relaxed);
-        self.lane.total.store(total, Ordering::Relaxed);
-    }
-
-    fn set_message(&self, text: Option<String>) {
-        self.report.set_message(text);
-    }
-
-    fn take_message(&self) -> Option<String> {
-        self.report.take_message()
     }
 }

@@ -33,6 +33,7 @@ mod restarts;
 mod running;
 mod serve;
 mod shared_memory;
+mod sources;
 mod spawn;
 mod spin;
 mod stream;

@@ -70,6 +70,9 @@ impl Operation {
 /// returns.
 pub const REFUSED: i64 = i64::MIN;
 
+/// The result of an exchange with a library that takes one call at a time, while another process has it to itself for a stream.
+pub const BUSY: i64 = i64::MIN + 1;
+
 /// One thread's way to call.
 #[repr(C, align(64))]
 pub struct Lane {

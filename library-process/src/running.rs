@@ -37,6 +37,14 @@ impl Running {
             exchange_cancel();
         }
     }
+
+    /// Calls `exchange_cancel` for the only exchange that runs, if there is one alone.
+    pub(crate) fn cancel_the_only_one(&self, exchange_cancel: impl FnOnce()) {
+        let calls = lock(&self.calls);
+        if calls.len() == 1 {
+            exchange_cancel();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +67,16 @@ mod tests {
             running.run(1, 0, || assert!(!reaches(2), "one of them is another process's"));
         });
         assert!(!reaches(3), "none runs");
+        let is_asked = || {
+            let mut asked = false;
+            running.cancel_the_only_one(|| asked = true);
+            asked
+        };
+        assert!(!is_asked());
+        running.run(0, 1, || {
+            assert!(is_asked());
+            running.run(0, 1, || assert!(!is_asked()));
+        });
         running.run(0, u32::MAX, || {
             assert!(!reaches(u32::MAX) && reaches(0), "the count begins again")
         });

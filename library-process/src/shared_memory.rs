@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use inplace_exchange_host::{LentMemory, Pages};
 
@@ -72,6 +73,16 @@ impl Mapping {
         // SAFETY: within the memory, which is mapped for as long as self is there. No Rust reference covers it, and no code
         // here relies on what it holds.
         Some(unsafe { LentMemory::in_pages(data, len, Pages::Shared) })
+    }
+
+    /// As [`lend`](Self::lend), for longer than a call.
+    ///
+    /// # Safety
+    /// Whoever uses the memory keeps the mapping meanwhile.
+    pub(crate) unsafe fn lend_kept(self: &Arc<Self>, offset: u64, len: u64) -> Option<LentMemory<'static>> {
+        let memory = self.lend(offset, len)?;
+        // SAFETY: as above; the mapping is there as long as the memory is used (this function's contract).
+        Some(unsafe { LentMemory::in_pages(memory.data(), memory.len(), memory.pages()) })
     }
 
     /// A copy of them.

@@ -12,7 +12,7 @@ export const ORDERS = {
   'host/src':
     'lib > stream > call > session > entry_point populator > library > exit > dispatch > loader > functions > abi elf locate > request ring > sync > paging > lent_memory > error',
   'library-process/src':
-    'lib > registry > client serve > connection > stream > current broker no_broker > process trial > lender > loading mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane opening running turns > lanes > spin sync > system > protocol > message restarts spawn',
+    'lib > registry > client serve > connection > stream > sources > current broker no_broker > process trial > lender > loading mapped unmapped > buffers > answer confine options > filter > pages refused ranges shared_memory > lane opening running turns > lanes > spin sync > system > protocol > message restarts spawn',
   'validator/src':
     'lib > checks > cases budget > subject > watcher inputs texts memory > events sanitizer > fault options usage',
   'sdk/src':

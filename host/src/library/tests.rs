@@ -147,7 +147,7 @@ fn a_missing_file_and_a_text_file_say_why() {
 }
 
 /// A library that `npm test` and `npm run sanitize` have built.
-fn fixture(name: &str) -> &'static Library {
+pub(crate) fn fixture(name: &str) -> &'static Library {
     let folder = crate::fixtures();
     let file = folder.join(name).with_extension(std::env::consts::DLL_EXTENSION);
     Library::load(&file).unwrap_or_else(|error| panic!("{error} Type: npm test -- fixtures"))

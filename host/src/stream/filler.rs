@@ -16,6 +16,15 @@ pub trait Taker: Caller {
     fn mark(&self, inside: bool);
 }
 
+/// A ring of several that one source fills, and who has it filled. Its memory is there as long as this is.
+pub trait Member: Taker + Send + 'static {
+    /// The ring.
+    fn filler(&self) -> &Filler<'_>;
+
+    /// Whether its memory is apart from another one's, and one source may fill both.
+    fn is_apart_from(&self, other: &Self) -> bool;
+}
+
 /// A ring, and what is said of each message.
 pub struct Filler<'a> {
     pub(super) memory: Memory,

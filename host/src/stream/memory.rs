@@ -37,26 +37,30 @@ impl Memory {
         unsafe { LentMemory::in_pages(self.start, self.layout.len, self.pages) }
     }
 
-    /// A place's bytes, for one call. They begin with the input, which is no longer than a slot.
+    /// A place's bytes, for one call, after the input, which is no longer than a slot, was written to their start.
     pub(crate) fn lend(&self, place: Place, input: &[u8]) -> LentMemory<'_> {
-        assert!(input.len() <= self.layout.slot_len);
-        let memory = self.bytes_of(place);
+        let memory = self.first_of(place, self.layout.slot_len);
+        assert!(input.len() <= memory.len());
         // SAFETY: the input fits, as was checked, and is memory of this process's own.
         unsafe { memory.write(input) };
         memory
     }
 
-    fn bytes_of(&self, place: Place) -> LentMemory<'_> {
+    /// The first of a place's bytes.
+    fn first_of(&self, place: Place, len: usize) -> LentMemory<'_> {
+        assert!(len <= self.layout.slot_len);
         // SAFETY: within the memory, as the layout's places are, for which there is room (`new`).
         let data = unsafe { self.start.add(self.layout.bytes_of(place)) };
         // SAFETY: part of what was lent. Its pages are not promised to be anybody's alone: they are the same as the whole's
         // if those are shared, and nothing is said of them otherwise.
-        unsafe { LentMemory::in_pages(data, self.layout.slot_len, self.pages) }
+        unsafe { LentMemory::in_pages(data, len, self.pages) }
     }
 
-    /// Where a place's bytes begin, for who has it.
-    pub(crate) fn data_of(&self, place: Place) -> NonNull<u8> {
-        self.bytes_of(place).data()
+    /// Copies the first of a place's bytes to a place of another ring, whose slots are as large, and whose memory is apart.
+    pub(crate) fn copy(&self, from: Place, len: usize, other: &Self, to: Place) {
+        let (from, to) = (self.first_of(from, len), other.first_of(to, len));
+        // SAFETY: as many bytes, in memory that was lent for another ring, and is apart (`Member::is_apart_from`).
+        unsafe { from.copy_to(to.data()) };
     }
 
     pub(crate) fn slot_len(&self) -> usize {

@@ -2,35 +2,38 @@
 
 use std::ptr::NonNull;
 
-use super::filler::{Filled, Filler, Taker};
+use super::filler::{Filled, Taker};
+use super::output::Output;
 use crate::abi::{Sink, StreamFunction};
-use crate::ring::Place;
 use crate::sync::{Mutex, lock, pause};
 
-/// What the library has of a ring.
-struct Slots<'a> {
-    filler: &'a Filler<'a>,
+/// What the library has of a stream.
+struct Slots<'a, O> {
+    acquired: Mutex<Acquired<'a, O>>,
+    slot_len: usize,
     taker: &'a dyn Taker,
-    /// The one that it has acquired.
-    place: Mutex<Option<Place>>,
 }
 
-/// Has the library fill slots until it returns.
-pub(super) fn push(filler: &Filler<'_>, taker: &dyn Taker, stream: StreamFunction) -> Filled {
+struct Acquired<'a, O> {
+    output: &'a mut O,
+    /// Whether a place is claimed.
+    is_held: bool,
+}
+
+/// Has the library fill places until it returns.
+pub(super) fn push(output: &mut (impl Output + Send), taker: &dyn Taker, stream: StreamFunction) -> Filled {
+    let (operation, slot_len) = (output.request().operation, output.slot_len());
+    let input = Box::<[u8]>::from(output.input());
     let slots = Slots {
-        filler,
+        acquired: Mutex::new(Acquired { output, is_held: false }),
+        slot_len,
         taker,
-        place: Mutex::new(None),
     };
     taker.mark(true);
-    let status = stream.call(
-        &filler.options.input,
-        filler.request.operation,
-        filler.memory.slot_len(),
-        &slots,
-    );
-    if let Some(place) = lock(&slots.place).take() {
-        lock(&filler.ring).abandon(place); // acquired, and not handed over
+    let status = stream.call(&input, operation, slot_len, &slots);
+    let acquired = &mut *lock(&slots.acquired);
+    if acquired.is_held {
+        acquired.output.abandon(); // acquired, and not handed over
     }
     match status {
         0.. => Filled::End,
@@ -38,50 +41,51 @@ pub(super) fn push(filler: &Filler<'_>, taker: &dyn Taker, stream: StreamFunctio
     }
 }
 
-impl Slots<'_> {
-    /// Waits for a slot, if it is told to. `None` if there is none, or the stream is to end.
-    fn claim(&self, wait: bool) -> Option<Place> {
+impl<O: Output> Slots<'_, O> {
+    /// Waits for a place, if it is told to. False if there is none, or the stream is to end.
+    fn claim(&self, output: &mut O, wait: bool) -> bool {
         for round in 0.. {
-            let place = lock(&self.filler.ring).claim();
-            if place.is_some() || !wait {
-                return place;
+            if output.claim() {
+                return true;
+            }
+            if !wait {
+                return false;
             }
             if round == 0 {
                 self.taker.mark(false);
             }
             pause(round);
-            if self.is_cancelled() {
+            if self.taker.is_cancelled() {
                 break;
             }
         }
-        None
+        false
     }
 }
 
-impl Sink for Slots<'_> {
+impl<O: Output + Send> Sink for Slots<'_, O> {
     fn acquire(&self, wait: bool) -> Option<NonNull<u8>> {
-        let mut held = lock(&self.place);
+        let acquired = &mut *lock(&self.acquired);
         if self.is_cancelled() {
             return None;
         }
-        if held.is_none() {
-            *held = self.claim(wait);
+        if !acquired.is_held {
+            acquired.is_held = self.claim(acquired.output, wait);
         }
         self.taker.mark(true);
-        held.map(|place| self.filler.memory.data_of(place))
+        acquired.output.memory(&[]).map(|memory| memory.data())
     }
 
     fn commit(&self, length: usize) -> bool {
-        let filler = self.filler;
-        let Some(place) = lock(&self.place).take() else {
+        let acquired = &mut *lock(&self.acquired);
+        if !std::mem::take(&mut acquired.is_held) {
             return false;
-        };
+        }
         self.taker.mark(true);
-        let mut ring = lock(&filler.ring);
         match u32::try_from(length) {
-            Ok(message) if length <= filler.memory.slot_len() => ring.publish(place, message, filler.options.time()),
+            Ok(message) if length <= self.slot_len => acquired.output.publish(message),
             _ => {
-                ring.abandon(place);
+                acquired.output.abandon();
                 return false;
             }
         }

@@ -7,7 +7,7 @@ use inplace_exchange_host::{self as host, Caller, Error, LentMemory, Progress, R
 
 use super::{Client, ring, words};
 use crate::process::{Request, Watch};
-use crate::protocol::{Lane, Operation};
+use crate::protocol::{BUSY, Lane, Operation};
 
 impl Remote for Client {
     fn call(&self, memory: &LentMemory<'_>, request: &host::Request, caller: &dyn Caller) -> Result<i64, Box<Error>> {
@@ -28,6 +28,10 @@ impl Remote for Client {
         let watch = watch.as_ref().map(|watch| watch as Watch<'_>);
         let read = |lane: &Lane, result| caller.map_or(result, |caller| words(lane, result, caller));
         let result = self.request(&process, &asked, watch, read)?;
+        if self.options.shared && result == BUSY {
+            let path = self.library.clone();
+            return Err(Box::new(Error::LibraryBusy { path }));
+        }
         loan.take_back();
         Ok(result)
     }
