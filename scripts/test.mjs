@@ -202,7 +202,9 @@ const STEPS = [
     needs: needsPackages,
     beside: 'page API',
     run: mocha(
-      pageTests('frames stream stream-push stream-reader port worker-port isolation own-process shared-process mapped'),
+      pageTests(
+        'frames stream stream-push stream-reader port worker-port isolation own-process shared-process shared-stream mapped',
+      ),
       asPacked,
     ),
   },
