@@ -1,7 +1,10 @@
 // Streams whose memory, port and page are not to be trusted, and the end of what they run in.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { appForAll, connect, facts, link, rawPort } from '../support/page-api.mjs';
+
+const { libraryPrograms } = createRequire(import.meta.url)('../support/library-programs.js');
 
 /** @typedef {import('../support/page-api.mjs').Opened} Opened */
 
@@ -186,5 +189,29 @@ describe('a stream', () => {
     }
     assert.deepEqual(await gone(), []);
     assert.ok(Math.max(...counts.slice(-4)) <= Math.max(...counts.slice(4, 9)) + 2, counts.join(' '));
+  });
+
+  it('ends with its page in a process of its own, which ends as well', async function () {
+    this.timeout(60_000);
+    const pid = await opened.app.evaluate(({ BrowserWindow }) =>
+      BrowserWindow.getAllWindows()[0].webContents.getOSProcessId(),
+    );
+    const programs = () =>
+      libraryPrograms().filter((/** @type {{ parent: number }} */ { parent }) => parent === pid).length;
+    for (let round = 0; round < 8; round++) {
+      await connect(page);
+      const messages = await page.evaluate(async () => {
+        const { open } = await import(/** @type {any} */ ('/lib/stream.mjs'));
+        const libraries = ['own-counter', 'own-counter-concurrent', 'own-pushes'];
+        const readers = libraries.map((library) => open(link.stream({ byteLength: 4096, library }).memory));
+        for (const reader of readers) while (!reader.next()) await new Promise((resolve) => setTimeout(resolve, 1));
+        return readers.length;
+      });
+      assert.equal(messages, 3);
+      assert.equal(programs(), 3);
+      await page.reload();
+      while (programs() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.deepEqual(await gone(), []);
   });
 });
