@@ -203,10 +203,18 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn populated_memory_is_there() {
-        const LEN: usize = (40 << 20) + 1; // glibc has what is larger than 32 MiB from the system, each time
+        const LEN: usize = (40 << 20) + 1;
+        let (access, flags) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        );
         for by_touching in [false, true] {
-            let mut bytes = vec![0; LEN];
-            let memory = lend(&mut bytes);
+            // From the system itself, as an allocator may have written to what it gives.
+            // SAFETY: a new mapping, at an address that the system chooses.
+            let start = unsafe { libc::mmap(std::ptr::null_mut(), LEN, access, flags, -1, 0) };
+            assert_ne!(start, libc::MAP_FAILED);
+            // SAFETY: the bytes of the mapping, which nothing else uses until it is removed.
+            let memory = unsafe { LentMemory::new(NonNull::new(start.cast()).unwrap(), LEN) };
             assert!(resident(&memory) < 8, "new memory has no pages");
             if by_touching {
                 let (first, end) = whole_pages(&memory, page_size());
@@ -216,6 +224,8 @@ mod tests {
             }
             let (first, end) = whole_pages(&memory, page_size());
             assert!(resident(&memory) >= (end - first) / page_size());
+            // SAFETY: the mapping of above, of which nothing is lent any more.
+            assert_eq!(unsafe { libc::munmap(start, LEN) }, 0);
         }
     }
 
