@@ -40,7 +40,7 @@ const libraries = {
   }),
   shared: () =>
     Object.fromEntries(
-      ['life', 'counter', 'camera', 'uppercase-c'].map((name) => [
+      ['life', 'counter', 'camera', 'pushes', 'uppercase-c'].map((name) => [
         name,
         { path: fixtureLibrary(name), process: /** @type {const} */ ('shared') },
       ]),

@@ -1,5 +1,6 @@
 // Calls of libraries that other windows use as well, of which one crashes: they are open once, take calls in turn, and go on.
 
+import { open } from '../../lib/stream.mjs';
 import { page } from './connection.mjs';
 
 /** @import { Context } from './page.mjs' */
@@ -10,7 +11,7 @@ const MiB = 2 ** 20;
 
 /** @param {Context} context */
 export async function loadSharing(context) {
-  await Promise.all([keepOpen(context), count(context), abort(context), fill(context)]);
+  await Promise.all([keepOpen(context), count(context), abort(context), fill(context), stream(context)]);
 }
 
 /** Opened once, never closed: the other windows have it open, too. @param {Context} context */
@@ -54,5 +55,29 @@ async function fill({ tracked, pause, below, fault }) {
     const bytes = await tracked('sharing', () => page.exchange(letters, { library: 'uppercase-c' }), []);
     if (bytes && (bytes.length !== length || bytes.some((byte) => byte !== letter - 32))) fault('sharing: wrong bytes');
     await pause(20 + below(50));
+  }
+}
+
+/** Messages that all windows have, from when each has joined: none is missing. @param {Context} context */
+async function stream({ tracked, pause, below, fault }) {
+  for (;;) {
+    const { memory, stop } = page.stream({ library: 'pushes', byteLength: 1 << 18, slots: 8 });
+    const reader = open(memory);
+    let last = 0;
+    await tracked('sharing', async () => {
+      for (let taken = 0; taken < 200; ) {
+        for (let slot = reader.next(); slot && taken < 200; slot = reader.next()) {
+          const [count = 0] = new Uint32Array(slot.bytes.buffer, slot.bytes.byteOffset, 1);
+          if (last > 0 && count !== last + 1) fault(`sharing: message ${count} after ${last}`);
+          last = count;
+          taken += 1;
+          slot.release();
+        }
+        if (reader.state !== 'running') throw new Error(`the stream is ${reader.state}`);
+        await pause(1);
+      }
+    }, []);
+    await tracked('sharing', stop, []);
+    await pause(below(100));
   }
 }
