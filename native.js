@@ -840,4 +840,3 @@ module.exports.exchangeDataAsync = nativeBinding.exchangeDataAsync
 module.exports.exchangeDataInPlace = nativeBinding.exchangeDataInPlace
 module.exports.externalBuffersAllowed = nativeBinding.externalBuffersAllowed
 module.exports.openLibrary = nativeBinding.openLibrary
-module.exports.shareLibraries = nativeBinding.shareLibraries

@@ -12,7 +12,7 @@ const { reporter } = require('./progress.js');
 /** @import { ExchangeAsync } from './progress.js' */
 /** @import { ExposedLibrary } from './types/preload.js' */
 /**
- * @typedef {Omit<typeof import('../index.js'), 'openLibrary'> & {
+ * @typedef {Omit<typeof import('../index.js'), 'openLibrary' | 'shareLibraries'> & {
  *   openLibrary(path: string): NativeLibrary,
  *   openOwnLibrary(path: string, timeout: number, restarts: number, isolate: boolean, confine: boolean, shared: boolean): NativeLibrary,
  *   ownProcess(number: number): [pid: number | undefined, restarts: number, isMapped: boolean],
@@ -21,6 +21,7 @@ const { reporter } = require('./progress.js');
  *   exchangeOwnedAsync: ExchangeAsync,
  *   bindOperation(binding: number, name?: string): { perform: any, exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync },
  *   operationsOf(binding: number): string[],
+ *   shareLibraries(): [program: string, refusal: string | null | undefined],
  *   progressOf(call: number): [done: number, total: number] | null,
  *   populator(): { exchangeDataAsync: any, exchangeOwnedAsync: ExchangeAsync },
  *   countSharedMemory(memory: SharedArrayBuffer): void,
@@ -100,14 +101,10 @@ function openLibrary(path, options) {
 
 /** @type {typeof import('../index.js').shareLibraries} */
 function shareLibraries() {
-  const { type = 'browser' } = /** @type {{ type?: string }} */ (process);
-  if (type !== 'browser')
-    throw codedError(
-      Error,
-      'ERR_PROCESS_UNAVAILABLE',
-      `shareLibraries() is for the main process, which starts libraries for all windows; this is a process of type '${type}'.`,
-    );
-  native.shareLibraries();
+  const [path, refusal] = native.shareLibraries();
+  if (refusal === null || refusal === undefined) return;
+  const message = `shareLibraries() cannot have this process start those of libraries: ${refusal}.`;
+  throw Object.assign(codedError(Error, 'ERR_PROCESS_UNAVAILABLE', message), { path });
 }
 
 /** @param {number} own */

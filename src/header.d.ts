@@ -37,6 +37,19 @@ export interface LibraryOptions {
   confine?: boolean | undefined;
 }
 
+/**
+ * Lets all windows, workers and other processes of the app share the process of a library which they open with
+ * `process: 'shared'`. Called in the main process, before the first of them does so; once, and again without effect.
+ *
+ * A process finds the one that shares by looking upwards, to the processes that have started it, and each of the two makes
+ * sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
+ * `ERR_PROCESS_UNAVAILABLE`.
+ *
+ * Throws `ERR_PROCESS_UNAVAILABLE` (Error), with the `path` of the program that libraries run in, in other processes of
+ * Electron, and if the system refuses.
+ */
+export declare function shareLibraries(): void;
+
 /** The process of a library that was opened with `process: 'own'` or `'shared'`. */
 export interface LibraryProcess {
   /** Its number. `undefined` while none runs: the next call starts one. */

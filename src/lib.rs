@@ -187,18 +187,16 @@ pub fn open_own_library<'env>(
     exchange_library(env, library, Some(number))
 }
 
-/// Lets all windows, workers and processes of the app share the process of a library which they open with
-/// `process: 'shared'`. Called once in the main process, before the first of them does: it then starts these processes.
-///
-/// A process finds the one that shares by looking upwards, to the processes that have started it, and each of the two
-/// makes sure who the other is. Linux only: elsewhere this has no effect, and opening such a library is refused with
-/// `ERR_PROCESS_UNAVAILABLE`.
-///
-/// Throws `ERR_PROCESS_UNAVAILABLE` (Error) if the system refuses, and in other processes of Electron.
-#[napi]
-pub fn share_libraries(env: &Env) -> Result<()> {
+/// Internal (lib/addon.js): has this process start the processes of shared libraries, with the program whose file this returns;
+/// and why that cannot be done, if it cannot.
+#[napi(skip_typescript)]
+pub fn share_libraries(env: &Env) -> Result<(String, Option<String>)> {
     let program = process::library_program(env)?;
-    own_library::share(program).map_err(|error| error.throw_into_napi(Scope::of(env)))
+    let refusal = match process::process_type(env) {
+        Some(kind) if kind != "browser" => Some(format!("it is for the main process, and this is a {kind}")),
+        _ => own_library::share(&program).err().map(|error| error.to_string()),
+    };
+    Ok((program.to_string_lossy().into_owned(), refusal))
 }
 
 /// Internal (lib/addon.js): of a library in a process of its own, the number of the process, or `undefined` if none runs;

@@ -1,9 +1,9 @@
 //! Libraries that run in processes of their own.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use inplace_exchange_host::{self as host, LentMemory, Library};
+use inplace_exchange_host::{LentMemory, Library};
 
 use crate::error::Error;
 
@@ -43,14 +43,10 @@ pub(crate) fn open(program: &Path, path: &Path, options: &Options) -> Result<(&'
 }
 
 /// Has this process start those of shared libraries. Without effect where there are none.
-pub(crate) fn share(program: PathBuf) -> Result<(), Box<Error>> {
-    match library_process::listen(&program) {
-        Err(source) if source.kind() != io::ErrorKind::Unsupported => {
-            let path = program.clone();
-            let error = host::Error::ProcessUnavailable { path, program, source };
-            Err(Box::new(error).into())
-        }
-        _ => Ok(()),
+pub(crate) fn share(program: &Path) -> io::Result<()> {
+    match library_process::listen(program) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        listening => listening,
     }
 }
 
