@@ -54,6 +54,14 @@ impl Functions {
         }
     }
 
+    /// Whether the process of the library fills rings beside its other calls, and sees to their order itself.
+    pub(crate) fn fill_aside(&self) -> bool {
+        match self {
+            Self::Here(_) => false,
+            Self::Elsewhere(remote) => remote.fills_aside(),
+        }
+    }
+
     /// Opens the library for an environment. The status, if it refuses.
     pub(crate) fn open(&self) -> Result<Result<(), i64>, Box<Error>> {
         match self {
@@ -111,6 +119,12 @@ pub trait Remote: Send + Sync {
 
     /// Whether its process has this memory, and not only a copy of it.
     fn reaches(&self, _memory: &LentMemory<'_>) -> bool {
+        false
+    }
+
+    /// Whether its process [fills](Self::fill) rings beside the other calls, and sees to the order itself. Then that lasts until
+    /// the stream ends, also if the library takes one call at a time.
+    fn fills_aside(&self) -> bool {
         false
     }
 

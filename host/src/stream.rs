@@ -133,6 +133,11 @@ impl Stream {
             return Ok(Next::End); // asked after the burst can be cancelled
         }
         let library = self.library();
+        if library.dispatcher().functions().fill_aside() && self.source.filler.is_reached_by(library) {
+            burst.run(); // on this thread: no other call is to wait for the end of the stream
+            self.set_stage(Stage::Running(None));
+            return burst.take_outcome().unwrap_or(Ok(Next::End));
+        }
         let submitted = library.dispatcher().submit(&(Arc::clone(&burst) as Arc<dyn Job>));
         submitted.map_err(|source| library.no_thread(source))?;
         while !library.dispatcher().wait_for(burst.state(), Some(after(STOP_INTERVAL))) {

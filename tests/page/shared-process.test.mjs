@@ -114,6 +114,34 @@ onLinux('a library in one process for several windows', () => {
     );
   });
 
+  it('has the messages of a stream in several windows, and other calls in between', async () => {
+    const streamed = (/** @type {Page} */ page) =>
+      page.evaluate(async () => {
+        const { open } = await import(/** @type {any} */ ('/lib/stream.mjs'));
+        const stream = link.stream({ byteLength: 64, slots: 16, library: 'shared-counter' });
+        const reader = open(stream.memory);
+        const messages = [];
+        for (let round = 0; round < 20; round++) {
+          while (messages.length < (round + 1) * 50) {
+            const slot = reader.next();
+            if (!slot) {
+              await new Promise((resolve) => setTimeout(resolve, 1));
+              continue;
+            }
+            messages.push(new DataView(slot.bytes.buffer, slot.bytes.byteOffset).getUint32(0, true));
+            slot.release();
+          }
+          await link.exchange(new Uint8Array(16), { library: 'shared-counter' });
+        }
+        await stream.stop();
+        return messages;
+      });
+    for (const messages of await Promise.all(pages.map(streamed))) {
+      assert.equal(messages.length, 1000);
+      assert.ok(messages.every((count, index) => index === 0 || count > /** @type {number} */ (messages[index - 1])));
+    }
+  });
+
   it('goes on for the others when a window crashes, is closed or is reloaded', async () => {
     const [first, second, third, fourth] = /** @type {[Page, Page, Page, Page]} */ (pages);
     const { pid } = await processOf(first);

@@ -45,6 +45,11 @@ impl Remote for Client {
         ring::fill(self, memory, ring, caller)
     }
 
+    /// A process that several have makes the messages for all of them, on a thread of its own.
+    fn fills_aside(&self) -> bool {
+        self.options.shared
+    }
+
     fn reaches(&self, memory: &LentMemory<'_>) -> bool {
         self.lock().reach(memory)
     }
