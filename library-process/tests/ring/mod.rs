@@ -46,10 +46,13 @@ pub fn open(name: &'static str, options: &Options) -> Opened {
 }
 
 impl Opened {
-    /// Ends the process by a signal, if it runs.
+    /// Ends the process by a signal, if it runs, and waits until that is known.
     pub fn kill(&self) {
         if let Some(pid) = self.client.pid().and_then(rustix::process::Pid::from_raw) {
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        }
+        while self.client.pid().is_some() {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
