@@ -7,6 +7,9 @@
 
 use crate::sync::{Mutex, lock};
 
+/// The number of no process: of sources, which are of several.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
 #[derive(Default)]
 pub(crate) struct Running {
     /// Whose each of them is, and the count of cancels before it.
@@ -38,10 +41,10 @@ impl Running {
         }
     }
 
-    /// Calls `exchange_cancel` for the only exchange that runs, if there is one alone.
-    pub(crate) fn cancel_the_only_one(&self, exchange_cancel: impl FnOnce()) {
+    /// Calls `exchange_cancel` for the only exchange that runs, if there is one alone, and it is of a source of streams.
+    pub(crate) fn cancel_the_only_source(&self, exchange_cancel: impl FnOnce()) {
         let calls = lock(&self.calls);
-        if calls.len() == 1 {
+        if matches!(calls[..], [(NOBODY, _)]) {
             exchange_cancel();
         }
     }
@@ -49,7 +52,7 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use super::Running;
+    use super::{NOBODY, Running};
 
     #[test]
     fn a_cancel_is_for_exchanges_that_have_begun_before_it() {
@@ -69,14 +72,15 @@ mod tests {
         assert!(!reaches(3), "none runs");
         let is_asked = || {
             let mut asked = false;
-            running.cancel_the_only_one(|| asked = true);
+            running.cancel_the_only_source(|| asked = true);
             asked
         };
         assert!(!is_asked());
-        running.run(0, 1, || {
+        running.run(NOBODY, 0, || {
             assert!(is_asked());
             running.run(0, 1, || assert!(!is_asked()));
         });
+        running.run(0, 1, || assert!(!is_asked(), "it is a window's call"));
         running.run(0, u32::MAX, || {
             assert!(!reaches(u32::MAX) && reaches(0), "the count begins again")
         });

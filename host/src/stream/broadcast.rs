@@ -4,7 +4,7 @@
 //!   never holds up the others: if it has no place, the message is dropped for it.
 //! - The library fills a slot of one ring. What it says that the message takes is copied to the others.
 //! - A ring joins between two messages, and has those from then on. It leaves as soon as it is to end, but not while the
-//!   library fills its slot.
+//!   library fills its slot, and the last one not while the source is in the library: whose stream it is may close it then.
 //! - The source ends with the last ring, or when the library has no more messages or fails: then for all that are left.
 //!
 //! The source has a thread of its own ([`run`](Broadcast::run)), and each ring one that [waits](Broadcast::wait_for): a
@@ -50,6 +50,7 @@ impl<M: Member> Broadcast<M> {
             state: Mutex::new(State {
                 members: Vec::new(),
                 is_closed: false,
+                is_inside: false,
                 outcome: None,
             }),
             ended: Condvar::new(),
@@ -90,12 +91,13 @@ impl<M: Member> Broadcast<M> {
                 return *filled;
             }
             let Some(at) = at else { return Filled::End };
-            if member.is_cancelled() && !state.members[at].is_filled {
+            let is_last = state.is_left();
+            if member.is_cancelled() && !state.members[at].is_filled && !(is_last && state.is_inside) {
                 let joined = state.members.swap_remove(at);
                 joined.give_back();
                 return Filled::End;
             }
-            if state.members.iter().all(|joined| joined.member.is_cancelled()) {
+            if is_last {
                 drop(state); // the library may ask meanwhile
                 cancel();
                 state = lock(&self.state);
@@ -109,14 +111,26 @@ impl<M: Member> Broadcast<M> {
         loop {
             let mut filled = Filled::End;
             inside(&mut || {
+                if !self.enter() {
+                    return;
+                }
                 let failed = |_| Filled::End; // the library is in this process, where only it fails
                 filled = fill(&mut Rings::of(self), library, self).unwrap_or_else(failed);
+                lock(&self.state).is_inside = false;
             });
             if filled != Filled::More {
                 return self.end(filled);
             }
             self.wait_for_room();
         }
+    }
+
+    /// From here on the last ring stays. False if all are to end.
+    fn enter(&self) -> bool {
+        let state = &mut *lock(&self.state);
+        state.is_closed |= state.is_left();
+        state.is_inside = !state.is_closed;
+        state.is_inside
     }
 
     fn end(&self, filled: Filled) {
@@ -140,7 +154,7 @@ impl<M: Member> Caller for Broadcast<M> {
     /// Whether all rings are to end. None joins from then on.
     fn is_cancelled(&self) -> bool {
         let state = &mut *lock(&self.state);
-        state.is_closed |= state.members.iter().all(|joined| joined.member.is_cancelled());
+        state.is_closed |= state.is_left();
         state.is_closed
     }
 

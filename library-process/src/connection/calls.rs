@@ -7,14 +7,12 @@ use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Reque
 use super::{Connection, OPENING, RUNNING, TURNS};
 use crate::loading::library;
 use crate::protocol::{BUSY, Lane, Operation, REFUSED};
+use crate::running::NOBODY;
 use crate::sources::Inside;
 use crate::stream;
 
 /// Whether a library that takes one call at a time is inside a stream until that ends.
 static IS_STREAMING: AtomicBool = AtomicBool::new(false);
-
-/// The number of no process.
-const NOBODY: u32 = u32::MAX;
 
 impl Connection {
     /// Does what a lane asks for.

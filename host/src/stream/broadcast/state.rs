@@ -11,6 +11,8 @@ pub(super) struct State<M> {
     pub(super) members: Vec<Joined<M>>,
     /// No ring joins any more.
     pub(super) is_closed: bool,
+    /// The source is in the library.
+    pub(super) is_inside: bool,
     /// What has come of it, and the library's words.
     pub(super) outcome: Option<(Filled, Option<String>)>,
 }
@@ -27,6 +29,11 @@ pub(super) struct Joined<M> {
 }
 
 impl<M: Member> State<M> {
+    /// Whether all rings are to end.
+    pub(super) fn is_left(&self) -> bool {
+        self.members.iter().all(|joined| joined.member.is_cancelled())
+    }
+
     /// Whether all that wait for their readers have a free slot.
     pub(super) fn has_room(&mut self) -> bool {
         for joined in &mut self.members {

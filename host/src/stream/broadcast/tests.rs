@@ -363,3 +363,32 @@ fn a_library_that_waits_is_asked_to_return_when_all_are_to_end() {
     }
     source.join().unwrap();
 }
+
+#[test]
+fn the_last_ring_does_not_leave_while_an_engine_is_inside() {
+    let words = [4_u32, 300].map(u32::to_le_bytes).concat();
+    let first = ring(2, Policy::DropOldest, &words);
+    let broadcast = Arc::new(Broadcast::of(&*first));
+    let rings = [first, ring(2, Policy::DropOldest, &words)].map(|ring| join(&broadcast, ring));
+    let is_inside = Arc::new(AtomicBool::new(false));
+    let (runs, inside) = (Arc::clone(&broadcast), Arc::clone(&is_inside));
+    let source = thread::spawn(move || {
+        runs.run(fixture("pushes-concurrent"), |call| {
+            inside.store(true, Ordering::SeqCst);
+            call();
+            inside.store(false, Ordering::SeqCst);
+        });
+    });
+    thread::sleep(Duration::from_millis(350)); // it waits for its second message, with no slot
+    let [first, last] = rings;
+    let begun = Instant::now();
+    first.leave();
+    assert!(begun.elapsed() < Duration::from_millis(150), "another one is left");
+    assert!(is_inside.load(Ordering::SeqCst));
+    last.leave();
+    assert!(
+        !is_inside.load(Ordering::SeqCst),
+        "whose it is may close the library now"
+    );
+    source.join().unwrap();
+}
