@@ -295,13 +295,15 @@ fn process_that(task: &str, library: &Path) -> Child {
 fn is_started_again() {
     let Ok(task) = env::var(TASK) else { return };
     let library = PathBuf::from(env::var_os(LIBRARY).unwrap());
-    if let "crash" | "killed" = task.as_str() {
+    let is_main = |does: fn(&Path)| {
         listen(&program()).unwrap();
-        return if task == "crash" {
-            crash(&library)
-        } else {
-            killed(&library)
-        };
+        does(&library);
+    };
+    match task.as_str() {
+        "crash" => return is_main(crash),
+        "killed" => return is_main(killed),
+        "last" => return is_main(last),
+        _ => {}
     }
     let window = window(&library, OPTIONS);
     let opened = window.open().map(|opened| opened.unwrap());
@@ -365,6 +367,27 @@ fn killed(camera: &Path) {
     assert_eq!(threads_of(pid, "cancel"), 1, "and of the other nothing is left");
     this.close();
     until(|| has_ended(pid));
+}
+
+#[test]
+fn the_library_is_closed_when_the_last_window_is_killed() {
+    run_alone("last", &fixture("camera"));
+}
+
+fn last(camera: &Path) {
+    for _ in 0..20 {
+        fs::write(env::var_os("CAMERA_LOG").unwrap(), []).unwrap();
+        let mut other = process_that("calls", camera);
+        let pid = said_by(&mut other).parse().unwrap();
+        until(|| events().contains("begin"));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        until(|| has_ended(pid));
+        let events = events();
+        let mut events: Vec<_> = events.lines().collect();
+        events.dedup();
+        assert_eq!(events, ["on", "begin", "cancel", "end", "off"]);
+    }
 }
 
 fn threads_of(pid: i32, name: &str) -> usize {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use inplace_exchange_host::ProcessEnd;
 
 use crate::message;
-use crate::protocol::sharing::{self, JOINED, Reply};
+use crate::protocol::sharing::{self, END_LIMIT, JOINED, Reply};
 use crate::protocol::{CONFINE, SHARED};
 use crate::restarts::{Restarts, Stopped};
 use crate::spawn::spawn;
@@ -130,31 +130,45 @@ impl Running {
         if members.end.is_some() || members.is_left {
             return Ok(false);
         }
+        let connected = self.connect(connection, restarts);
+        match connected {
+            Ok(true) => members.connections.push(Arc::clone(connection)),
+            Ok(false) => self.program.kill(),
+            Err(_) => self.end_if_left(members),
+        }
+        connected
+    }
+
+    /// False if the program listens to nobody any more.
+    fn connect(&self, connection: &UnixStream, restarts: Vec<Duration>) -> io::Result<bool> {
         let (theirs, programs) = socket::pair()?;
         if self.program.add_connection(&programs).is_err() {
-            self.program.kill(); // it listens to nobody any more
             return Ok(false);
         }
         let pid = self.program.pid();
         let reply = message::to_bytes(&Reply::Joined { pid, restarts })?;
-        let said = socket::send(connection, &[&[JOINED], &reply[..]].concat(), &[theirs.as_fd()]);
-        match said {
-            Ok(()) => members.connections.push(Arc::clone(connection)),
-            Err(_) => self.end_if_left(&mut members),
-        }
-        said.map(|()| true)
+        socket::send(connection, &[&[JOINED], &reply[..]].concat(), &[theirs.as_fd()])?;
+        Ok(true)
     }
 
     /// The process behind a connection uses it no more.
     pub(super) fn leave(&self, connection: &Arc<UnixStream>) {
         let mut members = lock(&self.members);
         members.connections.retain(|other| !Arc::ptr_eq(other, connection));
-        self.end_if_left(&mut members);
+        self.end_if_left(members);
     }
 
-    fn end_if_left(&self, members: &mut Members) {
-        if members.connections.is_empty() && members.end.is_none() {
-            members.is_left = true;
+    /// Has it end, if nobody uses it any more, and waits for that.
+    fn end_if_left(&self, mut members: MutexGuard<'_, Members>) {
+        if !members.connections.is_empty() || members.end.is_some() {
+            return;
+        }
+        members.is_left = true;
+        self.program.hang_up(); // so that it closes what those have open that have crashed
+        let runs = |members: &mut Members| members.end.is_none();
+        let waited = self.ended.wait_timeout_while(members, END_LIMIT, runs);
+        let (members, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if members.end.is_none() {
             self.program.kill();
         }
     }

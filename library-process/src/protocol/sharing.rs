@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | first | a [`Wish`] | [`JOINED`] with a descriptor, the connection to the program, or [`REFUSED`]; then a [`Reply`] |
 //! | while it uses the program | [`KILL`], at any time | how it has ended, once |
-//! | its end | hangs up | ends the program, if no other process uses it |
+//! | its end | hangs up | has the program end, if no other process uses it: hangs up on it, and ends it after [`END_LIMIT`] |
 
 use std::io;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use crate::message;
 pub(crate) const JOINED: u8 = 1;
 pub(crate) const REFUSED: u8 = 2;
 pub(crate) const KILL: u8 = 4;
+/// How long a program that nobody uses any more may take to close its library, and to end.
+pub(crate) const END_LIMIT: Duration = Duration::from_secs(1);
 /// The longest of all that is said, in bytes: a path has at most 4096.
 pub(crate) const MAX: usize = 8 << 10;
 
