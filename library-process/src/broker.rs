@@ -95,7 +95,7 @@ impl Broker {
         connection.set_read_timeout(None)?;
         let joined = self
             .hosted(&wish)
-            .and_then(|hosted| hosted.join(&self.program, wish.restarts, connection));
+            .and_then(|hosted| hosted.join(&self.program, &wish, connection));
         let running = match joined {
             Ok(running) => running,
             Err(reply) => {
@@ -114,21 +114,17 @@ impl Broker {
     }
 
     fn hosted(&self, wish: &Wish) -> Result<Arc<Hosted>, Reply> {
-        let unavailable = |why: &str| Reply::Unavailable(why.to_owned());
         if wish.version != VERSION {
-            return Err(unavailable("the main process has another version of inplace-exchange"));
+            let why = "the main process has another version of inplace-exchange";
+            return Err(Reply::Unavailable(why.to_owned()));
         }
         let path = PathBuf::from(OsString::from_vec(wish.library.clone()));
         let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
-        match libraries.iter().find(|hosted| is_same_file(&hosted.library, &path)) {
-            Some(hosted) if hosted.confine == wish.confine => Ok(Arc::clone(hosted)),
-            Some(hosted) if hosted.confine => Err(unavailable("another window has opened it with confine")),
-            Some(_) => Err(unavailable("another window has opened it without confine")),
-            None => {
-                let hosted = Arc::new(Hosted::new(path, wish.confine));
-                libraries.push(Arc::clone(&hosted));
-                Ok(hosted)
-            }
+        if let Some(hosted) = libraries.iter().find(|hosted| is_same_file(&hosted.library, &path)) {
+            return Ok(Arc::clone(hosted));
         }
+        let hosted = Arc::new(Hosted::new(path));
+        libraries.push(Arc::clone(&hosted));
+        Ok(hosted)
     }
 }

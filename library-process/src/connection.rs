@@ -4,7 +4,7 @@
 mod calls;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,9 @@ const REMIND_EVERY: Duration = Duration::from_millis(10);
 static RUNNING: LazyLock<Running> = LazyLock::new(Running::default);
 static TURNS: LazyLock<Turns> = LazyLock::new(Turns::default);
 static OPENING: LazyLock<Opening> = LazyLock::new(Opening::default);
+
+/// How many have ended whose calls have not returned.
+static ENDING: AtomicUsize = AtomicUsize::new(0);
 
 struct Connection {
     number: u32,
@@ -134,6 +137,7 @@ impl Connection {
     /// The other side has ended: its calls are cancelled, and when they have returned, what it has opened is closed.
     fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
+        ENDING.fetch_add(1, Ordering::Relaxed);
         let control = self.control.control();
         let mut threads = self.threads();
         while !threads.is_empty() {
@@ -155,6 +159,7 @@ impl Connection {
             threads = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(threads);
+        ENDING.fetch_sub(1, Ordering::Relaxed);
         if let Some((_, symbols)) = library() {
             OPENING.close_all(self.number, || self.close(symbols));
         }

@@ -96,7 +96,7 @@ pub struct Lane {
     pub cancels: AtomicU32,
     /// Set to 1 by the app, also while the call runs, to cancel this call alone.
     pub cancelled: AtomicU32,
-    /// 1 while the call waits for calls of other processes. The program writes it.
+    /// 1 while the call waits for calls of other processes that have not ended. The program writes it.
     pub waiting: AtomicU32,
     /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read
     /// one of the two before the other. Of a stream: a number that changes with each message, and is odd while the library

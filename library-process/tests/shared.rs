@@ -3,90 +3,23 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod windows;
+
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio, id};
-use std::ptr::NonNull;
+use std::process::{Command, id};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{Error, LentMemory, ProcessEnd, Remote, Request, Waiting};
+use inplace_exchange_host::{Error, ProcessEnd, Remote};
 use library_process::{Client, Options, listen};
-
-const OPTIONS: Options = Options {
-    timeout: None,
-    restarts: 3,
-    isolate: false,
-    confine: false,
-    shared: true,
-};
-
-fn program() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"))
-}
-
-fn fixture(name: &str) -> PathBuf {
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
-    fixtures.join(format!("{name}.so")).canonicalize().unwrap()
-}
-
-/// As a window has it.
-fn window(library: &Path, options: Options) -> Client {
-    Client::new(program(), library.to_owned(), options)
-}
-
-/// Each test has a file of its own, and so a process of its own.
-fn copy_of(name: &str, test: &str) -> PathBuf {
-    listen(&program()).unwrap();
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.so"));
-    fs::copy(fixture(name), &path).unwrap();
-    path.canonicalize().unwrap()
-}
-
-fn exchange(window: &Client, bytes: &mut [u8]) -> Result<i64, Box<Error>> {
-    perform(window, bytes, None)
-}
-
-fn perform(window: &Client, bytes: &mut [u8], input: Option<usize>) -> Result<i64, Box<Error>> {
-    let data = NonNull::new(bytes.as_mut_ptr()).unwrap();
-    // SAFETY: the bytes are this function's for the time of the call.
-    let memory = unsafe { LentMemory::new(data, bytes.len()) };
-    let request = Request {
-        input,
-        ..Request::default()
-    };
-    window.call(&memory, &request, &Waiting::default())
-}
-
-/// One of the camera, which takes so long.
-fn picture(window: &Client, milliseconds: u32) -> Result<i64, Box<Error>> {
-    let mut bytes = [0; 64];
-    bytes[..4].copy_from_slice(&milliseconds.to_le_bytes());
-    exchange(window, &mut bytes)
-}
-
-fn has_ended(pid: i32) -> bool {
-    !PathBuf::from(format!("/proc/{pid}")).exists()
-}
-
-fn until(condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(10), "in time");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn kill(pid: i32) {
-    // SAFETY: has no precondition; the process is this test's.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
-}
+use windows::*;
 
 /// How often a library was opened and closed, as it says.
 fn counts(life: &Client) -> [u8; 2] {
@@ -272,24 +205,6 @@ fn all_windows_agree_on_whether_it_is_confined() {
     );
 }
 
-/// What a test has this program do, started again.
-const TASK: &str = "SHARED_TASK";
-const LIBRARY: &str = "SHARED_LIBRARY";
-
-fn again(task: &str, library: &Path) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command
-        .args(["--exact", "is_started_again", "--ignored", "--nocapture", "--quiet"])
-        .env(TASK, task)
-        .env(LIBRARY, library);
-    command
-}
-
-/// Another process with a window.
-fn process_that(task: &str, library: &Path) -> Child {
-    again(task, library).stdout(Stdio::piped()).spawn().unwrap()
-}
-
 #[test]
 #[ignore = "does what other tests ask for"]
 fn is_started_again() {
@@ -302,38 +217,9 @@ fn is_started_again() {
     match task.as_str() {
         "crash" => return is_main(crash),
         "killed" => return is_main(killed),
-        "last" => return is_main(last),
         _ => {}
     }
-    let window = window(&library, OPTIONS);
-    let opened = window.open().map(|opened| opened.unwrap());
-    let said = opened.map_or_else(|error| error.to_string(), |()| window.pid().unwrap().to_string());
-    println!("<{said}>");
-    if task == "calls" {
-        let _ = picture(&window, u32::MAX);
-    }
-}
-
-/// What it says first.
-fn said_by(process: &mut Child) -> String {
-    let (mut text, mut byte) = (String::new(), [0]);
-    let stdout = process.stdout.as_mut().unwrap();
-    while !text.ends_with('>') && stdout.read(&mut byte).unwrap() == 1 {
-        text.push(byte[0].into());
-    }
-    text.rsplit_once('<').unwrap().1.trim_end_matches('>').to_owned()
-}
-
-/// Runs one of the functions here as the main process of another app, whose cameras write what they do to a log.
-fn run_alone(task: &str, library: &Path) {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shared-{task}.log"));
-    let _ = fs::remove_file(&log);
-    let status = again(task, library).env("CAMERA_LOG", &log).status().unwrap();
-    assert!(status.success());
-}
-
-fn events() -> String {
-    fs::read_to_string(env::var_os("CAMERA_LOG").unwrap()).unwrap_or_default()
+    be_a_window(&task, &library);
 }
 
 #[test]
@@ -367,33 +253,6 @@ fn killed(camera: &Path) {
     assert_eq!(threads_of(pid, "cancel"), 1, "and of the other nothing is left");
     this.close();
     until(|| has_ended(pid));
-}
-
-#[test]
-fn the_library_is_closed_when_the_last_window_is_killed() {
-    run_alone("last", &fixture("camera"));
-}
-
-fn last(camera: &Path) {
-    for _ in 0..20 {
-        fs::write(env::var_os("CAMERA_LOG").unwrap(), []).unwrap();
-        let mut other = process_that("calls", camera);
-        let pid = said_by(&mut other).parse().unwrap();
-        until(|| events().contains("begin"));
-        other.kill().unwrap();
-        other.wait().unwrap();
-        until(|| has_ended(pid));
-        let events = events();
-        let mut events: Vec<_> = events.lines().collect();
-        events.dedup();
-        assert_eq!(events, ["on", "begin", "cancel", "end", "off"]);
-    }
-}
-
-fn threads_of(pid: i32, name: &str) -> usize {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|found| found.trim_end() == name).count()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use inplace_exchange_host::ProcessEnd;
 
 use crate::message;
-use crate::protocol::sharing::{self, END_LIMIT, JOINED, Reply};
+use crate::protocol::sharing::{self, END_LIMIT, JOINED, Reply, Wish};
 use crate::protocol::{CONFINE, SHARED};
 use crate::restarts::{Restarts, Stopped};
 use crate::spawn::spawn;
@@ -21,7 +21,6 @@ pub(super) const STACK_SIZE: usize = 128 << 10;
 
 pub(super) struct Hosted {
     pub(super) library: PathBuf,
-    pub(super) confine: bool,
     state: Mutex<State>,
 }
 
@@ -34,6 +33,7 @@ struct State {
 /// One program, from its start to its end.
 pub(super) struct Running {
     program: Program,
+    confine: bool,
     members: Mutex<Members>,
     ended: Condvar,
 }
@@ -47,10 +47,9 @@ struct Members {
 }
 
 impl Hosted {
-    pub(super) fn new(library: PathBuf, confine: bool) -> Self {
+    pub(super) fn new(library: PathBuf) -> Self {
         Self {
             library,
-            confine,
             state: Mutex::default(),
         }
     }
@@ -59,16 +58,15 @@ impl Hosted {
     pub(super) fn join(
         &self,
         program: &Path,
-        limit: usize,
+        wish: &Wish,
         connection: &Arc<UnixStream>,
     ) -> Result<Arc<Running>, Reply> {
-        let failed = |error: io::Error| Reply::Unavailable(error.to_string());
         // Held while a program that nobody uses any more ends: the device of a library is then free for the next one.
         let mut state = lock(&self.state);
         loop {
             if let Some(running) = &state.running {
                 let running = Arc::clone(running);
-                if running.join(connection, state.restarts.ages()).map_err(failed)? {
+                if running.join(connection, wish.confine, state.restarts.ages())? {
                     return Ok(running);
                 }
                 if !running.wait_for_end() {
@@ -76,9 +74,9 @@ impl Hosted {
                 }
                 state.running = None;
             }
-            let counted = state.restarts.count_start(limit);
+            let counted = state.restarts.count_start(wish.restarts);
             counted.map_err(|Stopped(rest)| Reply::Stopped(rest))?;
-            state.running = Some(Running::start(program, &self.library, self.confine).map_err(failed)?);
+            state.running = Some(Running::start(program, &self.library, wish.confine).map_err(failed)?);
         }
     }
 }
@@ -98,6 +96,7 @@ impl Running {
             };
             let running = Arc::new(Self {
                 program,
+                confine,
                 members: Mutex::default(),
                 ended: Condvar::new(),
             });
@@ -123,12 +122,18 @@ impl Running {
     }
 
     /// Connects a process with the program, and tells it so. False if it is too late for that; fails if the process does not
-    /// listen.
-    fn join(&self, connection: &Arc<UnixStream>, restarts: Vec<Duration>) -> io::Result<bool> {
+    /// listen, or others have agreed on something else.
+    fn join(&self, connection: &Arc<UnixStream>, confine: bool, restarts: Vec<Duration>) -> Result<bool, Reply> {
         // Held, so that nobody is told of the end before the begin.
         let mut members = lock(&self.members);
         if members.end.is_some() || members.is_left {
             return Ok(false);
+        }
+        if self.confine != confine {
+            let with = if self.confine { "with" } else { "without" };
+            return Err(Reply::Unavailable(format!(
+                "another window has opened it {with} confine"
+            )));
         }
         let connected = self.connect(connection, restarts);
         match connected {
@@ -136,7 +141,7 @@ impl Running {
             Ok(false) => self.program.kill(),
             Err(_) => self.end_if_left(members),
         }
-        connected
+        connected.map_err(failed)
     }
 
     /// False if the program listens to nobody any more.
@@ -188,6 +193,10 @@ impl Running {
         }
         members.is_left
     }
+}
+
+fn failed(error: io::Error) -> Reply {
+    Reply::Unavailable(error.to_string())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Request, Symbols};
 
-use super::{Connection, OPENING, RUNNING, TURNS};
+use super::{Connection, ENDING, OPENING, RUNNING, TURNS};
 use crate::loading::library;
 use crate::protocol::{BUSY, Lane, Operation, REFUSED};
 use crate::running::NOBODY;
@@ -63,7 +63,12 @@ impl Connection {
             lane.waiting.store(0, Ordering::Relaxed);
             call()
         };
-        let gives_up = || self.is_unwanted(lane) || IS_STREAMING.load(Ordering::Relaxed);
+        let gives_up = || {
+            // A call of a process that has ended is limited by those who wait for it: nobody else does.
+            let is_other = ENDING.load(Ordering::Relaxed) == 0;
+            lane.waiting.store(is_other.into(), Ordering::Relaxed);
+            self.is_unwanted(lane) || IS_STREAMING.load(Ordering::Relaxed)
+        };
         match self.in_turn(&gives_up, call) {
             Some(result) => result,
             None if self.is_unwanted(lane) => REFUSED, // nobody waits for it

@@ -63,9 +63,11 @@ impl Program {
         })
     }
 
-    /// Gives it another connection, to a process of the app that is to use it as well.
+    /// Gives it another connection, to a process of the app that is to use it as well. Fails if it has taken none of many for
+    /// seconds: it was stopped.
     #[cfg(native_linux)]
     pub(crate) fn add_connection(&self, connection: &UnixStream) -> io::Result<()> {
+        self.socket.set_write_timeout(Some(std::time::Duration::from_secs(5)))?;
         socket::send(&self.socket, &[CONNECTION], &[connection.as_fd()])
     }
 
