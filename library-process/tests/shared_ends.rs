@@ -7,10 +7,13 @@ mod windows;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Barrier};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use inplace_exchange_host::{Error, Remote};
+use library_process::protocol::{CONTROL_LEN, Control};
 use library_process::{Options, listen};
 use windows::*;
 
@@ -22,6 +25,8 @@ fn is_started_again() {
     let does = match task.as_str() {
         "last" => last,
         "leaks" => leaks,
+        "spoiled" => spoiled,
+        "spoils" => return spoils(&library),
         _ => return be_a_window(&task, &library),
     };
     listen(&program()).unwrap();
@@ -110,11 +115,11 @@ fn a_call_that_never_returns_after_its_window_was_killed_ends_by_the_limit_of_wh
     let pid = this.pid();
     let mut other = process_that("calls", &camera);
     assert_eq!(said_by(&mut other).parse().ok(), pid);
-    std::thread::sleep(Duration::from_millis(100)); // its call begins
+    thread::sleep(Duration::from_millis(100)); // its call begins
     let waits = Arc::new(this);
     let calling = Arc::clone(&waits);
-    let call = std::thread::spawn(move || (picture(&calling, 0), Instant::now()));
-    std::thread::sleep(Duration::from_millis(500));
+    let call = thread::spawn(move || (picture(&calling, 0), Instant::now()));
+    thread::sleep(Duration::from_millis(500));
     assert!(!call.is_finished(), "the other window's call may take longer");
     let killed = Instant::now();
     other.kill().unwrap();
@@ -136,5 +141,127 @@ fn windows_agree_anew_on_whether_it_is_confined_when_none_is_left() {
         this.start().unwrap();
         let error = window(&named, options(!confine)).start().unwrap_err();
         assert_eq!(error.code(), "ERR_PROCESS_UNAVAILABLE");
+    }
+}
+
+#[test]
+fn windows_come_while_the_last_one_leaves() {
+    let life = copy_of("life", "shared-come-and-go");
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let life = &life;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let this = window(life, OPTIONS);
+                    assert_eq!(this.open().unwrap(), Ok(()));
+                    let mut counts = [0; 2];
+                    exchange(&this, &mut counts).unwrap();
+                    assert_eq!(counts[0], counts[1] + 1, "it is open");
+                    assert_eq!(this.restarts(), 0, "none has ended by itself");
+                    if (number + round) % 3 != 0 {
+                        this.close();
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_stopped_program_keeps_nobody_waiting_once_it_is_left() {
+    let named = copy_of("named", "shared-stopped");
+    let this = window(&named, OPTIONS);
+    this.start().unwrap();
+    let pid = this.pid().unwrap();
+    // SAFETY: has no precondition; the process is this test's.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    drop(this);
+    let next = window(&named, OPTIONS);
+    let begun = Instant::now();
+    next.start().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(next.pid() != Some(pid) && has_ended(pid));
+}
+
+#[test]
+fn whatever_a_window_writes_to_its_own_memory_the_others_have_their_calls() {
+    run_alone("spoiled", &fixture("camera-concurrent"));
+}
+
+fn spoiled(camera: &Path) {
+    let this = window(camera, OPTIONS);
+    assert_eq!(this.open().unwrap(), Ok(()));
+    let pid = this.pid().unwrap();
+    let mut other = process_that("spoils", camera);
+    assert_eq!(said_by(&mut other), pid.to_string());
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        let mut bytes = [0; 4096];
+        assert_eq!(exchange(&this, &mut bytes).unwrap(), 4096);
+        assert!(bytes[..4] == [0; 4] && bytes[4..].iter().all(|byte| *byte == 0xA5));
+    }
+    assert!(other.try_wait().unwrap().is_none(), "it goes on");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    until(|| threads_of(pid, "exchange") == 1 && threads_of(pid, "stream") == 0);
+    assert_eq!((picture(&this, 0).unwrap(), this.pid()), (64, Some(pid)));
+    this.close();
+    until(|| has_ended(pid) && events().ends_with("off\n"));
+}
+
+/// Asks for nonsense in eight lanes, until it is killed.
+fn spoils(library: &Path) {
+    let this = window(library, OPTIONS);
+    assert_eq!(this.open().unwrap(), Ok(()));
+    let barrier = Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                picture(&this, 20).unwrap();
+            });
+        }
+    });
+    println!("<{}>", this.pid().unwrap());
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let line = maps.lines().find(|line| line.contains("inplace-exchange-control"));
+    let start = usize::from_str_radix(line.unwrap().split_once('-').unwrap().0, 16).unwrap();
+    // SAFETY: the client's mapping of it, which is there as long as the client; all of it is atomics.
+    let control = unsafe { &*std::ptr::with_exposed_provenance::<Control>(start) };
+    assert!(size_of::<Control>() as u64 <= CONTROL_LEN);
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    // What is possible takes little memory.
+    let mut place = move || match random(4) {
+        0 => u64::MAX - random(1 << 20),
+        1 => (64 << 30) - random(1 << 16),
+        _ => random(1 << 20),
+    };
+    let word = |number: u64| (number & 0xFFFF_FFFF) as u32;
+    loop {
+        for lane in &control.lanes[..8] {
+            lane.operation.store(word(place() % 7), Ordering::Relaxed);
+            lane.offset.store(place(), Ordering::Relaxed);
+            lane.len.store(place(), Ordering::Relaxed);
+            lane.input_len.store(place(), Ordering::Relaxed);
+            lane.library_operation.store(word(place() % 3), Ordering::Relaxed);
+            lane.slots.store(word(place() % 9), Ordering::Relaxed);
+            lane.slot_len.store(word(place() >> 8), Ordering::Relaxed);
+            lane.policy.store(word(place() % 4), Ordering::Relaxed);
+            lane.input.store(place(), Ordering::Relaxed);
+            lane.cancelled.store(word(place() % 2), Ordering::Relaxed);
+            lane.cancels.store(word(place()), Ordering::Relaxed);
+            lane.message_len.store(word(place()), Ordering::Relaxed);
+            control.cancels.fetch_add(1, Ordering::Relaxed);
+            let state = [1, 1, 1, 0, 2, 3, 77][place() as usize % 7];
+            lane.state.store(state, Ordering::Release);
+            // SAFETY: wakes who waits for a word that is there.
+            unsafe { libc::syscall(libc::SYS_futex, lane.state.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
+        }
     }
 }
