@@ -23,7 +23,10 @@ const PROGRAM = 'inplace-exchange-library';
 /** A library that crashes ends its program, which has to end by that signal. */
 const ADDRESS_OPTIONS = 'handle_segv=0';
 /** Not mapped.rs, where nothing is mapped under ThreadSanitizer. */
-const THREADED = ['client', 'crashes', 'hostile', 'confined', 'shared', 'streams'].flatMap((name) => ['--test', name]);
+const THREADED = ['client', 'crashes', 'hostile', 'confined', 'shared', 'shared_ends', 'streams'].flatMap((name) => [
+  '--test',
+  name,
+]);
 const STREAMS = 300;
 
 await command(async () => {

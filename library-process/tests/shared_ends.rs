@@ -258,7 +258,7 @@ fn spoils(library: &Path) {
             lane.cancels.store(word(place()), Ordering::Relaxed);
             lane.message_len.store(word(place()), Ordering::Relaxed);
             control.cancels.fetch_add(1, Ordering::Relaxed);
-            let state = [1, 1, 1, 0, 2, 3, 77][place() as usize % 7];
+            let state = [1, 1, 1, 0, 2, 3, 77][word(place() % 7) as usize];
             lane.state.store(state, Ordering::Release);
             // SAFETY: wakes who waits for a word that is there.
             unsafe { libc::syscall(libc::SYS_futex, lane.state.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
