@@ -261,13 +261,13 @@ fn a_process_that_does_not_belong_to_the_app_is_not_served() {
     let mut child = process_that("opens", &named);
     assert!(said_by(&mut child).parse::<i32>().is_ok(), "one below this one is");
     child.wait().unwrap();
-    // Its parent ends at once, so it has another one.
+    // Its parent ends at once, so it has another one by the time that it begins.
     let said = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-stranger.txt");
     let _ = fs::remove_file(&said);
     let orphan = again("opens", &named);
     let mut shell = Command::new("sh");
     shell
-        .args(["-c", "\"$@\" > \"$SAID\" 2>&1 &", "sh"])
+        .args(["-c", "(sleep 0.5; exec \"$@\") > \"$SAID\" 2>&1 &", "sh"])
         .arg(orphan.get_program())
         .args(orphan.get_args())
         .envs(orphan.get_envs().filter_map(|(name, value)| Some((name, value?))))
