@@ -138,11 +138,12 @@ impl Connection {
     fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
         ENDING.fetch_add(1, Ordering::Relaxed);
+        RUNNING.set_ended(self.number, true);
         let control = self.control.control();
         let mut threads = self.threads();
         while !threads.is_empty() {
             // Again, as long as there are any: a call that is answered meanwhile overwrites it.
-            let number = control.cancels.fetch_add(1, Ordering::Release).wrapping_add(1);
+            control.cancels.fetch_add(1, Ordering::Release);
             for Waiting { lane, bell } in &*threads {
                 let Some(lane) = lane.map(|number| &control.lanes[number]) else {
                     sync::wake_here(&control.cancels, bell);
@@ -153,12 +154,13 @@ impl Connection {
             }
             drop(threads);
             if let Some((_, symbols)) = library() {
-                RUNNING.cancel(self.number, number, || symbols.cancel());
+                RUNNING.cancel_unwanted(|| symbols.cancel());
             }
             let waited = self.thread_ended.wait_timeout(self.threads(), REMIND_EVERY);
             threads = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(threads);
+        RUNNING.set_ended(self.number, false);
         ENDING.fetch_sub(1, Ordering::Relaxed);
         if let Some((_, symbols)) = library() {
             OPENING.close_all(self.number, || self.close(symbols));

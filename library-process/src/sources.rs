@@ -6,10 +6,11 @@ use std::thread;
 
 use inplace_exchange_host::{Broadcast, Filled, Library, Member};
 
+use crate::running::IsLeft;
 use crate::sync::{Mutex, lock};
 
-/// Makes what it is given as a call in the library: with the lock of one that takes one call at a time.
-pub(crate) type Inside = fn(&mut dyn FnMut());
+/// Makes what it is given as a call in the library, of a source: with the lock of one that takes one call at a time.
+pub(crate) type Inside = fn(IsLeft, &mut dyn FnMut());
 
 /// The stack of a source's thread, in bytes: as others have that call the library.
 const STACK_SIZE: usize = 8 << 20;
@@ -50,7 +51,9 @@ impl<M: Member> Sources<M> {
         let source = Arc::clone(source);
         let thread = thread::Builder::new().name("stream".to_owned()).stack_size(STACK_SIZE);
         let run = move || {
-            source.run(library, inside);
+            let left = Arc::clone(&source);
+            let is_left: IsLeft = Arc::new(move || left.is_left());
+            source.run(library, |make| inside(Arc::clone(&is_left), make));
             lock(&self.0).retain(|other| !Arc::ptr_eq(other, &source));
         };
         thread.spawn(run).map(drop)

@@ -49,7 +49,7 @@ pub(crate) fn fill(
     let filling = Arc::new(filling);
     let cancel = || {
         if let Some(symbols) = library.symbols() {
-            running.cancel_the_only_source(|| symbols.cancel());
+            running.cancel_unwanted(|| symbols.cancel());
         }
     };
     let filled = SOURCES.fill(library, &filling, inside, cancel);

@@ -106,6 +106,11 @@ impl<M: Member> Broadcast<M> {
         }
     }
 
+    /// Whether all rings are to end.
+    pub fn is_left(&self) -> bool {
+        lock(&self.state).is_left()
+    }
+
     /// Makes the messages until the source ends, on its thread. `inside` does what it is given as a call in the library.
     pub fn run(&self, library: &Library, inside: impl Fn(&mut dyn FnMut())) {
         loop {

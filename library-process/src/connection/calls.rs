@@ -7,7 +7,7 @@ use inplace_exchange_host::{Caller, LentMemory, Library, Progress, Report, Reque
 use super::{Connection, ENDING, OPENING, RUNNING, TURNS};
 use crate::loading::library;
 use crate::protocol::{BUSY, Lane, Operation, REFUSED};
-use crate::running::NOBODY;
+use crate::running::IsLeft;
 use crate::sources::Inside;
 use crate::stream;
 
@@ -124,12 +124,12 @@ impl Connection {
 }
 
 /// Makes the messages of a stream, which several processes may have.
-fn in_a_turn(make: &mut dyn FnMut()) {
+fn in_a_turn(is_left: IsLeft, make: &mut dyn FnMut()) {
     let Some((library, _)) = library() else { return };
     let _turn = library.is_serial().then(|| TURNS.take(|| false));
     // One that pushes stays inside for as long as the stream.
     IS_STREAMING.store(library.is_serial() && library.pushes(), Ordering::Relaxed);
-    RUNNING.run(NOBODY, 0, make);
+    RUNNING.run_source(is_left, make);
     IS_STREAMING.store(false, Ordering::Relaxed);
 }
 

@@ -45,7 +45,7 @@ impl Connection {
         words.slots.store(SLOTS, Ordering::Relaxed);
         words.slot_len.store(self.slot_len, Ordering::Relaxed);
         let (control, buffers) = (Arc::clone(&self.control), Arc::clone(&self.buffers));
-        let inside: Inside = |call| call();
+        let inside: Inside = |_, call| call();
         thread::spawn(move || fill(library, 0, (&control, lane), &buffers, &RUNNING, Some(inside)))
     }
 

@@ -69,6 +69,7 @@ pub fn has_ended(pid: i32) -> bool {
     !PathBuf::from(format!("/proc/{pid}")).exists()
 }
 
+#[track_caller]
 pub fn until(condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
