@@ -205,8 +205,8 @@ export const LANE_MUTANTS = [
   {
     name: 'a cancel is for calls that began later, too',
     file: RUNNING,
-    from: 'calls.iter().all(is_meant)',
-    to: 'calls.iter().any(is_meant)',
+    from: 'state.calls.iter().all(all)',
+    to: 'state.calls.iter().any(all)',
     checker: 'lane-shuttle',
     scenario: 'many_calls_beside_a_cancel',
     says: /a cancel reaches a call that began later/,
