@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use inplace_exchange_host::ProcessEnd;
 
@@ -48,9 +48,9 @@ impl Process {
         let answer = sent.and_then(|()| answer::receive(&process.program, deadline));
         match answer {
             Ok(answer) => Ok((process, answer)),
-            Err(error) if answer::has_hung_up(&error) => Err(ended_early(process.kill_and_wait())),
+            Err(error) if answer::has_hung_up(&error) => Err(ended_early(process.wait_or_leave())),
             Err(error) => {
-                process.kill();
+                process.leave();
                 Err(error)
             }
         }
@@ -118,6 +118,17 @@ impl Process {
         self.lanes.unless_ended(|| self.program.leave());
     }
 
+    /// Of a program that has hung up: its end, which is about to be seen. One that goes on for others has no room for this
+    /// process.
+    fn wait_or_leave(&self) -> ProcessEnd {
+        let since = Instant::now();
+        while self.end().is_none() && since.elapsed() < END_LIMIT {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.leave();
+        self.lanes.wait_for_end()
+    }
+
     fn kill_and_wait(&self) -> ProcessEnd {
         self.kill();
         self.lanes.wait_for_end()
@@ -183,6 +194,9 @@ impl Process {
         Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
     }
 }
+
+/// How long the end of a program that has hung up is waited for.
+const END_LIMIT: Duration = Duration::from_millis(500);
 
 /// The error of a start.
 fn ended_early(end: ProcessEnd) -> io::Error {

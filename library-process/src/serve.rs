@@ -39,7 +39,12 @@ pub fn serve(library: OsString, options: &[OsString]) -> io::Result<()> {
 #[cfg(native_linux)]
 fn serve_many(broker: &App) {
     let (serves, served) = mpsc::channel::<Infallible>();
-    while let Ok(app) = broker.receive_connection() {
+    loop {
+        let app = match broker.receive_connection() {
+            Ok(app) => app,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => continue, // no descriptor is left for it: it hangs up
+            Err(_) => break,
+        };
         let serves = serves.clone();
         let serving = spawn("app", STACK_SIZE, move || {
             match connection::serve(app, true) {
