@@ -53,8 +53,8 @@ describe('the options of a library', () => {
     for (const options of [null, 7, 'own', true])
       assert.throws(() => given(fixtureLibrary('zero'), options), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     for (const [options, message] of /** @type {[object, RegExp][]} */ ([
-      [{ process: 'other' }, /'own' or 'here'; "other" was given/],
-      [{ process: null }, /'own' or 'here'; null was given/],
+      [{ process: 'other' }, /'own', 'shared' or 'here'; "other" was given/],
+      [{ process: null }, /'own', 'shared' or 'here'; null was given/],
       [{ process: 'own', timeout: 0 }, /timeout is in milliseconds, 1 or more; 0 was given/],
       [{ process: 'own', timeout: 1.5 }, /timeout/],
       [{ process: 'own', timeout: '9' }, /timeout/],
@@ -65,11 +65,12 @@ describe('the options of a library', () => {
       [{ process: 'own', isolate: 1 }, /isolate is a boolean; 1 was given/],
       [{ process: 'own', confine: 1 }, /confine is a boolean; 1 was given/],
       [{ confine: 'yes' }, /confine is a boolean; "yes" was given/],
-      [{ confine: true }, /With confine the process is 'own'; undefined was given/],
-      [{ process: 'here', confine: true }, /With confine the process is 'own'; "here" was given/],
+      [{ confine: true }, /With confine the process is 'own' or 'shared'; undefined was given/],
+      [{ process: 'here', confine: true }, /With confine the process is 'own' or 'shared'; "here" was given/],
       [{ process: 'own', fallback: 'here', confine: true }, /With confine the fallback is 'copy'/],
       [{ process: 'own', fallback: 'there' }, /'copy' or 'here'; "there" was given/],
       [{ process: 'own', fallback: 'here', isolate: true }, /With isolate the fallback is 'copy'/],
+      [{ process: 'shared', fallback: 'here' }, /With the process 'shared' the fallback is 'copy'/],
     ]))
       assert.throws(() => given(fixtureLibrary('zero'), options), { code: 'ERR_INVALID_ARG_TYPE', message });
   });

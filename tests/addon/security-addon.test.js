@@ -125,7 +125,15 @@ describe('internal functions of the addon', () => {
       Object.keys(addon)
         .filter((name) => !name.startsWith('__'))
         .sort(),
-      ['addressOf', 'exchangeDataAsync', 'exchangeDataInPlace', 'externalBuffersAllowed', 'openLibrary', 'operation'],
+      [
+        'addressOf',
+        'exchangeDataAsync',
+        'exchangeDataInPlace',
+        'externalBuffersAllowed',
+        'openLibrary',
+        'operation',
+        'shareLibraries',
+      ],
     );
     assert.deepEqual(Object.keys(address).sort(), [
       'abiVersion',
