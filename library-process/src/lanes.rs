@@ -2,7 +2,7 @@
 
 use crate::protocol::MAX_LANES;
 use crate::spin::Spin;
-use crate::sync::{self, Condvar, Mutex, ThreadId, lock};
+use crate::sync::{self, Condvar, Mutex, Thread, lock};
 
 /// The lanes of one program, whose end is an `E`.
 pub(crate) struct Lanes<E> {
@@ -12,11 +12,11 @@ pub(crate) struct Lanes<E> {
 }
 
 /// A lane, as the app's threads use it.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Slot {
     /// The thread that had it last: it gets the same one again, and so the same thread of the program. Many libraries
     /// belong to a thread.
-    thread: Option<ThreadId>,
+    thread: Option<Thread>,
     in_use: bool,
     spin: Spin,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Claim<'a, E: Copy> {
 impl<E: Copy> Lanes<E> {
     pub(crate) fn new() -> Self {
         Self {
-            slots: Mutex::new([Slot::default(); MAX_LANES]),
+            slots: Mutex::new(std::array::from_fn(|_| Slot::default())),
             end: Mutex::new(None),
             ended: Condvar::new(),
         }
@@ -80,6 +80,11 @@ impl<E: Copy> Lanes<E> {
         let number = slots
             .iter()
             .position(|slot| free(slot) && slot.thread == thread)
+            .or_else(|| {
+                slots
+                    .iter()
+                    .position(|slot| free(slot) && slot.thread.as_ref().is_some_and(Thread::has_ended))
+            })
             .or_else(|| slots.iter().position(|slot| free(slot) && slot.thread.is_none()))
             .or_else(|| slots.iter().position(free))?;
         let slot = &mut slots[number];

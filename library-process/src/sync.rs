@@ -3,13 +3,14 @@
 //! In a module of its own so that the models in `tests/model` can put loom's and shuttle's in its place, and check the
 //! very code that runs here.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError, Weak};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 pub(crate) use crate::system::{Bell, this_core};
 pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-pub(crate) use std::thread::{ThreadId, sleep};
+pub(crate) use std::thread::sleep;
 pub(crate) use std::time::Instant as Deadline;
 
 /// Waits while the word has this value: until it is woken, at the latest until the deadline. May return early. One thread
@@ -58,7 +59,29 @@ pub(crate) fn wait_for<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> Mu
     condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Which thread this is.
-pub(crate) fn this_thread() -> ThreadId {
-    std::thread::current().id()
+/// A thread of this process, which may have ended.
+pub(crate) struct Thread {
+    id: ThreadId,
+    lives: Weak<()>,
+}
+
+/// This thread.
+pub(crate) fn this_thread() -> Thread {
+    thread_local!(static LIVES: Arc<()> = Arc::new(()));
+    Thread {
+        id: thread::current().id(),
+        lives: LIVES.try_with(Arc::downgrade).unwrap_or_default(), // it is about to end
+    }
+}
+
+impl Thread {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lives.strong_count() == 0
+    }
+}
+
+impl PartialEq for Thread {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
 }

@@ -339,6 +339,19 @@ fn a_thread_keeps_its_thread_and_threads_call_at_a_time() {
 }
 
 #[test]
+fn threads_that_have_ended_leave_their_lanes_to_others() {
+    let address = Arc::new(client("address"));
+    for _ in 0..100 {
+        let address = Arc::clone(&address);
+        let calling = thread::spawn(move || exchange(&address, &mut [0; 64]).unwrap());
+        assert_eq!(calling.join().unwrap(), 64);
+    }
+    let tasks = fs::read_dir(format!("/proc/{}/task", address.pid().unwrap())).unwrap();
+    let names = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    assert_eq!(names.filter(|name| name.trim_end() == "exchange").count(), 1);
+}
+
+#[test]
 fn the_process_ends_with_its_client() {
     let zero = client("zero");
     exchange(&zero, &mut [0; 8]).unwrap();

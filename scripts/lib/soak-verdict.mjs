@@ -1,7 +1,7 @@
 // Whether a soak has passed: the limits, and how growth is told from fluctuation.
 
 /** A call that has been pending for longer hangs, and so does a page that has sent nothing for longer. */
-export const MAX_SILENCE_MS = 15_000;
+export const MAX_SILENCE_MS = 30_000;
 
 /** More than any load needs: a larger process fails the soak at once, as the machine may have other users. */
 export const MAX_MEMORY = 1.5 * 2 ** 30;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::checker;
 use crate::checker::{AtomicBool, AtomicU64, choose, yield_now};
 
-pub(crate) use crate::checker::{Condvar, Mutex, MutexGuard, ThreadId, this_thread};
+pub(crate) use crate::checker::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::atomic::Ordering;
 
 /// Whose a handle is.
@@ -256,4 +256,19 @@ pub(crate) fn has_passed(deadline: Option<Deadline>) -> bool {
 fn take_turn(Deadline(index): Deadline) -> bool {
     TURNS.with_borrow_mut(|all| all[index] = all[index].saturating_sub(1));
     true
+}
+
+/// A thread. None ends while a scenario goes on that asks for it.
+#[derive(PartialEq)]
+pub(crate) struct Thread(checker::ThreadId);
+
+pub(crate) fn this_thread() -> Thread {
+    Thread(checker::this_thread())
+}
+
+impl Thread {
+    #[expect(clippy::unused_self, reason = "as elsewhere")]
+    pub(crate) fn has_ended(&self) -> bool {
+        false
+    }
 }
