@@ -13,8 +13,8 @@ const { windows, ...options } = JSON.parse(process.env.SOAK_PLAN ?? '{}');
 const isSharing = Object.values(windows).some(({ process }) => process === 'shared');
 
 const SAMPLE_MS = 1000;
-/** A popup that is open for longer is a fault. */
-const POPUP_MS = 20_000;
+/** A popup that is open for longer is a fault: for longer still, if many windows share the processors. */
+const POPUP_MS = 20_000 * Math.max(1, options.pace / 2);
 /** So is a library's program whose page's process has ended so long ago. */
 const STRAY_MS = 5000;
 

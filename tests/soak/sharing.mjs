@@ -19,7 +19,7 @@ async function keepOpen({ tracked, pause, below, fault }) {
   for (;;) {
     const counts = await tracked('sharing', () => page.exchange(new Uint8Array(2), { library: 'life' }), []);
     if (counts && (counts[0] !== 1 || counts[1] !== 0)) fault(`sharing: opened and closed ${counts} times`);
-    await pause(below(20));
+    await pause(20 + below(50));
   }
 }
 
@@ -33,7 +33,7 @@ async function count({ tracked, pause, below, fault }) {
     const now = bytes ? new DataView(bytes.buffer).getUint32(0, true) : 0;
     if (bytes && now <= last) fault(`sharing: call ${now} after ${last}`);
     last = now;
-    await pause(below(5));
+    await pause(5 + below(10));
   }
 }
 
@@ -50,7 +50,7 @@ async function abort({ tracked, pause, below }) {
 /** Megabytes that are mapped. @param {Context} context */
 async function fill({ tracked, pause, below, fault }) {
   for (;;) {
-    const letters = new Uint8Array(MiB + below(3 * MiB)).fill(97 + below(26));
+    const letters = new Uint8Array(MiB + below(MiB)).fill(97 + below(26));
     const [letter, { length }] = [letters[0] ?? 0, letters];
     const bytes = await tracked('sharing', () => page.exchange(letters, { library: 'uppercase-c' }), []);
     if (bytes && (bytes.length !== length || bytes.some((byte) => byte !== letter - 32))) fault('sharing: wrong bytes');
@@ -74,7 +74,7 @@ async function stream({ tracked, pause, below, fault }) {
           slot.release();
         }
         if (reader.state !== 'running') throw new Error(`the stream is ${reader.state}`);
-        await pause(1);
+        await pause(5);
       }
     }, []);
     await tracked('sharing', stop, []);
