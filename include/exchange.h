@@ -174,7 +174,8 @@ typedef struct exchange_sink {
 
 /*
  * Makes the messages of a stream by itself, until the stream is to end, for an engine that pushes: one with a callback or a
- * thread of its own. Called once for each stream, in place of exchange_perform for each message.
+ * thread of its own. Called once for each stream, or for several that ask for the same and are one to the library, in place of
+ * exchange_perform for each message.
  *
  * Returns 0 if the stream has come to its end, or was asked to; a negative status if it has failed. Without
  * EXCHANGE_CONCURRENT the library is called by nobody else meanwhile: other calls fail. Nothing of the host may be used after

@@ -9,7 +9,7 @@
 //! | [`Layout::data`] | the bytes of the slots, [`Layout::stride`] apart | the library |
 //!
 //! The reader is JavaScript (`lib/stream.mjs`), and may be any: of all that is in the memory the writer reads no more than
-//! `state` and `stop`. A state that it does not know is that of a slot that is not free. `state` hands a slot over: it
+//! `state` and `stop`, and, to go on where another writer has left off, its own counts, on which it does not rely. A state that it does not know is that of a slot that is not free. `state` hands a slot over: it
 //! is stored with `Release` by who gives it away, and loaded with `Acquire` by who takes it (JavaScript's `Atomics` do both).
 //! `docs/streams.md` has this as a contract; `tests/model` runs this file under loom and shuttle.
 

@@ -157,7 +157,6 @@ onLinux('a library in one process for several windows', () => {
         link.exchange(new Uint8Array(64), { library: 'shared-counter', thread: 'worker' }).catch(() => {});
     });
     await crashing;
-    await opened.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.webContents.id);
     const crashed = new Promise((resolve) => fourth.once('crash', resolve));
     await opened.app.evaluate(async ({ BrowserWindow }) => {
       const newest = BrowserWindow.getAllWindows().sort((a, b) => b.id - a.id)[0];

@@ -44,7 +44,7 @@ pub(crate) fn join(
             io::Error::new(io::ErrorKind::TimedOut, "the main process has not answered in time")
         }
         io::ErrorKind::UnexpectedEof => {
-            io::Error::other("the main process serves no more than 512 windows and workers")
+            io::Error::other("the main process has hung up: it is ending, or serves 512 windows and workers already")
         }
         _ => error,
     })?;
