@@ -6,6 +6,8 @@
 //   npm test -- --electron PATH              in the Electron at that path: its folder, or its executable
 //   npm run test:own                         those that run again with libraries in processes of their own, all of them
 
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ADDON_TESTS } from './lib/addon-tests.mjs';
@@ -262,7 +264,11 @@ await command(async () => {
   await prepareElectron(electron, { forTests: true });
   useElectron(electron);
   const display = await openDisplay();
-  environment = { ...process.env, ...display.environment, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
+  // Not every tool removes what it writes there.
+  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'inplace-exchange-test-'));
+  process.on('exit', () => fs.rmSync(temporary, { recursive: true, force: true, maxRetries: 3 }));
+  const folders = { TMPDIR: temporary, TEMP: temporary, TMP: temporary };
+  environment = { ...process.env, ...display.environment, ...folders, INPLACE_EXCHANGE_FIXTURES: FIXTURES };
   const total = { passed: 0, failed: 0 };
   /** @type {string[]} */
   const failures = [];
