@@ -17,7 +17,7 @@ function countOf(problems) {
 export function testFilesAreListed(listed) {
   const files = fs.readdirSync(path.join(root, 'tests'), { recursive: true }).map((file) => `tests/${file}`);
   const forgotten = files.filter((file) => /\.test\.m?js$/.test(file) && !listed.has(file.replaceAll(path.sep, '/')));
-  return countOf(forgotten.map((file) => `${file} is in no step of scripts/test.mjs`));
+  return countOf(forgotten.map((file) => `${file} is in no step of scripts/lib/test-steps.mjs`));
 }
 
 export function moduleGraphs() {
