@@ -10,7 +10,8 @@ mod text;
 use crate::error::Error;
 use crate::lent_memory::LentMemory;
 use crate::request::{Caller, Request};
-use perform::{Perform, PerformFunction};
+use perform::Perform;
+pub(crate) use perform::PerformFunction;
 pub(crate) use stream::{Sink, StreamFunction};
 use text::{names, text};
 
@@ -46,13 +47,16 @@ pub(crate) enum ReturnValue {
 impl ReturnValue {
     #[inline]
     pub(crate) fn of(number: i64, len: usize) -> Self {
-        // As an unsigned number a negative status is beyond every limit, so that one comparison settles a good answer.
+        Self::message(number, len).map_or_else(|| Self::of_failure(number), Self::Message)
+    }
+
+    /// The bytes of the message, if the number stands for one.
+    #[inline]
+    pub(crate) fn message(number: i64, len: usize) -> Option<u32> {
+        // As an unsigned number a negative status is beyond every limit.
         let count = number.cast_unsigned();
-        if count > len as u64 || count > MAX_COUNT {
-            return Self::of_failure(number);
-        }
         #[expect(clippy::cast_possible_truncation, reason = "at most MAX_COUNT")]
-        Self::Message(count as u32)
+        (count <= MAX_COUNT.min(len as u64)).then_some(count as u32)
     }
 
     /// The number that it is [of](Self::of).
@@ -63,8 +67,9 @@ impl ReturnValue {
         }
     }
 
+    /// Of a number that stands for no message.
     #[cold]
-    fn of_failure(number: i64) -> Self {
+    pub(crate) fn of_failure(number: i64) -> Self {
         match u32::try_from(number) {
             _ if number < 0 => Self::Failed(number),
             Ok(count) if u64::from(count) <= MAX_COUNT => Self::TooSmall(count),
@@ -85,15 +90,9 @@ pub(crate) enum CallFunction {
 }
 
 impl ExchangeFunction {
-    #[inline]
-    pub(crate) fn call(self, memory: LentMemory<'_>) -> ReturnValue {
-        let len = memory.len();
-        ReturnValue::of(self.call_raw(memory), len)
-    }
-
     /// Calls it: the number that it returns.
     #[inline]
-    fn call_raw(self, memory: LentMemory<'_>) -> i64 {
+    pub(crate) fn call(self, memory: LentMemory<'_>) -> i64 {
         // SAFETY: the library is loaded, the signature is the header's, and the memory may be written to until this
         // returns (LentMemory's contract).
         unsafe { (self.0)(memory.data().as_ptr(), memory.len()) }
@@ -105,7 +104,7 @@ impl CallFunction {
     #[inline]
     pub(crate) fn call(self, memory: LentMemory<'_>, request: &Request, caller: &dyn Caller) -> i64 {
         match self {
-            Self::InPlace(exchange) => exchange.call_raw(memory),
+            Self::InPlace(exchange) => exchange.call(memory),
             Self::Perform(perform) => perform.call(memory, request, caller),
         }
     }

@@ -24,7 +24,7 @@ mod sync;
 pub use abi::{Symbols, VERSION as ABI_VERSION};
 pub use call::{Call, CompletionSink, NativeCall};
 pub use dispatch::Cancelled;
-pub use entry_point::EntryPoint;
+pub use entry_point::{InPlace, NoMessage, Performs};
 pub use error::{Error, ProcessEnd};
 pub use exit::finish_calls_first;
 pub use functions::{Properties, Remote};

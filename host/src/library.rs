@@ -142,7 +142,7 @@ impl Library {
     /// Calls `exchange_open`. The caller holds the gate, if there is one.
     pub(crate) fn open(&self) -> Result<(), Box<Error>> {
         let opened = self.dispatcher.functions().open()?;
-        opened.map_err(|status| self.failure(ReturnValue::Failed(status)))
+        opened.map_err(|status| self.failure(ReturnValue::Failed(status), None))
     }
 
     /// Calls `exchange_close`. The caller holds the gate, if there is one.
@@ -162,20 +162,12 @@ impl Library {
         self.outcome_of(value, caller)
     }
 
-    /// As [`outcome`](Self::outcome), with the library's words for this call.
+    /// What a return value stands for, with the library's words for this call.
     #[inline]
     pub(crate) fn outcome_of(&self, value: ReturnValue, caller: &dyn Caller) -> Result<u32, Box<Error>> {
         match value {
-            ReturnValue::Failed(status) => Err(self.failed(status, caller.take_message())),
-            value => self.outcome(value),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn outcome(&self, value: ReturnValue) -> Result<u32, Box<Error>> {
-        match value {
             ReturnValue::Message(count) => Ok(count),
-            value => Err(self.failure(value)),
+            value => Err(self.failure(value, caller.take_message())),
         }
     }
 
@@ -248,26 +240,21 @@ impl Library {
         Box::new(Error::LibraryThread { path, source })
     }
 
-    /// A return value that is no message, as an error.
+    /// A return value that is no message, as an error: one that is a status with the words of this call, or of all that have
+    /// that status.
     #[cold]
-    fn failure(&self, value: ReturnValue) -> Box<Error> {
+    pub(crate) fn failure(&self, value: ReturnValue, words: Option<String>) -> Box<Error> {
         let path = self.path.clone();
         Box::new(match value {
             ReturnValue::Message(required) | ReturnValue::TooSmall(required) => {
                 Error::BufferTooSmall { path, required }
             }
             ReturnValue::OutOfRange(count) => Error::LibraryCount { path, count },
-            ReturnValue::Failed(status) => return self.failed(status, None),
-        })
-    }
-
-    /// A negative status, with the words of this call or of all that have that status.
-    #[cold]
-    fn failed(&self, status: i64, message: Option<String>) -> Box<Error> {
-        Box::new(Error::LibraryFailed {
-            path: self.path.clone(),
-            status,
-            message: message.or_else(|| self.dispatcher.functions().error_message(status)),
+            ReturnValue::Failed(status) => Error::LibraryFailed {
+                path,
+                status,
+                message: words.or_else(|| self.dispatcher.functions().error_message(status)),
+            },
         })
     }
 }

@@ -22,9 +22,15 @@ impl LentMemory<'_> {
     /// effect where the system has no huge pages for those who ask.
     #[inline]
     pub(crate) fn prefer_huge_pages(&self) {
-        if self.len() >= HUGE_FROM {
+        if self.is_huge() {
             prefer_huge_pages(&self.again()); // whose address is taken: this one stays in registers
         }
+    }
+
+    /// Whether it is so large that [huge pages](Self::prefer_huge_pages) are preferred.
+    #[inline]
+    pub(crate) fn is_huge(&self) -> bool {
+        self.len() >= HUGE_FROM
     }
 
     /// Has the pages made that memory does not have yet. Stops between two steps if that is asked for.

@@ -6,13 +6,14 @@ use std::ptr::{self, NonNull};
 use napi::sys;
 
 use crate::error::Error;
+use crate::js::answer::place_with;
 use crate::js::byte_view::{ByteView, is_bytes};
 use crate::js::lent_buffer::empty_ptr;
 use crate::js::scope::Scope;
 use crate::js::throw::invalid_buffer;
 use crate::js::value::Value;
 
-/// The bytes that JavaScript has passed. `owner`, if it is given, gets their ArrayBuffer or SharedArrayBuffer.
+/// The bytes that JavaScript has passed. `owner`, if it is given, gets their ArrayBuffer or SharedArrayBuffer, if they are some.
 ///
 /// # Safety
 /// `value` is a value of the scope's environment.
@@ -20,21 +21,21 @@ use crate::js::value::Value;
 pub(super) unsafe fn bytes(
     scope: Scope<'_>,
     value: sys::napi_value,
-    owner: Option<&mut sys::napi_value>,
+    owner: Option<&mut MaybeUninit<sys::napi_value>>,
 ) -> Result<(NonNull<u8>, usize), Box<Error>> {
     // Node-API leaves the kind as it is for one that it does not know yet, as some versions do with Float16Array.
-    let mut kind = sys::TypedarrayType::int8_array;
-    let (mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    let (mut kind, mut len, mut data) = (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
+    let kind = place_with(&mut kind, sys::TypedarrayType::int8_array);
     // SAFETY: env and value are live, and every out-pointer is null or a place of its type. A value that is no typed
     // array is answered with a status.
     let status = unsafe {
         sys::napi_get_typedarray_info(
             scope.raw(),
             value,
-            &mut kind,
+            kind,
             len.as_mut_ptr(),
             data.as_mut_ptr(),
-            owner.map_or(ptr::null_mut(), ptr::from_mut),
+            owner.map_or(ptr::null_mut(), MaybeUninit::as_mut_ptr),
             ptr::null_mut(),
         )
     };
@@ -46,7 +47,7 @@ pub(super) unsafe fn bytes(
     let len = unsafe { len.assume_init() };
     // SAFETY: Node-API has answered, and so written the address.
     let data = unsafe { data.assume_init() };
-    if !is_bytes(kind) {
+    if !is_bytes(*kind) {
         // SAFETY: value is one of the scope's environment (this function's contract).
         return Err(unsafe { not_bytes(scope, value) });
     }

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use inplace_exchange_host::LentMemory;
+use inplace_exchange_host::{LentMemory, NoMessage};
 use napi::sys;
 
 use super::bytes::bytes;
@@ -49,10 +49,10 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
-    let Some(entry) = binding.entry().filter(|entry| !entry.performs()) else {
+    if binding.in_place().is_none() {
         // SAFETY: the argument is a value of this call.
         return unsafe { not_open(scope, binding, argument) };
-    };
+    }
     // SAFETY: the argument is a value of this call.
     let (data, len) = match unsafe { bytes(scope, argument, None) } {
         Ok(bytes) => bytes,
@@ -62,7 +62,12 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and
     // relies on none of them: other threads may write to shared ones, of which the library's contract warns it.
     let memory = unsafe { LentMemory::new(data, len) };
-    return_or_throw(scope, entry.exchange(memory))
+    // Loaded again, so that it has not to be kept meanwhile. No JavaScript has run that could have ended the environment.
+    let exchanged = match binding.in_place() {
+        Some(entry) => entry.exchange(memory),
+        None => Err(NoMessage::Busy),
+    };
+    return_or_throw(scope, binding, exchanged, None)
 }
 
 /// The call of a library that is not open, or has a process of its own, or turns out to export `exchange_perform`. Out of

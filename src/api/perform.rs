@@ -1,16 +1,19 @@
 //! The synchronous call of a library that exports `exchange_perform`: as in [`exchange`](super::exchange), with what else
 //! the caller can say.
 
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use inplace_exchange_host::{LentMemory, Pages, Request};
+use inplace_exchange_host::{LentMemory, Pages, Request, Waiting};
 use napi::sys;
 
 use super::bytes::bytes;
-use super::outcome::return_or_throw;
+use super::outcome::{create_count, return_or_throw};
 use crate::env::binding::Binding;
 use crate::env::instance;
 use crate::env::mapping::{self, MAPPED_FROM};
+use crate::js::answer::{answered, place_with};
 use crate::js::byte_view::ByteView;
 use crate::js::input::input_len;
 use crate::js::scope::Scope;
@@ -41,24 +44,25 @@ pub(crate) unsafe extern "C" fn plain_callback(env: sys::napi_env, info: sys::na
 /// As [`callback`].
 #[inline(always)]
 unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let mut argc = ARGUMENTS;
-    let mut arguments = [ptr::null_mut(); ARGUMENTS];
-    let mut data = ptr::null_mut();
+    let (mut argc, mut arguments) = (MaybeUninit::uninit(), [MaybeUninit::uninit(); ARGUMENTS]);
+    let argc = place_with(&mut argc, ARGUMENTS);
+    let first = arguments.as_mut_ptr().cast();
     // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type,
-    // with room for argc arguments. Node-API fills in undefined for those that the caller did not give, and says in argc
-    // how many he has.
-    let status =
-        unsafe { sys::napi_get_cb_info(env, info, &mut argc, arguments.as_mut_ptr(), ptr::null_mut(), &mut data) };
-    if status != sys::Status::napi_ok {
-        return ptr::null_mut();
-    }
+    // with room for argc arguments.
+    let ask = |data| unsafe { sys::napi_get_cb_info(env, info, argc, first, ptr::null_mut(), data) };
+    // SAFETY: Node-API has written an answer that is ok.
+    let data: Option<*mut c_void> = unsafe { answered(ask) };
+    let Some(data) = data else { return ptr::null_mut() };
+    // SAFETY: Node-API has answered, and so written them: undefined for those that the caller did not give. How many he has
+    // given is in argc.
+    let arguments = arguments.map(|argument| unsafe { argument.assume_init() });
     // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as
     // the environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
-    let input = arguments.get(1).filter(|_| argc > 1);
+    let input = arguments.get(1).filter(|_| *argc > 1);
     // SAFETY: null, or a value of this call.
     let input = input.and_then(|&input| unsafe { Value::from_raw(scope, input) });
     // SAFETY: the argument is a value of this call.
@@ -69,14 +73,14 @@ unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_call
 ///
 /// # Safety
 /// `view` is a value of the scope's environment.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn perform(
     scope: Scope<'_>,
     binding: &Binding,
     view: sys::napi_value,
     input: Option<Value<'_>>,
 ) -> sys::napi_value {
-    let mut owner = ptr::null_mut();
+    let mut owner = MaybeUninit::uninit();
     // SAFETY: the view is a value of the scope's environment (this function's contract).
     let checked = unsafe { bytes(scope, view, Some(&mut owner)) }.and_then(|(data, len)| {
         let input = input.map_or(Ok(None), |input| input_len(input, len))?;
@@ -86,6 +90,8 @@ pub(super) unsafe fn perform(
         Ok(checked) => checked,
         Err(error) => return error.throw(scope),
     };
+    // SAFETY: these are bytes, and so it has been written.
+    let owner = unsafe { owner.assume_init() };
     // SAFETY: null, or a value that Node-API has made in the handle scope of this call.
     let owner = unsafe { Value::from_raw(scope, owner) };
     let request = Request {
@@ -93,7 +99,7 @@ pub(super) unsafe fn perform(
         input,
         shared: !owner.is_some_and(Value::is_array_buffer),
     };
-    let Some(entry) = binding.entry() else {
+    let Some(entry) = binding.performs() else {
         // SAFETY: as above, and a view of these bytes.
         return unsafe { open_and_perform(scope, binding, view, (data, len), &request) };
     };
@@ -101,10 +107,11 @@ pub(super) unsafe fn perform(
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and relies on none
     // of them: other threads may write to shared ones, of which the library is told.
     let memory = unsafe { LentMemory::new(data, len) };
-    return_or_throw(scope, entry.perform(memory, &request))
+    let caller = Waiting::default();
+    return_or_throw(scope, binding, entry.perform(memory, &request, &caller), Some(&caller))
 }
 
-/// For a library that is not open, or has a process of its own, or is unknown yet.
+/// For a library that is not open, or has a process of its own, or no `exchange_perform`.
 ///
 /// # Safety
 /// `view` is a value of the scope's environment, a view of the bytes.
@@ -126,5 +133,8 @@ pub(super) unsafe fn open_and_perform(
     // SAFETY: as in `perform`; where other threads have the memory, its pages are shared. The rest is as `pages_of` has
     // found it, and `can_map` has tried.
     let memory = unsafe { LentMemory::in_pages(data, len, pages) };
-    return_or_throw(scope, binding.open_and_exchange(memory, request))
+    match binding.open_and_exchange(memory, request) {
+        Ok(count) => create_count(scope, count),
+        Err(error) => error.throw(scope),
+    }
 }

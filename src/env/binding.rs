@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inplace_exchange_host::{EntryPoint, LentMemory, Library, Request, Session};
+use inplace_exchange_host::{InPlace, LentMemory, Library, Performs, Request, Session};
 
 use crate::error::Error;
 
@@ -28,7 +28,8 @@ impl Libraries {
             .position(|binding| binding.source == source && binding.operation == operation);
         let index = known.unwrap_or_else(|| {
             bindings.push(Rc::new(Binding {
-                entry: Cell::new(None),
+                in_place: Cell::new(None),
+                performs: Cell::new(None),
                 source,
                 operation,
                 session: OnceCell::new(),
@@ -57,7 +58,8 @@ impl Libraries {
     /// closed later if that has passed.
     pub(crate) fn close(&self, deadline: Instant) {
         for binding in self.bindings.borrow().iter() {
-            binding.entry.set(None);
+            binding.in_place.set(None);
+            binding.performs.set(None);
         }
         for session in self.sessions.all.borrow().iter() {
             session.close(Some(deadline));
@@ -98,7 +100,8 @@ pub(crate) enum Source {
 #[repr(C, align(64))]
 pub(crate) struct Binding {
     /// First, at the start of a cache line: all that a call reads is then in one, wherever the allocator puts it.
-    entry: Cell<Option<EntryPoint>>,
+    in_place: Cell<Option<InPlace>>,
+    performs: Cell<Option<Performs>>,
     source: Source,
     operation: u32,
     session: OnceCell<Arc<Session>>,
@@ -106,10 +109,16 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// The library's entry, if it is open in this environment.
+    /// The library's `exchange_inplace`, if it is open in this environment, and that makes its exchanges.
     #[inline]
-    pub(crate) fn entry(&self) -> Option<EntryPoint> {
-        self.entry.get()
+    pub(crate) fn in_place(&self) -> Option<InPlace> {
+        self.in_place.get()
+    }
+
+    /// The library's `exchange_perform`, if it is open in this environment and has one.
+    #[inline]
+    pub(crate) fn performs(&self) -> Option<Performs> {
+        self.performs.get()
     }
 
     /// Which library it is.
@@ -123,7 +132,7 @@ impl Binding {
         self.operation
     }
 
-    /// As [`EntryPoint::perform`], for a library that is not open.
+    /// Makes an exchange with a library that is not open, or that has no function for all that can be asked for.
     #[cold]
     pub(crate) fn open_and_exchange(&self, memory: LentMemory<'_>, request: &Request) -> Result<u32, Box<Error>> {
         /// How long the last call may hold up an environment that is about to end.
@@ -137,7 +146,8 @@ impl Binding {
         if self.sessions.closing.get() {
             session.close(Some(Instant::now() + CLOSE_TIMEOUT));
         } else {
-            self.entry.set(EntryPoint::of(library));
+            self.in_place.set(InPlace::of(library));
+            self.performs.set(Performs::of(library));
         }
         Ok(outcome?)
     }

@@ -1,6 +1,7 @@
 //! Node-API behind safe types: a [`scope::Scope`] proves what its calls need.
 
 pub(crate) mod abort_listener;
+pub(crate) mod answer;
 pub(crate) mod byte_view;
 pub(crate) mod callback;
 pub(crate) mod callback_scope;

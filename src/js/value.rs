@@ -6,6 +6,7 @@ use std::ptr::{self, NonNull};
 use napi::bindgen_prelude::{JsValue, Unknown, ValueType};
 use napi::sys;
 
+use crate::js::answer::answered;
 use crate::js::scope::Scope;
 
 /// A value of an environment, in the handle scope that is open for `'s`.
@@ -78,10 +79,10 @@ impl<'s> Value<'s> {
     }
 
     pub(crate) fn kind(self) -> ValueType {
-        let mut kind = sys::ValueType::napi_undefined;
         // SAFETY: env and the value are live, and kind is a place for the answer.
-        unsafe { sys::napi_typeof(self.scope.raw(), self.raw(), &mut kind) };
-        ValueType::from(kind)
+        let ask = |kind| unsafe { sys::napi_typeof(self.scope.raw(), self.raw(), kind) };
+        // SAFETY: Node-API has written an answer that is ok.
+        unsafe { answered(ask) }.map_or(ValueType::Undefined, ValueType::from)
     }
 
     pub(crate) fn is_function(self) -> bool {
@@ -138,24 +139,24 @@ impl<'s> Value<'s> {
         self.answers(|env, value, answer| unsafe { sys::napi_strict_equals(env, value, other.raw(), answer) })
     }
 
+    #[inline]
     fn answers(self, ask: impl FnOnce(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status) -> bool {
-        let mut answer = false;
-        let status = ask(self.scope.raw(), self.raw(), &mut answer);
-        status == sys::Status::napi_ok && answer
+        // SAFETY: all that is asked with this is asked of Node-API, which has written an answer that is ok.
+        unsafe { answered(|answer| ask(self.scope.raw(), self.raw(), answer)) }.unwrap_or(false)
     }
 
     pub(crate) fn to_f64(self) -> Option<f64> {
-        let mut number = 0.0;
         // SAFETY: env and the value are live, and number is a place for the answer.
-        let status = unsafe { sys::napi_get_value_double(self.scope.raw(), self.raw(), &mut number) };
-        (status == sys::Status::napi_ok).then_some(number)
+        let ask = |number| unsafe { sys::napi_get_value_double(self.scope.raw(), self.raw(), number) };
+        // SAFETY: Node-API has written an answer that is ok.
+        unsafe { answered(ask) }
     }
 
     pub(crate) fn to_u32(self) -> Option<u32> {
-        let mut number = 0;
         // SAFETY: env and the value are live, and number is a place for the answer.
-        let status = unsafe { sys::napi_get_value_uint32(self.scope.raw(), self.raw(), &mut number) };
-        (status == sys::Status::napi_ok).then_some(number)
+        let ask = |number| unsafe { sys::napi_get_value_uint32(self.scope.raw(), self.raw(), number) };
+        // SAFETY: Node-API has written an answer that is ok.
+        unsafe { answered(ask) }
     }
 
     /// Where the bytes of an ArrayBuffer are, and how many. `None` for anything else.

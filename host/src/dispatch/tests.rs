@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use super::*;
 use crate::call::{Call, CompletionSink, NativeCall};
-use crate::entry_point::EntryPoint;
 use crate::error::Error;
 use crate::library::Library;
-use crate::library::tests::{Exports, lend, library};
+use crate::library::tests::{Exports, exchange_in_place, lend, library};
 use crate::request::Request;
 use crate::session::Session;
 use crate::sync::{AtomicBool, Ordering, after};
@@ -141,7 +140,7 @@ fn session_of(library: &'static Library) -> Arc<Session> {
 /// A synchronous call, as an environment makes it.
 fn exchange_now(session: &Session, memory: &mut [u8]) -> Result<u32, Box<Error>> {
     session.open()?;
-    EntryPoint::of(session.library()).unwrap().exchange(lend(memory))
+    exchange_in_place(session.library(), memory)
 }
 
 const SOON: Duration = Duration::from_millis(20);

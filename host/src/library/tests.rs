@@ -6,7 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::abi::{Action, Exchange, Open};
-use crate::entry_point::EntryPoint;
+use crate::entry_point::InPlace;
 use crate::session::Session;
 use proptest::prelude::*;
 
@@ -91,7 +91,7 @@ proptest! {
             ANSWER.set(number);
             let view = &mut memory[before..before + len];
             let start = view.as_ptr().addr();
-            let outcome = EntryPoint::of(library).unwrap().exchange(lend(view));
+            let outcome = exchange_in_place(library, view);
             prop_assert_eq!(SEEN.get(), (start, len));
             prop_assert!(Session::new(library).open().is_ok(), "others may enter again");
             match outcome.map_err(|error| *error) {
@@ -153,10 +153,16 @@ pub(crate) fn fixture(name: &str) -> &'static Library {
     Library::load(&file).unwrap_or_else(|error| panic!("{error} Type: npm test -- fixtures"))
 }
 
+/// As an environment does, by the shortest way.
+pub(crate) fn exchange_in_place(library: &'static Library, memory: &mut [u8]) -> Result<u32, Box<Error>> {
+    let exchanged = InPlace::of(library).unwrap().exchange(lend(memory));
+    exchanged.map_err(|why| why.into_error(library, None))
+}
+
 /// Lends a real library just `len` bytes of the heap, where a byte too many is noticed.
 fn exchange_on_the_heap(library: &'static Library, len: usize) -> (Result<u32, Box<Error>>, Box<[u8]>) {
     let mut memory = vec![0; len].into_boxed_slice();
-    let outcome = EntryPoint::of(library).unwrap().exchange(lend(&mut memory));
+    let outcome = exchange_in_place(library, &mut memory);
     (outcome, memory)
 }
 
