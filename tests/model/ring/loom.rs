@@ -15,8 +15,11 @@ mod data;
 mod explore;
 mod memory;
 mod reader;
+#[path = "../shared/scenario.rs"]
+mod scenario;
 mod scenarios;
 mod sync;
+mod writers;
 
 /// The file under test, unchanged.
 #[path = "../../../host/src"]
@@ -29,9 +32,10 @@ use host::ring;
 use loom::sync::atomic;
 
 use scenarios::SCENARIOS;
+use writers::WRITERS;
 
 fn main() {
-    for scenario in SCENARIOS {
+    for scenario in SCENARIOS.iter().chain(WRITERS) {
         for variant in 0..scenario.variants {
             explore::explore(scenario.name, move || (scenario.run)(variant));
         }

@@ -1,5 +1,6 @@
 //! The memory of a stream: its words, and for each slot the library's part.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::checker::yield_now;
@@ -60,37 +61,38 @@ impl Memory {
         })
     }
 
-    /// Writes messages as `burst.rs` does, until there were so many or the stream is stopped: how many there were.
+    /// Writes messages as `fill.rs` does, until there were so many or the stream is stopped: how many there were.
     pub(crate) fn write(self: &Arc<Self>, count: u32) -> u32 {
-        let (ring, number) = self.write_and_go_on(count);
+        let mut ring = self.ring();
+        let number = self.write_on(&mut ring, 0..count);
         ring.set_phase(Phase::Ended);
         number
     }
 
     /// As [`write`](Self::write), and then the library fails.
     pub(crate) fn write_and_fail(self: &Arc<Self>, count: u32) {
-        let (mut ring, _) = self.write_and_go_on(count);
+        let mut ring = self.ring();
+        self.write_on(&mut ring, 0..count);
         if let Some(place) = self.claim(&mut ring) {
             ring.abandon(place);
         }
         ring.set_phase(Phase::Failed);
     }
 
-    fn write_and_go_on(self: &Arc<Self>, count: u32) -> (Ring<Arc<Self>>, u32) {
-        let mut ring = Ring::new(Arc::clone(self), self.policy);
-        ring.set_phase(Phase::Running);
-        for number in 0..count {
-            let Some(place) = self.claim(&mut ring) else {
-                return (ring, number);
+    pub(crate) fn ring(self: &Arc<Self>) -> Ring<Arc<Self>> {
+        Ring::new(Arc::clone(self), self.policy)
+    }
+
+    /// Writes the messages of these numbers, unless the stream is stopped: the number of the next.
+    pub(crate) fn write_on(&self, ring: &mut Ring<Arc<Self>>, numbers: Range<u32>) -> u32 {
+        for number in numbers.clone() {
+            let Some(place) = self.claim(ring) else {
+                return number;
             };
-            let index = match place {
-                Place::Slot(index) => index,
-                Place::Spare => self.slots.len(),
-            };
-            self.bytes[index].put(number);
+            self.put(place, number);
             ring.publish(place, length_of(number), time_of(number));
         }
-        (ring, count)
+        numbers.end
     }
 
     /// Waits for a place. `None` if the stream is stopped.
@@ -104,18 +106,45 @@ impl Memory {
         None
     }
 
+    /// What the library does.
+    pub(crate) fn put(&self, place: Place, number: u32) {
+        self.bytes_of(place).put(number);
+    }
+
+    pub(crate) fn bytes_of(&self, place: Place) -> &Data {
+        match place {
+            Place::Slot(index) => &self.bytes[index],
+            Place::Spare => &self.bytes[self.slots.len()],
+        }
+    }
+
     /// The number of a message by its bytes. All that is said of it belongs to it.
     pub(crate) fn check(&self, slot: Slot) -> u32 {
+        let number = self.number_in(slot);
+        assert_eq!(slot.timestamp, time_of(number).to_bits(), "the time of another message");
+        self.check_place(slot, number);
+        number
+    }
+
+    pub(crate) fn number_in(&self, slot: Slot) -> u32 {
         let number = self.bytes[slot.index].get();
         assert_eq!(slot.length, length_of(number), "the length of another message");
-        assert_eq!(slot.timestamp, time_of(number).to_bits(), "the time of another message");
+        number
+    }
+
+    /// That so many messages were made for the ring before this one.
+    pub(crate) fn check_place(&self, slot: Slot, number: u32) {
         let dropped = self.slots[slot.index].dropped.load(Ordering::Relaxed);
         match self.policy {
             Policy::Wait => assert_eq!((self.place_of(slot), dropped), (number, 0)),
             Policy::DropOldest => assert!(self.place_of(slot) == number && dropped <= number),
             Policy::DropNewest => assert_eq!(self.place_of(slot) + dropped, number), // the dropped ones have no sequence
         }
-        number
+    }
+
+    /// How many messages were counted.
+    pub(crate) fn published(&self) -> u32 {
+        js::load(&self.writer.published).wrapping_sub(self.first)
     }
 
     /// How many messages were handed over before this one. A reader that opens after the count has wrapped begins below it.
@@ -130,7 +159,7 @@ impl Memory {
     }
 }
 
-fn length_of(number: u32) -> u32 {
+pub(crate) fn length_of(number: u32) -> u32 {
     number + 100
 }
 

@@ -9,12 +9,9 @@ use std::sync::Arc;
 
 use crate::memory::Memory;
 use crate::ring::State;
-use crate::sync::{AtomicU32, Ordering, js};
+use crate::sync::{AtomicU32, Ordering, Terminated, js};
 
 const READING: u32 = 3;
-
-/// Why a reader's thread unwinds.
-pub(crate) struct Terminated;
 
 pub(crate) struct Reader {
     memory: Arc<Memory>,

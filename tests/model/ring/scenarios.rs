@@ -1,29 +1,13 @@
 //! Scenarios of a ring, each about one guarantee.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::checker::{Thread, start, yield_now};
 use crate::memory::Memory;
-use crate::reader::{Reader, Slot, Terminated};
+use crate::reader::{Reader, Slot};
 use crate::ring::{Policy, State};
-use crate::sync::{Ordering, js};
-
-pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
-    /// It is run for each number below this.
-    pub(crate) variants: u32,
-    pub(crate) run: fn(u32),
-}
-
-macro_rules! scenarios {
-    ($list:ident: $($name:ident $variants:expr;)*) => {
-        pub(crate) const $list: &[crate::scenarios::Scenario] =
-            &[$(crate::scenarios::Scenario { name: stringify!($name), variants: $variants, run: $name }),*];
-    };
-}
-#[allow(unused_imports, reason = "for the workloads, which shuttle alone has")]
-pub(crate) use scenarios;
+use crate::scenario::scenarios;
+use crate::sync::{Ordering, js, unless_terminated};
 
 scenarios! {
     SCENARIOS:
@@ -45,16 +29,23 @@ pub(crate) const POLICIES: [Policy; 3] = [Policy::Wait, Policy::DropOldest, Poli
 /// Where counts begin: also where they wrap.
 pub(crate) const FIRST: [u32; 3] = [0, u32::MAX - 1, (1 << 31) - 2];
 
-const SLOTS: usize = 2;
+pub(crate) const SLOTS: usize = 2;
 
 /// Writes messages on a thread of its own.
-fn writer(memory: &Arc<Memory>, write: impl FnOnce(&Arc<Memory>) + Send + 'static) -> Thread {
+pub(crate) fn writer(memory: &Arc<Memory>, write: impl FnOnce(&Arc<Memory>) + Send + 'static) -> Thread {
     let memory = Arc::clone(memory);
     start("writer", move || write(&memory))
 }
 
 /// Takes messages until the stream has ended, and none is left: their numbers.
 pub(crate) fn read(memory: &Memory, reader: &mut Reader, take: fn(&mut Reader) -> Option<Slot>) -> Vec<u32> {
+    let numbers = read_to_end(memory, reader, take);
+    assert!(take(reader).is_none(), "wait has missed a message");
+    numbers
+}
+
+/// As [`read`], of a writer that may have ended before it has counted its last message.
+pub(crate) fn read_to_end(memory: &Memory, reader: &mut Reader, take: fn(&mut Reader) -> Option<Slot>) -> Vec<u32> {
     let mut numbers = Vec::new();
     loop {
         match reader.wait() {
@@ -68,7 +59,6 @@ pub(crate) fn read(memory: &Memory, reader: &mut Reader, take: fn(&mut Reader) -
             }
         }
     }
-    assert!(take(reader).is_none(), "wait has missed a message");
     assert!(
         numbers.is_sorted_by(|one, next| one < next),
         "out of order: {numbers:?}"
@@ -217,15 +207,6 @@ fn a_reader_is_terminated(steps: u32) {
         all.is_sorted_by(|one, next| one < next),
         "read by both, or out of order: {all:?}"
     );
-}
-
-/// Runs a reader, which may end at any step.
-pub(crate) fn unless_terminated(run: impl FnOnce()) {
-    if let Err(reason) = catch_unwind(AssertUnwindSafe(run))
-        && !reason.is::<Terminated>()
-    {
-        resume_unwind(reason);
-    }
 }
 
 /// At any step, while the first one reads.

@@ -15,9 +15,12 @@ mod data;
 mod explore;
 mod memory;
 mod reader;
+#[path = "../shared/scenario.rs"]
+mod scenario;
 mod scenarios;
 mod sync;
 mod workloads;
+mod writers;
 
 /// The file under test, unchanged.
 #[path = "../../../host/src"]
@@ -32,11 +35,12 @@ use shuttle::sync::atomic;
 use scenarios::SCENARIOS;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use workloads::WORKLOADS;
+use writers::WRITERS;
 
 fn main() {
     let schedules = command::option_or("--schedules", 1000);
     let seed = command::option_or("--seed", 1);
-    for scenario in SCENARIOS.iter().chain(WORKLOADS) {
+    for scenario in SCENARIOS.iter().chain(WRITERS).chain(WORKLOADS) {
         for variant in 0..scenario.variants {
             let run = move || (scenario.run)(variant);
             let random = RandomScheduler::new_from_seed(seed, schedules);

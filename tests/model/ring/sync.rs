@@ -1,6 +1,46 @@
 //! What the ring takes from `host/src/sync.rs`, for models, and what its reader takes from JavaScript.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::checker::{ThreadId, this_thread};
+
 pub(crate) use std::sync::atomic::Ordering;
+
+/// Why a thread unwinds: it has ended in the middle of what it did.
+pub(crate) struct Terminated;
+
+thread_local! {
+    /// A thread that is to end, and after how many more accesses. The threads of a model are coroutines of one thread.
+    static MORTAL: Cell<Option<(ThreadId, u32)>> = const { Cell::new(None) };
+}
+
+/// Runs what may end at any step: one that calls [`end_after`], or a reader.
+pub(crate) fn unless_terminated(run: impl FnOnce()) {
+    let ended = catch_unwind(AssertUnwindSafe(run));
+    MORTAL.set(None);
+    if let Err(reason) = ended
+        && !reason.is::<Terminated>()
+    {
+        resume_unwind(reason);
+    }
+}
+
+/// Ends this thread after so many accesses to words.
+pub(crate) fn end_after(steps: u32) {
+    MORTAL.set(Some((this_thread(), steps)));
+}
+
+fn step() {
+    let Some((thread, steps)) = MORTAL.get() else { return };
+    if thread != this_thread() {
+        return;
+    }
+    match steps.checked_sub(1) {
+        Some(left) => MORTAL.set(Some((thread, left))),
+        None => resume_unwind(Box::new(Terminated)),
+    }
+}
 
 macro_rules! atomics {
     ($($name:ident $value:ty)*) => {$(
@@ -13,10 +53,12 @@ macro_rules! atomics {
             }
 
             pub(crate) fn load(&self, order: Ordering) -> $value {
+                step();
                 self.0.load(order)
             }
 
             pub(crate) fn store(&self, value: $value, order: Ordering) {
+                step();
                 self.0.swap(value, order);
             }
 
@@ -28,6 +70,7 @@ macro_rules! atomics {
                 yes: Ordering,
                 no: Ordering,
             ) -> Result<$value, $value> {
+                step();
                 self.0.compare_exchange(from, to, yes, no)
             }
         }

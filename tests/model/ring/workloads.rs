@@ -6,8 +6,9 @@ use crate::checker::{choose, start, yield_now};
 use crate::memory::Memory;
 use crate::reader::Reader;
 use crate::ring::{Policy, State};
-use crate::scenarios::{FIRST, POLICIES, assert_complete, read, scenarios, unless_terminated};
-use crate::sync::js;
+use crate::scenario::scenarios;
+use crate::scenarios::{FIRST, POLICIES, assert_complete, read};
+use crate::sync::{js, unless_terminated};
 
 scenarios! {
     WORKLOADS:
