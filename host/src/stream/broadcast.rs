@@ -91,13 +91,14 @@ impl<M: Member> Broadcast<M> {
                 return *filled;
             }
             let Some(at) = at else { return Filled::End };
-            let is_last = state.is_left();
+            // Not whether all others are to end as well: they say so at any time, also between two looks at them.
+            let is_last = state.members.len() == 1;
             if member.is_cancelled() && !state.members[at].is_filled && !(is_last && state.is_inside) {
                 let joined = state.members.swap_remove(at);
                 joined.give_back();
                 return Filled::End;
             }
-            if is_last {
+            if state.is_left() {
                 drop(state); // the library may ask meanwhile
                 cancel();
                 state = lock(&self.state);
