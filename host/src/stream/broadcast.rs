@@ -127,7 +127,7 @@ impl<M: Member> Broadcast<M> {
             if filled != Filled::More {
                 return self.end(filled);
             }
-            self.wait_for_room();
+            self.wait_for_place();
         }
     }
 
@@ -146,9 +146,9 @@ impl<M: Member> Broadcast<M> {
         self.ended.notify_all();
     }
 
-    fn wait_for_room(&self) {
+    fn wait_for_place(&self) {
         for round in 0.. {
-            if self.is_cancelled() || lock(&self.state).has_room() {
+            if self.is_cancelled() || lock(&self.state).has_place() {
                 return;
             }
             pause(round);

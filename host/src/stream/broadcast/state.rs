@@ -45,6 +45,15 @@ impl<M: Member> State<M> {
         })
     }
 
+    /// Whether a place can be claimed: besides, one ring has a place, which is not so if all drop and their readers hold all
+    /// slots.
+    pub(super) fn has_place(&mut self) -> bool {
+        self.has_room()
+            && self
+                .taking_part()
+                .any(|joined| lock(&joined.member.filler().ring).has_room())
+    }
+
     pub(super) fn taking_part(&mut self) -> impl Iterator<Item = &mut Joined<M>> {
         self.members.iter_mut().filter(|joined| joined.takes_part)
     }
