@@ -1,5 +1,5 @@
-// npm run model: the dispatcher, a lane to a process of a library, and the ring of a stream, under loom and shuttle, and
-// the mistakes that they have to find.
+// npm run model: the dispatcher, a lane to a process of a library, the ring of a stream, and a source for several rings, under
+// loom and shuttle, and the mistakes that they have to find.
 //
 //   npm run model                      everything, at length
 //   npm run model -- --short           what npm test runs
@@ -9,6 +9,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { BROADCAST_MUTANTS } from '../tests/model/broadcast/mutants.mjs';
 import { LANE_MUTANTS } from '../tests/model/lane/mutants.mjs';
 import { MUTANTS as DISPATCH_MUTANTS } from '../tests/model/mutants.mjs';
 import { RING_MUTANTS } from '../tests/model/ring/mutants.mjs';
@@ -23,12 +24,21 @@ const COPY = path.join(TARGET, 'mutant');
 /** What the models are made of. */
 const SOURCES = ['host/src', 'library-process/src', 'tests/model'];
 
-const MUTANTS = [...DISPATCH_MUTANTS, ...LANE_MUTANTS, ...RING_MUTANTS];
+const MUTANTS = [...DISPATCH_MUTANTS, ...LANE_MUTANTS, ...RING_MUTANTS, ...BROADCAST_MUTANTS];
 
 /** @typedef {import('../tests/model/mutants.mjs').Mutant} Mutant */
 /** @typedef {Record<Mutant['checker'], string[][]>} Extent the arguments of each run */
 
-const CHECKERS = /** @type {const} */ (['loom', 'shuttle', 'lane-loom', 'lane-shuttle', 'ring-loom', 'ring-shuttle']);
+const CHECKERS = /** @type {const} */ ([
+  'loom',
+  'shuttle',
+  'lane-loom',
+  'lane-shuttle',
+  'ring-loom',
+  'ring-shuttle',
+  'broadcast-loom',
+  'broadcast-shuttle',
+]);
 
 /** loom goes through all schedules with few preemptions, and through some of those with more. @type {Extent} */
 const LONG = {
@@ -47,6 +57,11 @@ const LONG = {
     ['--preemptions', '2', '--seconds', '15'],
   ],
   'ring-shuttle': [['--schedules', '100000']],
+  'broadcast-loom': [
+    ['--preemptions', '0', '--seconds', '60'],
+    ['--preemptions', '1', '--seconds', '3'],
+  ],
+  'broadcast-shuttle': [['--schedules', '10000']],
 };
 
 /** @type {Extent} */
@@ -57,6 +72,8 @@ const SHORT = {
   'lane-shuttle': [['--schedules', '1000']],
   'ring-loom': [['--preemptions', '1']],
   'ring-shuttle': [['--schedules', '200']],
+  'broadcast-loom': [['--preemptions', '0']],
+  'broadcast-shuttle': [['--schedules', '200']],
 };
 
 /** In which a mutant has to be found. @type {Extent} */
@@ -67,6 +84,8 @@ const ENOUGH = {
   'lane-shuttle': [['--schedules', '5000']],
   'ring-loom': [['--preemptions', '1']],
   'ring-shuttle': [['--schedules', '5000']],
+  'broadcast-loom': [['--preemptions', '0']],
+  'broadcast-shuttle': [['--schedules', '5000']],
 };
 
 const env = { ...process.env, RUST_BACKTRACE: '0' };
@@ -79,6 +98,8 @@ const WAYS = {
   'lane-shuttle': [{}, { LANE_BELLS: '1' }],
   'ring-loom': [{}],
   'ring-shuttle': [{}],
+  'broadcast-loom': [{}],
+  'broadcast-shuttle': [{}],
 };
 
 const MUTANT_LIMIT_MS = 5 * 60_000;

@@ -1,5 +1,6 @@
 // Plausible mistakes in the dispatcher. Each is made in a copy of it, and a model has to fail because of it.
-// Those in a lane are in lane/mutants.mjs, those in a ring in ring/mutants.mjs.
+// Those in a lane are in lane/mutants.mjs, those in a ring in ring/mutants.mjs, those
+// in a source for several in broadcast/mutants.mjs.
 
 /**
  * @typedef {object} Mutant
@@ -7,7 +8,7 @@
  * @property {string} file
  * @property {string} from text that occurs once in the file
  * @property {string} to what it is replaced with
- * @property {'loom' | 'shuttle' | 'lane-loom' | 'lane-shuttle' | 'ring-loom' | 'ring-shuttle'} checker
+ * @property {'loom' | 'shuttle' | 'lane-loom' | 'lane-shuttle' | 'ring-loom' | 'ring-shuttle' | 'broadcast-loom' | 'broadcast-shuttle'} checker
  * @property {string} scenario the one that has to fail
  * @property {RegExp} says the message of the failure
  * @property {boolean} [quick] whether `npm test` tries it

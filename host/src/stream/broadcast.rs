@@ -9,6 +9,7 @@
 //!
 //! The source has a thread of its own ([`run`](Broadcast::run)), and each ring one that [waits](Broadcast::wait_for): a
 //! ring's thread could not lead the others, as it has to return when its ring leaves, and `exchange_stream` may be inside then.
+//! `tests/model` runs this under loom and shuttle.
 
 mod state;
 

@@ -72,8 +72,8 @@ impl<'a> Filler<'a> {
         let memory = Memory::new(memory, options.layout);
         let input = Some(options.input.len()).filter(|len| performs && *len > 0);
         Self {
+            ring: Mutex::new(Ring::new(memory.clone(), options.policy)),
             memory,
-            ring: Mutex::new(Ring::new(memory, options.policy)),
             request: Request {
                 operation,
                 input,

@@ -7,7 +7,7 @@ use crate::ring::{Layout, Lines, Place, ReaderLine, SlotLine, WriterLine};
 use crate::sync::Ordering;
 
 /// A ring in memory that was lent for the time of a stream, and that others may write to at any time.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Memory {
     start: NonNull<u8>,
     layout: Layout,

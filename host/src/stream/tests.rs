@@ -158,7 +158,7 @@ fn all_messages_arrive_from_a_library_that_others_call_meanwhile() {
         let stream = stream(&session, &lent, 4, 64, Policy::Wait);
         assert!(!stream.is_running() && !stream.has_ended());
         Arc::clone(&stream).submit().unwrap();
-        read(stream.source.filler.memory, 2000);
+        read(stream.source.filler.memory.clone(), 2000);
         assert_eq!(stream.cancel(), Cancelled::Requested);
         assert_eq!(stream.cancel(), Cancelled::NoEffect);
         assert!(stream.wait(None));

@@ -1,0 +1,94 @@
+//! `host/src/sync.rs` for models, as far as a stream uses it. The words of a ring, and JavaScript's, are as in the models of one.
+//!
+//! There is no clock: who waits for a while lets others go on, and sees then whether anything has come of it.
+
+#[path = "../ring/sync.rs"]
+#[allow(dead_code, reason = "some is for what ends in the middle of a step")]
+mod words;
+
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::checker::{self, yield_now};
+
+pub(crate) use words::{AtomicU32, AtomicU64, Ordering, Terminated, js};
+
+pub(crate) struct Mutex<T>(checker::Mutex<T>);
+
+/// Keeps a reference to its mutex, which a wait unlocks and locks again.
+pub(crate) struct MutexGuard<'a, T> {
+    mutex: &'a Mutex<T>,
+    guard: checker::MutexGuard<'a, T>,
+}
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(checker::Mutex::new(value))
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    let guard = mutex.0.lock().unwrap_or_else(PoisonError::into_inner);
+    MutexGuard { mutex, guard }
+}
+
+/// All waits of a stream have a deadline, so that a notification is but the time that it saves.
+pub(crate) struct Condvar;
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "as elsewhere")]
+    pub(crate) fn notify_all(&self) {}
+}
+
+pub(crate) fn wait<'a, T>(
+    _condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    _deadline: Option<Deadline>,
+) -> MutexGuard<'a, T> {
+    let mutex = guard.mutex;
+    drop(guard);
+    yield_now();
+    lock(mutex)
+}
+
+#[derive(Clone, Copy)]
+pub struct Deadline;
+
+impl Deadline {
+    pub(crate) fn now() -> Self {
+        Self
+    }
+
+    /// Long, or no time at all.
+    #[expect(clippy::unused_self, reason = "as elsewhere")]
+    pub(crate) fn elapsed(self) -> Duration {
+        Duration::from_secs(1 - u64::from(checker::choose(2)))
+    }
+}
+
+pub(crate) fn after(_duration: Duration) -> Deadline {
+    Deadline
+}
+
+pub(crate) fn pause(_round: u32) {
+    yield_now();
+}
