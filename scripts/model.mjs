@@ -61,7 +61,7 @@ const LONG = {
     ['--preemptions', '0', '--seconds', '60'],
     ['--preemptions', '1', '--seconds', '3'],
   ],
-  'broadcast-shuttle': [['--schedules', '10000']],
+  'broadcast-shuttle': [['--schedules', '5000']],
 };
 
 /** @type {Extent} */

@@ -308,7 +308,6 @@ export const RING_MUTANTS = [
     checker: 'ring-loom',
     scenario: 'another_writer_goes_on',
     says: LOST,
-    quick: true,
   },
   {
     name: 'a writer that goes on forgets what was dropped',

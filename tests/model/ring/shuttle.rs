@@ -38,15 +38,18 @@ use workloads::WORKLOADS;
 use writers::WRITERS;
 
 fn main() {
-    let schedules = command::option_or("--schedules", 1000);
+    let schedules: usize = command::option_or("--schedules", 1000);
     let seed = command::option_or("--seed", 1);
-    for scenario in SCENARIOS.iter().chain(WRITERS).chain(WORKLOADS) {
-        for variant in 0..scenario.variants {
-            let run = move || (scenario.run)(variant);
-            let random = RandomScheduler::new_from_seed(seed, schedules);
-            explore::explore(scenario.name, run, "at random", random);
-            let by_priority = PctScheduler::new_from_seed(seed, 3, schedules);
-            explore::explore(scenario.name, run, "by priority", by_priority);
+    let of_each_step = schedules.div_ceil(10); // at which a writer dies
+    for (list, schedules) in [(SCENARIOS, schedules), (WRITERS, of_each_step), (WORKLOADS, schedules)] {
+        for scenario in list {
+            for variant in 0..scenario.variants {
+                let run = move || (scenario.run)(variant);
+                let random = RandomScheduler::new_from_seed(seed, schedules);
+                explore::explore(scenario.name, run, "at random", random);
+                let by_priority = PctScheduler::new_from_seed(seed, 3, schedules);
+                explore::explore(scenario.name, run, "by priority", by_priority);
+            }
         }
     }
 }
