@@ -370,7 +370,7 @@ describe('frames', () => {
 
     for (const library of ['camera', 'camera-deaf']) {
       it(`${library}: end on abort, immediately`, async () => {
-        await start(library, library === 'camera' ? FOR_EVER : 4000);
+        await start(library, library === 'camera' ? FOR_EVER : 6000);
         await log.until('begin', 2);
         const { took, error, rest } = await other.page.evaluate(async () => {
           const { controller, stream, second } = /** @type {any} */ (globalThis);
