@@ -44,7 +44,10 @@ pub(crate) unsafe extern "C" fn plain_callback(env: sys::napi_env, info: sys::na
 /// As [`callback`].
 #[inline(always)]
 unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (mut argc, mut arguments) = (MaybeUninit::uninit(), [MaybeUninit::uninit(); ARGUMENTS]);
+    let (mut argc, mut arguments) = (
+        MaybeUninit::uninit(),
+        MaybeUninit::<[sys::napi_value; ARGUMENTS]>::uninit(),
+    );
     let argc = place_with(&mut argc, ARGUMENTS);
     let first = arguments.as_mut_ptr().cast();
     // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type,
@@ -55,7 +58,7 @@ unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_call
     let Some(data) = data else { return ptr::null_mut() };
     // SAFETY: Node-API has answered, and so written them: undefined for those that the caller did not give. How many he has
     // given is in argc.
-    let arguments = arguments.map(|argument| unsafe { argument.assume_init() });
+    let arguments = unsafe { arguments.assume_init() };
     // SAFETY: data is the Binding that the function was created with (this function's contract). It lives as long as
     // the environment, which is live, and only this thread uses it, by shared reference.
     let binding = unsafe { &*data.cast::<Binding>() };
