@@ -90,17 +90,13 @@ impl Performs {
     }
 }
 
-/// A library that takes one call at a time, and is in use, refuses. One place makes the call of both kinds: the processor
-/// foresees where it leads.
+/// A library that takes one call at a time, and is in use, refuses.
 #[inline(always)]
 fn message(gate: Option<&Gate>, len: usize, call: impl FnOnce() -> i64) -> Result<u32, NoMessage> {
-    if gate.is_some_and(|gate| !gate.try_enter()) {
-        return Err(NoMessage::Busy);
-    }
-    let number = call(); // it does not unwind
-    if let Some(gate) = gate {
-        gate.leave();
-    }
+    let number = match gate {
+        None => call(),
+        Some(gate) => gate.try_exclusive(call).ok_or(NoMessage::Busy)?,
+    };
     ReturnValue::message(number, len).ok_or(NoMessage::Returned(number))
 }
 

@@ -15,7 +15,7 @@ pub struct Request {
 
 impl Request {
     /// Whether it takes `exchange_perform`.
-    pub(crate) fn needs_perform(&self) -> bool {
+    pub fn needs_perform(&self) -> bool {
         self.operation != 0 || self.input.is_some()
     }
 }

@@ -62,7 +62,8 @@ pub(crate) unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_cal
     // thread can run to detach or resize them before the call returns. Rust forms no reference to them and
     // relies on none of them: other threads may write to shared ones, of which the library's contract warns it.
     let memory = unsafe { LentMemory::new(data, len) };
-    // Loaded again, so that it has not to be kept meanwhile. No JavaScript has run that could have ended the environment.
+    // Loaded again, so that it has not to be kept meanwhile. It is there: no JavaScript has run that could have ended the
+    // environment.
     let exchanged = match binding.in_place() {
         Some(entry) => entry.exchange(memory),
         None => Err(NoMessage::Busy),

@@ -44,11 +44,9 @@ pub(crate) unsafe extern "C" fn plain_callback(env: sys::napi_env, info: sys::na
 /// As [`callback`].
 #[inline(always)]
 unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (mut argc, mut arguments) = (
-        MaybeUninit::uninit(),
-        MaybeUninit::<[sys::napi_value; ARGUMENTS]>::uninit(),
-    );
+    let mut argc = MaybeUninit::uninit();
     let argc = place_with(&mut argc, ARGUMENTS);
+    let mut arguments = MaybeUninit::<[sys::napi_value; ARGUMENTS]>::uninit();
     let first = arguments.as_mut_ptr().cast();
     // SAFETY: env and info are live (this function's contract), and every out-pointer is null or a place of its type,
     // with room for argc arguments.
@@ -65,9 +63,10 @@ unsafe fn start<const ARGUMENTS: usize>(env: sys::napi_env, info: sys::napi_call
     // SAFETY: env is live and on its thread (this function's contract), and Node-API has opened a handle scope around
     // this call.
     let scope = unsafe { Scope::from_raw(env) };
-    let input = arguments.get(1).filter(|_| *argc > 1);
     // SAFETY: null, or a value of this call.
-    let input = input.and_then(|&input| unsafe { Value::from_raw(scope, input) });
+    let input = arguments
+        .get(1)
+        .and_then(|&input| unsafe { Value::from_raw(scope, input) });
     // SAFETY: the argument is a value of this call.
     unsafe { perform(scope, binding, arguments[0], input) }
 }
@@ -126,6 +125,11 @@ pub(super) unsafe fn open_and_perform(
     (data, len): (NonNull<u8>, usize),
     request: &Request,
 ) -> sys::napi_value {
+    if let Some(entry) = binding.in_place().filter(|_| !request.needs_perform()) {
+        // SAFETY: as in `perform`.
+        let memory = unsafe { LentMemory::new(data, len) };
+        return return_or_throw(scope, binding, entry.exchange(memory), None);
+    }
     // SAFETY: the view is a value of the scope's environment (this function's contract).
     let view = unsafe { Value::from_raw(scope, view) }.filter(|_| len >= MAPPED_FROM);
     let view = view.and_then(|view| ByteView::of(view).ok());

@@ -2,7 +2,8 @@
 //!
 //! A processor that has seen a function store to its stack may expect that a load from there gets what was stored, and not what
 //! another pointer has written there since. It then begins again: such places have made a call of 64 bytes 9 to 14 ns longer
-//! (AMD EPYC). So they are not initialised, and where a value has to be in one, it is written by another pointer as well.
+//! (AMD EPYC). So on the way of a synchronous call they are not initialised, and where a value has to be in one, it is written by
+//! another pointer as well.
 //! `npm run bench:calls` shows what that is worth: it depends on how the compiler lays out the stack.
 
 use std::hint::black_box;

@@ -104,7 +104,9 @@ impl<'s> Value<'s> {
 
     pub(crate) fn is_array_buffer(self) -> bool {
         // SAFETY: env and the value are live, and the answer is a place for one.
-        self.answers(|env, value, answer| unsafe { sys::napi_is_arraybuffer(env, value, answer) })
+        let ask = |answer| unsafe { sys::napi_is_arraybuffer(self.scope.raw(), self.raw(), answer) };
+        // SAFETY: Node-API has written an answer that is ok.
+        unsafe { answered(ask) }.unwrap_or(false)
     }
 
     pub(crate) fn is_typed_array(self) -> bool {
@@ -139,10 +141,10 @@ impl<'s> Value<'s> {
         self.answers(|env, value, answer| unsafe { sys::napi_strict_equals(env, value, other.raw(), answer) })
     }
 
-    #[inline]
     fn answers(self, ask: impl FnOnce(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status) -> bool {
-        // SAFETY: all that is asked with this is asked of Node-API, which has written an answer that is ok.
-        unsafe { answered(|answer| ask(self.scope.raw(), self.raw(), answer)) }.unwrap_or(false)
+        let mut answer = false;
+        let status = ask(self.scope.raw(), self.raw(), &mut answer);
+        status == sys::Status::napi_ok && answer
     }
 
     pub(crate) fn to_f64(self) -> Option<f64> {

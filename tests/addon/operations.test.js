@@ -34,12 +34,12 @@ const WAYS = /** @type {const} */ ({
   'an operation': async (
     /** @type {import('../../index.js').Operation} */ call,
     /** @type {Uint8Array} */ bytes,
-    /** @type {number} */ input,
+    /** @type {number | undefined} */ input,
   ) => bytes.subarray(0, call(bytes, input)),
   'its asynchronous sister': (
     /** @type {import('../../index.js').Operation} */ call,
     /** @type {Uint8Array} */ bytes,
-    /** @type {number} */ input,
+    /** @type {number | undefined} */ input,
   ) => call.async(bytes, { input }),
 });
 
@@ -111,6 +111,15 @@ describe('operations', () => {
       const error = await failure(() => run(open('zero').operation(), new Uint8Array(4), 2));
       assert.equal(error.code, 'ERR_LIBRARY_SYMBOL');
       assert.equal(error.symbol, 'exchange_perform');
+    });
+
+    it(`${way} of a library that has only exchange_inplace makes its exchange, if no input is given`, async () => {
+      const { operation } = open('address');
+      for (let turn = 0; turn < 3; turn++) {
+        const message = await run(operation(), new Uint8Array(64), undefined);
+        assert.equal(message.length, 64);
+        assert.ok(message.subarray(16).every((byte) => byte === 0xa5));
+      }
     });
 
     it(`${way} fails with the words of the call, those for the status, or none`, async () => {

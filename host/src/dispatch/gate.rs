@@ -30,27 +30,13 @@ impl Gate {
     /// Makes a synchronous call, unless another call is inside or about to enter.
     #[inline]
     pub(crate) fn try_exclusive<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
-        self.try_enter().then(|| {
-            let result = call();
-            self.leave();
-            result
-        })
-    }
-
-    /// Enters for a synchronous call, unless another call is inside or about to enter.
-    #[inline]
-    pub(crate) fn try_enter(&self) -> bool {
         if self.reserved.load(Ordering::Relaxed) || self.held.swap(true, Ordering::Acquire) {
             self.note_refusal();
-            return false;
+            return None;
         }
-        true
-    }
-
-    /// Leaves, once for each time that it was entered.
-    #[inline]
-    pub(crate) fn leave(&self) {
+        let result = call();
         self.held.store(false, Ordering::Release);
+        Some(result)
     }
 
     /// Out of line, to keep the hot path short.
