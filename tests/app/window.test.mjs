@@ -46,8 +46,14 @@ describe('the window', () => {
     await page.keyboard.press('Enter');
     assert.match(await text(), /^Hello from Rust!/);
     await page.keyboard.press('Space');
-    await page.locator('#call', { hasText: 'press 2' }).waitFor();
-    assert.equal(await page.locator('#call').innerText(), 'press 2: median of 21 exchanges');
+    const call = page.locator('#call');
+    await call.filter({ hasText: 'press 2' }).waitFor();
+    // One that is slow, as on a busy machine, is not repeated.
+    for (let press = 3; (await call.innerText()) !== `press ${press - 1}: median of 21 exchanges`; press += 1) {
+      assert.ok(press < 10, await call.innerText());
+      await page.keyboard.press('Space');
+      await call.filter({ hasText: `press ${press}` }).waitFor();
+    }
   });
 
   it('exchanges data on another thread', async () => {
