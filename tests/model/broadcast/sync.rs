@@ -6,46 +6,16 @@
 #[allow(dead_code, reason = "some is for what ends in the middle of a step")]
 mod words;
 
-use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+#[path = "../shared/mutex.rs"]
+#[allow(dead_code, reason = "some is for what waits until it is notified")]
+mod mutex;
+
 use std::time::Duration;
 
 use crate::checker::{self, yield_now};
 
+pub(crate) use mutex::{Mutex, MutexGuard, lock};
 pub(crate) use words::{AtomicU32, AtomicU64, Ordering, Terminated, js};
-
-pub(crate) struct Mutex<T>(checker::Mutex<T>);
-
-/// Keeps a reference to its mutex, which a wait unlocks and locks again.
-pub(crate) struct MutexGuard<'a, T> {
-    mutex: &'a Mutex<T>,
-    guard: checker::MutexGuard<'a, T>,
-}
-
-impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(checker::Mutex::new(value))
-    }
-}
-
-impl<T> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.guard
-    }
-}
-
-impl<T> DerefMut for MutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.guard
-    }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    let guard = mutex.0.lock().unwrap_or_else(PoisonError::into_inner);
-    MutexGuard { mutex, guard }
-}
 
 /// All waits of a stream have a deadline, so that a notification is but the time that it saves.
 pub(crate) struct Condvar;

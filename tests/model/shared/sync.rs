@@ -5,13 +5,16 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
+
+#[path = "mutex.rs"]
+mod mutex;
 
 use crate::checker;
 
 pub(crate) use crate::checker::{AtomicBool, AtomicU8, AtomicU64, Condvar};
+pub(crate) use mutex::{Mutex, MutexGuard, lock};
 pub(crate) use std::sync::atomic::Ordering;
 
 /// An index into [`Run::turns`], because it has to be `Copy`.
@@ -32,39 +35,6 @@ struct Run {
 
 thread_local! {
     static RUN: RefCell<Run> = RefCell::default();
-}
-
-pub(crate) struct Mutex<T>(checker::Mutex<T>);
-
-/// Keeps a reference to its mutex, which a wait with a deadline unlocks and locks again.
-pub(crate) struct MutexGuard<'a, T> {
-    mutex: &'a Mutex<T>,
-    guard: checker::MutexGuard<'a, T>,
-}
-
-impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(checker::Mutex::new(value))
-    }
-}
-
-impl<T> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.guard
-    }
-}
-
-impl<T> DerefMut for MutexGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.guard
-    }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    let guard = mutex.0.lock().unwrap_or_else(PoisonError::into_inner);
-    MutexGuard { mutex, guard }
 }
 
 pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
