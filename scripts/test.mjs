@@ -39,10 +39,10 @@ await command(async () => {
   /** @type {string[]} */
   const failures = [];
   try {
-    await runInLanes(steps, async ({ name, alone = steps.length === 1, run }) => {
+    await runInLanes(steps, async ({ name, run }, tee) => {
       const started = Date.now();
       log(`${name} ...`);
-      const { passed, failed } = await run({ env, tee: alone }).catch(brokenStep);
+      const { passed, failed } = await run({ env, tee }).catch(brokenStep);
       total.passed += passed;
       total.failed += failed;
       if (failed > 0) failures.push(name);
@@ -78,7 +78,8 @@ function temporaryFolder() {
 
 /**
  * Begins the steps in their order, each after those that it needs or has to be after.
- * @param {Step[]} steps @param {(step: Step) => Promise<void>} runStep
+ * @param {Step[]} steps
+ * @param {(step: Step, tee: boolean) => Promise<void>} runStep `tee`: no other step runs beside it
  */
 async function runInLanes(steps, runStep) {
   const waiting = [...steps];
@@ -86,16 +87,17 @@ async function runInLanes(steps, runStep) {
   const running = new Map();
   const isLeft = (/** @type {string} */ name) => [...waiting, ...running.keys()].some((step) => step.name === name);
   const timer = setInterval(() => {
-    if (running.size > 1) log(`${[...running.keys()].map(({ name }) => name).join(' and ')} ...`);
+    if (running.size > 0) log(`${[...running.keys()].map(({ name }) => name).join(' and ')} ...`);
   }, PROGRESS_MS);
   while (waiting.length > 0 || running.size > 0) {
     const next = waiting.find(({ needs = [], after = [] }) => ![...needs, ...after].some(isLeft));
     const isAlone = next?.alone || [...running.keys()].some(({ alone }) => alone);
     if (next && running.size < (isAlone ? 1 : LANES)) {
       waiting.splice(waiting.indexOf(next), 1);
+      const tee = running.size === 0 && (next.alone || waiting.length === 0);
       running.set(
         next,
-        runStep(next).finally(() => running.delete(next)),
+        runStep(next, tee).finally(() => running.delete(next)),
       );
     } else await Promise.race(running.values());
   }

@@ -14,7 +14,7 @@ import { generatedAreCurrent, moduleGraphs, testFilesAreListed } from './source-
 const root = path.join(import.meta.dirname, '..', '..');
 
 /** For a step. When a renderer crashes, its test runner would wait for ever. */
-const LIMIT_MS = 5 * 60_000;
+const LIMIT_MS = 10 * 60_000;
 
 /** @typedef {{ passed: number, failed: number }} Count */
 /** @typedef {{ env: NodeJS.ProcessEnv, tee: boolean }} How `tee`: its output is shown at once, not in one piece at its end */

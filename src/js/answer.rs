@@ -1,10 +1,10 @@
 //! The place where Node-API writes an answer.
 //!
-//! A processor that has seen a function store to its stack may expect that a load from there gets what was stored, and not what
-//! another pointer has written there since. It then begins again: such places have made a call of 64 bytes 9 to 14 ns longer
-//! (AMD EPYC). So on the way of a synchronous call they are not initialised, and where a value has to be in one, it is written by
-//! another pointer as well.
-//! `npm run bench:calls` shows what that is worth: it depends on how the compiler lays out the stack.
+//! Places on the stack that a function initialises, Node-API overwrites and the function then loads have made a call of 64 bytes
+//! 9 to 14 ns longer, from the second one on (AMD EPYC); probably because the processor expects a load to get what the function
+//! has stored there, and begins again. So on the way of a synchronous call they are not initialised, and where a value has to be
+//! in one, it is written by another pointer. What that is worth depends on how the compiler lays out the stack:
+//! `npm run bench:calls` shows it.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;
