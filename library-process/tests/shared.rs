@@ -244,6 +244,8 @@ fn killed(camera: &Path) {
     let events = events();
     let mut events: Vec<_> = events.lines().collect();
     assert_eq!(events[2], "cancel");
+    let second = events.iter().rposition(|event| *event == "begin").unwrap();
+    assert!(!events[second..].contains(&"cancel"), "the call of this one was not");
     events.retain(|event| *event != "cancel"); // it is repeated until the call has returned, which is after its end is noted
     assert_eq!(
         events,
