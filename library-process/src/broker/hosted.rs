@@ -129,6 +129,14 @@ impl Running {
         if members.end.is_some() || members.is_left {
             return Ok(false);
         }
+        // Those that have gone are gone before this one comes, even if their threads are yet to see it: else it would be
+        // given a program that is stuck, which they have left.
+        let is_new = members.connections.is_empty();
+        members.connections.retain(|member| !socket::has_hung_up(member));
+        if !is_new && members.connections.is_empty() {
+            self.end_if_left(members);
+            return Ok(false);
+        }
         if self.confine != confine {
             let with = if self.confine { "with" } else { "without" };
             return Err(Reply::Unavailable(format!(
@@ -201,4 +209,44 @@ fn failed(error: io::Error) -> Reply {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::VERSION;
+
+    /// Nobody but the test has the connections, so that nobody else sees them hang up.
+    #[test]
+    fn who_has_hung_up_is_gone_before_another_one_comes() {
+        let program = Path::new("grep"); // that of `grep -q shared`: reads on until it is hung up on, and serves nobody
+        let hosted = Hosted::new("-q".into());
+        let wish = Wish {
+            version: VERSION,
+            library: Vec::new(),
+            confine: false,
+            restarts: 0,
+        };
+        let join = || {
+            let (window, connection) = UnixStream::pair().unwrap();
+            let connection = Arc::new(connection);
+            let running = hosted
+                .join(program, &wish, &connection)
+                .unwrap_or_else(|_| panic!("it may join"));
+            (window, connection, running)
+        };
+        let (one, one_connection, first) = join();
+        let (other, _other_connection, same) = join();
+        assert!(Arc::ptr_eq(&first, &same), "one for both");
+        drop(one);
+        let (another, _another_connection, same) = join();
+        assert!(Arc::ptr_eq(&first, &same), "the other one uses it");
+        drop((other, another));
+        let (last, last_connection, second) = join();
+        assert!(!Arc::ptr_eq(&first, &second), "nobody used it any more");
+        first.leave(&one_connection); // as is noticed late
+        assert!(lock(&first.members).end.is_some() && lock(&second.members).end.is_none());
+        drop(last);
+        second.leave(&last_connection);
+    }
 }

@@ -5,6 +5,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+#[cfg(native_linux)]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, send as send_plain, sendmsg,
@@ -48,6 +50,13 @@ pub(crate) fn send(socket: &UnixStream, mut bytes: &[u8], mut descriptors: &[Bor
         }
     }
     Ok(())
+}
+
+/// Whether the other side has hung up. What it has said before may still be there to be received.
+#[cfg(native_linux)]
+pub(crate) fn has_hung_up(socket: &UnixStream) -> bool {
+    let mut asked = [PollFd::new(socket, PollFlags::empty())];
+    poll(&mut asked, Some(&Timespec::default())).is_ok() && asked[0].revents().contains(PollFlags::HUP)
 }
 
 /// Receives one byte, and the descriptors that came with it.
