@@ -28,10 +28,18 @@ export function killOnExit(child, { group = false } = {}) {
   return child;
 }
 
-/** Ends a child, by force if it does not end by itself: a program may ignore the first signal. @param {ChildProcess} child */
+/**
+ * Ends a child, by force if it does not end by itself: a program may ignore the first signal. What it has started, and who
+ * has left its group, may hold its output open for ever: that is not waited for.
+ * @param {ChildProcess} child
+ */
 export async function end(child) {
   const closed = new Promise((resolve) => child.once('close', resolve));
-  const timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_MS);
+  const timer = setTimeout(() => {
+    kill(child, 'SIGKILL');
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, GRACE_MS);
   kill(child);
   await closed;
   clearTimeout(timer);

@@ -16,6 +16,9 @@ const root = path.join(import.meta.dirname, '..', '..');
 /** For a step. When a renderer crashes, its test runner would wait for ever. */
 const LIMIT_MS = 10 * 60_000;
 
+/** With all that it has started: the tests of Rust are not cargo itself. Windows has no groups. */
+const LIMITED = { limitMs: LIMIT_MS, group: process.platform !== 'win32' };
+
 /** @typedef {{ passed: number, failed: number }} Count */
 /** @typedef {{ env: NodeJS.ProcessEnv, tee: boolean }} How `tee`: its output is shown at once, not in one piece at its end */
 
@@ -28,7 +31,7 @@ const packaged = (...parts) => path.join(root, 'node_modules', ...parts);
  * @returns {(how: How) => Promise<Count>}
  */
 const check = (program, args) => async (how) => {
-  const options = { cwd: root, limitMs: LIMIT_MS, env: how.env, shell: process.platform === 'win32' };
+  const options = { cwd: root, ...LIMITED, env: how.env, shell: process.platform === 'win32' };
   const { status, output } = await run(program, args, options);
   if (status !== 0) process.stdout.write(`${output}\n`);
   return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
@@ -45,7 +48,7 @@ const suite =
   (program, args, counts, extra = {}) =>
   async (how) => {
     const env = { ...how.env, ...(typeof extra === 'function' ? extra() : extra) };
-    const { status, output } = await run(program, args, { cwd: root, tee: how.tee, limitMs: LIMIT_MS, env });
+    const { status, output } = await run(program, args, { cwd: root, tee: how.tee, ...LIMITED, env });
     if (!how.tee) process.stdout.write(output);
     const sum = (/** @type {RegExp} */ pattern) =>
       [...output.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);

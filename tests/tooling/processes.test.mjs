@@ -53,6 +53,13 @@ describe('a program in a group of its own', () => {
     assert.ok(Date.now() - started < 10_000);
   });
 
+  it('is not waited for when its time is over, if something that has left the group holds its output open', async () => {
+    const started = Date.now();
+    const leaves = "node -e \"require('child_process').spawn('sleep', ['30'], { detached: true, stdio: 'inherit' })\"";
+    assert.equal((await run('sh', ['-c', leaves], { group: true, limitMs: 1000 })).status, 124);
+    assert.ok(Date.now() - started < 10_000);
+  });
+
   it('ends with all that it has started when the command is told to end', async () => {
     const { child, closed } = await command(shell);
     child.kill('SIGTERM');
