@@ -9,8 +9,14 @@ const AS_ON_MACOS = '-p library-process --features portable --test client --test
  * @type {{ name: string, args: string[], after?: string[] }[]}
  */
 export const RUST_TESTS = [
-  { name: 'rust tests', args: ['test', '--quiet', ...CRATES.flatMap((name) => ['-p', name])] },
+  { name: 'rust tests', args: ['test', '--quiet', '--no-fail-fast', ...CRATES.flatMap((name) => ['-p', name])] },
   ...(process.platform === 'linux'
-    ? [{ name: 'rust tests, as on macOS', args: ['test', '--quiet', ...AS_ON_MACOS], after: ['rust tests'] }]
+    ? [
+        {
+          name: 'rust tests, as on macOS',
+          args: ['test', '--quiet', '--no-fail-fast', ...AS_ON_MACOS],
+          after: ['rust tests'],
+        },
+      ]
     : []),
 ];

@@ -213,6 +213,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Shutdown;
+
     use super::*;
     use crate::protocol::VERSION;
 
@@ -235,18 +237,21 @@ mod tests {
                 .unwrap_or_else(|_| panic!("it may join"));
             (window, connection, running)
         };
+        // As a process of the app does: a program that is being started meanwhile may have a copy of the socket for a moment.
+        let hang_up = |window: &UnixStream| window.shutdown(Shutdown::Both).unwrap();
         let (one, one_connection, first) = join();
         let (other, _other_connection, same) = join();
         assert!(Arc::ptr_eq(&first, &same), "one for both");
-        drop(one);
+        hang_up(&one);
         let (another, _another_connection, same) = join();
         assert!(Arc::ptr_eq(&first, &same), "the other one uses it");
-        drop((other, another));
+        hang_up(&other);
+        hang_up(&another);
         let (last, last_connection, second) = join();
         assert!(!Arc::ptr_eq(&first, &second), "nobody used it any more");
         first.leave(&one_connection); // as is noticed late
         assert!(lock(&first.members).end.is_some() && lock(&second.members).end.is_none());
-        drop(last);
+        hang_up(&last);
         second.leave(&last_connection);
     }
 }
