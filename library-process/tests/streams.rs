@@ -197,8 +197,19 @@ fn a_crash_in_the_middle_fails_it_and_the_next_one_has_a_new_process() {
 
 #[test]
 fn the_limit_is_that_of_a_message_and_not_of_the_stream() {
-    for (test, library) in [(50, "counter"), (51, "counter-concurrent")] {
-        let library = open(library, &with_limit(test, 400));
+    for (test, library, shared) in [
+        (50, "counter", false),
+        (51, "counter-concurrent", false),
+        (53, "counter", true),
+        (54, "counter-concurrent", true),
+    ] {
+        let library = open(
+            library,
+            &Options {
+                shared,
+                ..with_limit(test, 400)
+            },
+        );
         let ring = Ring::new(&library, 4, 64, Policy::Wait, &takes(20_000, 0));
         ring.begin();
         ring.take(40); // 0.8 s

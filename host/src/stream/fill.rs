@@ -64,6 +64,7 @@ fn fill_each(output: &mut impl Output, library: &Library, taker: &impl Taker) ->
             }
         }
         if shares_thread && begun.elapsed() >= TURN {
+            taker.mark(false); // what comes until the next turn is not the library's time
             return Ok(Filled::More);
         }
     }

@@ -36,6 +36,9 @@ pub fn open(name: &'static str, options: &Options) -> Opened {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/fixtures");
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inplace-exchange-library"));
     let library = fixtures.join(format!("{name}.so")).canonicalize().unwrap();
+    if options.shared {
+        library_process::listen(&program).unwrap();
+    }
     let own = library_process::open(&program, &library, options).unwrap();
     Opened {
         name,
