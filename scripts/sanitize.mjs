@@ -23,10 +23,9 @@ const PROGRAM = 'inplace-exchange-library';
 /** A library that crashes ends its program, which has to end by that signal. */
 const ADDRESS_OPTIONS = 'handle_segv=0';
 /** Not mapped.rs and streams.rs: nothing is mapped under ThreadSanitizer. */
-const THREADED = ['client', 'crashes', 'hostile', 'confined', 'shared', 'shared_ends'].flatMap((name) => [
-  '--test',
-  name,
-]);
+const THREADED = ['client', 'crashes', 'hostile', 'confined', 'shared', 'shared_ends', 'shared_stuck'].flatMap(
+  (name) => ['--test', name],
+);
 const STREAMS = 300;
 
 await command(async () => {

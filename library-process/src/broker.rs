@@ -104,7 +104,7 @@ impl Broker {
             }
         };
         let mut byte = [0];
-        while matches!((&**connection).read(&mut byte), Ok(1)) {
+        while (&**connection).read_exact(&mut byte).is_ok() {
             if byte[0] == KILL {
                 running.kill();
             }

@@ -3,6 +3,7 @@
 mod remote;
 mod ring;
 
+use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -15,10 +16,19 @@ use crate::broker;
 use crate::current::Current;
 use crate::lender::Lender;
 use crate::options::Options;
-use crate::process::{Failed, Process, Request, Watch};
+use crate::process::{EndedEarly, Failed, Process, Request, Watch};
 use crate::protocol::{Answer, CONFINE, Description, Lane, Operation, VERSION};
 use crate::restarts::Stopped;
 use crate::system::Program;
+
+/// How long the last close may take of a library that several processes use, which the next one of them waits for.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a program that says that a call waits may be silent, before the time is the call's.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// How often a process joins a program that has ended before it could be used.
+const JOINS: usize = 3;
 
 /// The least time for a process to load its library, if calls are limited: that may take longer than a call.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -89,9 +99,14 @@ impl Client {
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
         let path = self.library.clone();
-        // The time in which it waits for calls of other processes is not its own.
+        // The time in which it waits for calls of other processes is not its own, as long as the program says so.
+        let said = Cell::new((0, Instant::now()));
         let renew = |lane: &Lane, until: &mut Option<Instant>| {
-            if lane.waiting.load(Ordering::Relaxed) != 0 {
+            let waiting = lane.waiting.load(Ordering::Relaxed);
+            if waiting != said.get().0 {
+                said.set((waiting, Instant::now()));
+            }
+            if waiting != 0 && said.get().1.elapsed() < SILENCE {
                 *until = deadline(self.options.timeout);
             }
             if let Some(watch) = watch {
@@ -103,7 +118,11 @@ impl Client {
         } else {
             watch
         };
-        match process.call(request, deadline(self.options.timeout), watch, read) {
+        let limit = match self.options.timeout {
+            limit if request.leaves => Some(limit.map_or(CLOSE_LIMIT, |limit| limit.min(CLOSE_LIMIT))),
+            limit => limit,
+        };
+        match process.call(request, deadline(limit), watch, read) {
             Some(Ok(value)) => Ok(value),
             Some(Err(Failed::Ended(end))) => {
                 let mut current = self.lock();
@@ -168,7 +187,12 @@ impl Client {
         let description = self
             .check(answer)
             .and_then(|description| self.publish(&process, description))
-            .inspect_err(|_| process.leave())?;
+            .inspect_err(|_| {
+                if process.end().is_some() {
+                    self.lock().restarts.note_end(); // one that crashes in `exchange_open` is not started for ever
+                }
+                process.leave();
+            })?;
         Ok((process, description))
     }
 
@@ -182,9 +206,16 @@ impl Client {
             let begin = move || Program::start(&program, &library, confine.then_some(CONFINE).as_slice());
             return Process::start(begin, lender, deadline);
         }
-        let (program, restarts) = broker::join(&library, confine, self.options.restarts, deadline)?;
-        self.lock().restarts.set_ages(&restarts);
-        Process::start(move || Ok(program), lender, deadline)
+        let mut again = 1..JOINS;
+        loop {
+            let joined = broker::join(&library, confine, self.options.restarts, deadline)?;
+            self.lock().restarts.set_ages(&joined.restarts);
+            match Process::start(move || Ok(joined.program), lender, deadline) {
+                // By what another one of them has done: that is not an error of this one's start.
+                Err(error) if !joined.is_new && EndedEarly::is_in(&error) && again.next().is_some() => {}
+                started => return started,
+            }
+        }
     }
 
     /// Opens the library in a new process as often as it is open, which may change meanwhile, and lets all use it.

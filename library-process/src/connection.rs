@@ -120,6 +120,9 @@ impl Connection {
             }
         });
         if started.is_err() {
+            if let Some(number) = lane {
+                lane::end(&self.control.control().lanes[number].state, &bell); // a call may wait in it already
+            }
             self.forget(&bell);
         }
         started

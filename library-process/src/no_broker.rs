@@ -2,9 +2,9 @@
 
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::system::Program;
+use crate::process::Joined;
 
 /// Not here.
 pub fn listen(_program: &Path) -> io::Result<()> {
@@ -16,7 +16,7 @@ pub(crate) fn join(
     _confine: bool,
     _restarts: usize,
     _deadline: Option<Instant>,
-) -> io::Result<(Program, Vec<Duration>)> {
+) -> io::Result<Joined> {
     Err(unsupported())
 }
 

@@ -1,5 +1,6 @@
 //! The app's side of one program, from its start to its end.
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use inplace_exchange_host::ProcessEnd;
 
 use crate::answer;
-use crate::lane::{self, Side};
+use crate::lane::{self, Side, State};
 use crate::lanes::Lanes;
 use crate::lender::Lender;
 use crate::protocol::{Answer, CONTROL_LEN, Lane};
@@ -48,7 +49,7 @@ impl Process {
         let answer = sent.and_then(|()| answer::receive(&process.program, deadline));
         match answer {
             Ok(answer) => Ok((process, answer)),
-            Err(error) if answer::has_hung_up(&error) => Err(ended_early(process.wait_or_leave())),
+            Err(error) if answer::has_hung_up(&error) => Err(io::Error::other(EndedEarly(process.wait_or_leave()))),
             Err(error) => {
                 process.leave();
                 Err(error)
@@ -129,11 +130,6 @@ impl Process {
         self.lanes.wait_for_end()
     }
 
-    fn kill_and_wait(&self) -> ProcessEnd {
-        self.kill();
-        self.lanes.wait_for_end()
-    }
-
     /// What lends memory to its calls.
     pub(crate) fn lender(&self) -> &Lender {
         &self.lender
@@ -155,7 +151,7 @@ impl Process {
         let mut claim = self.lanes.claim()?;
         let is_served = !claim.is_new || self.program.add_lane(claim.number).is_ok();
         let Some(bell) = self.program.bell(claim.number).filter(|_| is_served) else {
-            return Some(Err(Failed::Ended(self.kill_and_wait()))); // the program has hung up
+            return Some(Err(Failed::Ended(self.wait_or_leave()))); // the program has hung up
         };
         let lane = &self.control.mapping().control().lanes[claim.number];
         let write = || {
@@ -190,7 +186,14 @@ impl Process {
             there: &lane.program_core,
         };
         let read = || read(lane, lane.result.load(Ordering::Relaxed));
-        let kill = || self.kill();
+        let kill = || {
+            // One that others use has said that it serves the lane no more.
+            if request.leaves || lane.state.load(Ordering::Relaxed) == State::DEAD {
+                self.leave();
+            } else {
+                self.kill();
+            }
+        };
         Some(lane::call(side, &mut claim, deadline, kill, watch, write, read))
     }
 }
@@ -198,9 +201,33 @@ impl Process {
 /// How long the end of a program that has hung up is waited for.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
+/// A program that others may use as well, which this process may use from now on.
+pub(crate) struct Joined {
+    pub(crate) program: Program,
+    /// How long ago it was started again, each time within the last minute.
+    pub(crate) restarts: Vec<Duration>,
+    /// Whether it was started for this process.
+    pub(crate) is_new: bool,
+}
+
 /// The error of a start.
-fn ended_early(end: ProcessEnd) -> io::Error {
-    io::Error::other(format!("it {end} before it had loaded the library"))
+#[derive(Debug)]
+pub(crate) struct EndedEarly(pub(crate) ProcessEnd);
+
+impl std::error::Error for EndedEarly {}
+
+impl EndedEarly {
+    /// Whether an error says that the program has ended.
+    pub(crate) fn is_in(error: &io::Error) -> bool {
+        let ended = error.get_ref().and_then(|inner| inner.downcast_ref());
+        ended.is_some_and(|Self(end)| *end != ProcessEnd::Unknown)
+    }
+}
+
+impl fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it {} before it had loaded the library", self.0)
+    }
 }
 
 /// What a call asks for: the fields of a [`Lane`] that the app writes.
@@ -212,6 +239,8 @@ pub(crate) struct Request {
     pub(crate) input_len: u64,
     pub(crate) library_operation: u32,
     pub(crate) shared: bool,
+    /// A program that others use is left, and not ended, if the call takes too long.
+    pub(crate) leaves: bool,
     /// Of a stream.
     pub(crate) ring: Option<Ring>,
 }

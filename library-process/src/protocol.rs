@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 /// The version of all this. Both sides come from one build; a program of another one is refused.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// An argument of the program, if it is to confine itself.
 pub const CONFINE: &str = "confine";
@@ -96,7 +96,8 @@ pub struct Lane {
     pub cancels: AtomicU32,
     /// Set to 1 by the app, also while the call runs, to cancel this call alone.
     pub cancelled: AtomicU32,
-    /// 1 while the call waits for calls of other processes that have not ended. The program writes it.
+    /// Not 0 while the call waits for calls of other processes that have not ended, and another number every few milliseconds.
+    /// The program writes it.
     pub waiting: AtomicU32,
     /// How far the call is, in the library's own measure. The program writes it while the call runs, and the app may read
     /// one of the two before the other. Of a stream: a number that changes with each message, and is odd while the library

@@ -10,6 +10,7 @@ use std::time::Duration;
 use inplace_exchange_host::ProcessEnd;
 
 use crate::message;
+use crate::process::EndedEarly;
 use crate::protocol::sharing::{self, END_LIMIT, JOINED, Reply, Wish};
 use crate::protocol::{CONFINE, SHARED};
 use crate::restarts::{Restarts, Stopped};
@@ -18,6 +19,9 @@ use crate::system::{Program, socket};
 
 /// Of the broker's threads, which do little.
 pub(super) const STACK_SIZE: usize = 128 << 10;
+
+/// How long one that was ended by a signal may take for that, which is longer if it has much memory.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) struct Hosted {
     pub(super) library: PathBuf,
@@ -43,6 +47,8 @@ struct Members {
     connections: Vec<Arc<UnixStream>>,
     /// It is about to end, as nobody used it any more.
     is_left: bool,
+    /// It is about to end, as one of them has ended it.
+    is_killed: bool,
     end: Option<ProcessEnd>,
 }
 
@@ -63,17 +69,26 @@ impl Hosted {
     ) -> Result<Arc<Running>, Reply> {
         // Held while a program that nobody uses any more ends: the device of a library is then free for the next one.
         let mut state = lock(&self.state);
+        let mut is_new = false;
         loop {
             if let Some(running) = &state.running {
                 let running = Arc::clone(running);
-                if running.join(connection, wish.confine, state.restarts.ages())? {
+                if running.join(connection, wish.confine, state.restarts.ages(), is_new)? {
                     return Ok(running);
                 }
-                if !running.wait_for_end() {
+                let (end, was_left) = running.wait_for_end()?;
+                if !was_left {
                     state.restarts.note_end();
                 }
                 state.running = None;
+                if is_new {
+                    return Err(Reply::Unavailable(EndedEarly(end).to_string()));
+                }
             }
+            if socket::has_hung_up(connection) {
+                return Err(Reply::Unavailable("nobody waits for it".to_owned()));
+            }
+            is_new = true;
             let counted = state.restarts.count_start(wish.restarts);
             counted.map_err(|Stopped(rest)| Reply::Stopped(rest))?;
             state.running = Some(Running::start(program, &self.library, wish.confine).map_err(failed)?);
@@ -121,17 +136,22 @@ impl Running {
         }
     }
 
-    /// Connects a process with the program, and tells it so. False if it is too late for that; fails if the process does not
-    /// listen, or others have agreed on something else.
-    fn join(&self, connection: &Arc<UnixStream>, confine: bool, restarts: Vec<Duration>) -> Result<bool, Reply> {
+    /// Connects a process with the program, and tells it so, and whether it `is_new`. False if it is too late for that; fails if
+    /// the process does not listen, or others have agreed on something else.
+    fn join(
+        &self,
+        connection: &Arc<UnixStream>,
+        confine: bool,
+        restarts: Vec<Duration>,
+        is_new: bool,
+    ) -> Result<bool, Reply> {
         // Held, so that nobody is told of the end before the begin.
         let mut members = lock(&self.members);
-        if members.end.is_some() || members.is_left {
+        if members.end.is_some() || members.is_left || members.is_killed {
             return Ok(false);
         }
         // Those that have gone are gone before this one comes, even if their threads are yet to see it: else it would be
         // given a program that is stuck, which they have left.
-        let is_new = members.connections.is_empty();
         members.connections.retain(|member| !socket::has_hung_up(member));
         if !is_new && members.connections.is_empty() {
             self.end_if_left(members);
@@ -143,23 +163,26 @@ impl Running {
                 "another window has opened it {with} confine"
             )));
         }
-        let connected = self.connect(connection, restarts);
+        let connected = self.connect(connection, restarts, is_new);
         match connected {
             Ok(true) => members.connections.push(Arc::clone(connection)),
-            Ok(false) => self.program.kill(),
+            Ok(false) => self.end_now(&mut members),
             Err(_) => self.end_if_left(members),
         }
         connected.map_err(failed)
     }
 
     /// False if the program listens to nobody any more.
-    fn connect(&self, connection: &UnixStream, restarts: Vec<Duration>) -> io::Result<bool> {
+    fn connect(&self, connection: &UnixStream, restarts: Vec<Duration>, is_new: bool) -> io::Result<bool> {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, WouldBlock};
+
         let (theirs, programs) = socket::pair()?;
-        if self.program.add_connection(&programs).is_err() {
-            return Ok(false);
+        match self.program.add_connection(&programs) {
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset | WouldBlock) => return Ok(false),
+            added => added?,
         }
         let pid = self.program.pid();
-        let reply = message::to_bytes(&Reply::Joined { pid, restarts })?;
+        let reply = message::to_bytes(&Reply::Joined { pid, restarts, is_new })?;
         socket::send(connection, &[&[JOINED], &reply[..]].concat(), &[theirs.as_fd()])?;
         Ok(true)
     }
@@ -180,26 +203,33 @@ impl Running {
         self.program.hang_up(); // so that it closes what those have open that have crashed
         let runs = |members: &mut Members| members.end.is_none();
         let waited = self.ended.wait_timeout_while(members, END_LIMIT, runs);
-        let (members, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if members.end.is_none() {
-            self.program.kill();
-        }
+        let (mut members, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.end_now(&mut members);
     }
 
-    /// Ends it, if it runs.
+    /// Ends it, if it runs. None joins from then on: it may take a while, if its memory is written to a file.
     pub(super) fn kill(&self) {
-        if lock(&self.members).end.is_none() {
+        self.end_now(&mut lock(&self.members));
+    }
+
+    fn end_now(&self, members: &mut Members) {
+        if members.end.is_none() {
+            members.is_killed = true;
             self.program.kill();
         }
     }
 
-    /// Waits for that. Whether it was ended because nobody used it.
-    fn wait_for_end(&self) -> bool {
-        let mut members = lock(&self.members);
-        while members.end.is_none() {
-            members = self.ended.wait(members).unwrap_or_else(PoisonError::into_inner);
-        }
-        members.is_left
+    /// Waits for that: how it has ended, and whether because nobody used it. Fails if it does not: a signal does not end a
+    /// program that is inside a driver.
+    fn wait_for_end(&self) -> Result<(ProcessEnd, bool), Reply> {
+        let runs = |members: &mut Members| members.end.is_none();
+        let waited = self.ended.wait_timeout_while(lock(&self.members), KILL_LIMIT, runs);
+        let (members, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let end = members.end.ok_or_else(|| {
+            let pid = self.program.pid();
+            Reply::Unavailable(format!("its process before, {pid}, was ended, and still runs"))
+        })?;
+        Ok((end, members.is_left))
     }
 }
 

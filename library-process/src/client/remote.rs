@@ -21,7 +21,7 @@ impl Remote for Client {
             input_len: request.input.unwrap_or(memory.len()) as u64,
             library_operation: request.operation,
             shared: request.shared && loan.is_mapped(),
-            ring: None,
+            ..Request::default()
         };
         let caller = description.performs.then_some(caller); // only then is there something to tell
         let watch = caller.map(|caller| move |lane: &Lane, _: &mut _| relay(lane, caller));
@@ -84,7 +84,10 @@ impl Remote for Client {
         let lender = if is_last { current.take().1 } else { None };
         drop(current);
         if let Some(process) = process {
-            let _ = self.request(&process, &Request::of(Operation::CLOSE, 0), None, |_, _| ());
+            let mut request = Request::of(Operation::CLOSE, 0);
+            // Whoever closes it last does not wait for ever, whatever the library does: the broker ends the program then.
+            request.leaves = is_last && self.options.shared;
+            let _ = self.request(&process, &request, None, |_, _| ());
             if is_last {
                 process.leave();
             }

@@ -34,6 +34,7 @@ pub(super) fn fill(
         input_len: ring.input.len() as u64,
         library_operation: ring.operation,
         shared: true,
+        leaves: false,
         ring: Some(Ring {
             slots: ring.slots,
             slot_len: ring.slot_len,

@@ -37,7 +37,12 @@ pub(crate) struct Wish {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Reply {
     /// The process may use the program of this number, which was started again so long ago each time within the last minute.
-    Joined { pid: i32, restarts: Vec<Duration> },
+    Joined {
+        pid: i32,
+        restarts: Vec<Duration>,
+        /// It was started for this process.
+        is_new: bool,
+    },
     /// It was started too often, and rests so long; `None` for as long as the broker runs.
     Stopped(Option<Duration>),
     /// It cannot be had, and why.
