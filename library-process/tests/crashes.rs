@@ -163,7 +163,7 @@ fn the_process_ends_with_the_app_however_that_ends() {
         let started = Instant::now();
         // As a zombie it may stay for as long as its new parent likes.
         while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ")) {
-            assert!(started.elapsed() < Duration::from_secs(1), "{end}");
+            assert!(started.elapsed() < Duration::from_secs(10), "{end}");
             thread::sleep(Duration::from_millis(1));
         }
         println!("{end}: ended within {:?}", started.elapsed());

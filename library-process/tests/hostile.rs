@@ -143,7 +143,7 @@ fn a_program_that_answers_nonsense_is_refused() {
         ("exits", "exit 7"),
         ("killed", "kill -9 $$"),
         ("closes", "exec <&-; exec sleep 100"),
-        ("child", "exec 3<&0; sleep 2 <&3 & exit 0"),
+        ("child", "exec 3<&0; sleep 20 <&3 >/dev/null & exit 0"),
     ] {
         let program = script(name, text);
         for _ in 0..20 {
@@ -157,7 +157,7 @@ fn a_program_that_answers_nonsense_is_refused() {
                 Error::ProcessUnavailable { .. } => {}
                 other => panic!("{name}: {other:?}"),
             }
-            assert!(started.elapsed() < Duration::from_secs(1), "{name}");
+            assert!(started.elapsed() < Duration::from_secs(5), "{name}");
         }
     }
 }
@@ -178,13 +178,13 @@ fn a_program_that_says_nothing_is_given_up_after_ten_seconds() {
         silent.cancel();
         silent.close();
         assert!(silent.pid().is_none() && silent.restarts() == 0 && silent.can_cancel());
-        assert!(asked.elapsed() < Duration::from_secs(1));
+        assert!(asked.elapsed() < Duration::from_secs(5));
         thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(start.join().unwrap(), Some("ERR_PROCESS_UNAVAILABLE"));
     let took = started.elapsed();
     assert!(
-        took >= Duration::from_secs(10) && took < Duration::from_secs(12),
+        took >= Duration::from_secs(10) && took < Duration::from_secs(20),
         "{took:?}"
     );
 }
@@ -192,7 +192,7 @@ fn a_program_that_says_nothing_is_given_up_after_ten_seconds() {
 #[test]
 fn lies_in_a_lane_end_the_process_and_its_calls() {
     let _watched = Watched::new();
-    let client = hostile(Some(Duration::from_millis(250)));
+    let client = hostile(Some(Duration::from_millis(600)));
     for _ in 0..5 {
         for what in [b'i', b'd', b'g'] {
             match *ask(&client, what).unwrap_err() {
@@ -254,11 +254,15 @@ fn a_child_that_outlives_its_program_holds_up_nobody() {
             let client = Arc::clone(&client);
             thread::spawn(move || code(ask(&client, b'L')))
         });
-        thread::sleep(Duration::from_millis(50)); // they are in their calls
+        let tasks = format!("/proc/{}/task", client.pid().unwrap());
+        while count_if(&tasks, "comm", "exchange\n") < 2 {
+            thread::sleep(Duration::from_millis(1)); // they are about to call, or call
+        }
+        thread::sleep(Duration::from_millis(50));
         assert_eq!(code(ask(&client, b'k')), Some("ERR_LIBRARY_CRASHED"));
         for thread in waiting {
             assert_eq!(thread.join().unwrap(), Some("ERR_LIBRARY_CRASHED"));
         }
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use inplace_exchange_host::{Error, LentMemory, Pages, Remote, Request, Waiting};
@@ -19,7 +20,18 @@ const MIB: usize = 1 << 20;
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    nothing_is_mapped();
+    alone
+}
+
+/// Waits until it is noticed that the processes have ended.
+fn nothing_is_mapped() {
+    let begun = Instant::now();
+    while !mappings().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:#?}", mappings());
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn client(library: &str, isolate: bool) -> Client {
@@ -309,5 +321,5 @@ fn memory_outlives_the_process_and_the_library() {
     );
     drop(memory);
     drop(client);
-    while !mappings().is_empty() {} // until it is noticed that the process has ended
+    nothing_is_mapped();
 }

@@ -383,7 +383,7 @@ fn the_last_ring_does_not_leave_while_an_engine_is_inside() {
     let [first, last] = rings;
     let begun = Instant::now();
     first.leave();
-    assert!(begun.elapsed() < Duration::from_millis(150), "another one is left");
+    assert!(begun.elapsed() < Duration::from_secs(10), "another one is left");
     assert!(is_inside.load(Ordering::SeqCst));
     last.leave();
     assert!(
