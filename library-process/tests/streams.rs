@@ -197,37 +197,40 @@ fn a_crash_in_the_middle_fails_it_and_the_next_one_has_a_new_process() {
 
 #[test]
 fn the_limit_is_that_of_a_message_and_not_of_the_stream() {
-    for (test, library, shared) in [
-        (50, "counter", false),
-        (51, "counter-concurrent", false),
-        (53, "counter", true),
-        (54, "counter-concurrent", true),
-    ] {
+    let limit_of = |test, name, shared, input: &[u8], messages| {
         let library = open(
-            library,
+            name,
             &Options {
                 shared,
-                ..with_limit(test, 400)
+                ..with_limit(test, 1000)
             },
         );
-        let ring = Ring::new(&library, 4, 64, Policy::Wait, &takes(20_000, 0));
+        let ring = Ring::new(&library, 4, 64, Policy::Wait, input);
         ring.begin();
-        ring.take(40); // 0.8 s
-        thread::sleep(Duration::from_millis(1000)); // the ring is full
-        ring.take(30);
+        ring.take(messages);
+        thread::sleep(Duration::from_millis(2500)); // the ring is full
+        ring.take(messages);
         assert_eq!(ring.stop().unwrap_err().code(), "ABORT_ERR");
+        if input.is_empty() {
+            return; // it never hangs
+        }
         let begun = Instant::now();
         let hangs = Ring::new(&library, 4, 64, Policy::Wait, &takes(60_000_000, 0));
         assert_eq!(hangs.outcome().unwrap_err().code(), "ERR_LIBRARY_TIMEOUT");
-        assert!(begun.elapsed() < Duration::from_secs(5));
-    }
-    let library = open("pushes", &with_limit(52, 400));
-    let ring = Ring::new(&library, 4, 64, Policy::Wait, &[]);
-    ring.begin();
-    ring.take(1000);
-    thread::sleep(Duration::from_millis(1000)); // it waits for a slot
-    ring.take(1000);
-    assert_eq!(ring.stop().unwrap_err().code(), "ABORT_ERR");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    };
+    thread::scope(|scope| {
+        for (test, name, shared) in [
+            (50, "counter", false),
+            (51, "counter-concurrent", false),
+            (53, "counter", true),
+            (54, "counter-concurrent", true),
+        ] {
+            let takes_longer_in_all = 75; // messages
+            scope.spawn(move || limit_of(test, name, shared, &takes(20_000, 0), takes_longer_in_all));
+        }
+        scope.spawn(|| limit_of(52, "pushes", false, &[], 1000));
+    });
 }
 
 #[test]
@@ -326,7 +329,7 @@ fn whatever_is_written_to_the_ring_only_the_ring_suffers() {
 
 #[test]
 fn lies_about_a_stream_end_the_process_and_its_stream() {
-    let library = open("hostile", &with_limit(95, 250));
+    let library = open("hostile", &with_limit(95, 600));
     for (what, code) in [
         (b'i', "ERR_LIBRARY_CRASHED"),
         (b'd', "ERR_LIBRARY_CRASHED"),
@@ -342,9 +345,9 @@ fn lies_about_a_stream_end_the_process_and_its_stream() {
     // It says that there are messages all the time, and so may go on. It has no longer than the limit once it is to return.
     let ring = Ring::new(&library, 4, 64, Policy::Wait, b"p");
     ring.begin();
-    thread::sleep(Duration::from_millis(600));
+    thread::sleep(Duration::from_millis(1500));
     assert!(ring.stream.is_running());
     let begun = Instant::now();
     ring.stop().unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
