@@ -100,13 +100,13 @@ impl Client {
     ) -> Result<T, Box<Error>> {
         let path = self.library.clone();
         // The time in which it waits for calls of other processes is not its own, as long as the program says so.
-        let said = Cell::new((0, Instant::now()));
+        let said = Cell::new((0, None::<Instant>));
         let renew = |lane: &Lane, until: &mut Option<Instant>| {
             let waiting = lane.waiting.load(Ordering::Relaxed);
             if waiting != said.get().0 {
-                said.set((waiting, Instant::now()));
+                said.set((waiting, Some(Instant::now())));
             }
-            if waiting != 0 && said.get().1.elapsed() < SILENCE {
+            if waiting != 0 && said.get().1.is_some_and(|when| when.elapsed() < SILENCE) {
                 *until = deadline(self.options.timeout);
             }
             if let Some(watch) = watch {
