@@ -98,7 +98,6 @@ impl Client {
         watch: Option<Watch<'_>>,
         read: impl FnOnce(&Lane, i64) -> T,
     ) -> Result<T, Box<Error>> {
-        let path = self.library.clone();
         // The time in which it waits for calls of other processes is not its own, as long as the program says so.
         let said = Cell::new((0, None::<Instant>));
         let renew = |lane: &Lane, until: &mut Option<Instant>| {
@@ -128,11 +127,13 @@ impl Client {
                 let mut current = self.lock();
                 let _ = current.process(); // frees the memory of one that has ended
                 let restarts = current.restarts.count();
+                let path = self.library.clone();
                 Err(Box::new(Error::LibraryCrashed { path, end, restarts }))
             }
             Some(Err(Failed::TimedOut)) => {
                 let _ = self.lock().process(); // as above
                 let limit = self.options.timeout.unwrap_or_default();
+                let path = self.library.clone();
                 Err(Box::new(Error::LibraryTimeout { path, limit }))
             }
             None => Err(self.impossible("too many threads are in calls")),

@@ -52,6 +52,7 @@ impl<M: Member> Broadcast<M> {
                 members: Vec::new(),
                 is_closed: false,
                 is_inside: false,
+                is_marked: false,
                 outcome: None,
             }),
             ended: Condvar::new(),
@@ -68,6 +69,9 @@ impl<M: Member> Broadcast<M> {
             && self.input == filler.options.input
             && state.members.iter().all(|joined| member.is_apart_from(&joined.member));
         if joins {
+            if state.is_marked {
+                member.mark(true); // it waits for the end of that message, too
+            }
             state.members.push(Joined {
                 member: Arc::clone(member),
                 takes_part: false,
@@ -178,7 +182,9 @@ impl<M: Member> Caller for Broadcast<M> {
 
 impl<M: Member> Taker for Broadcast<M> {
     fn mark(&self, inside: bool) {
-        for joined in &lock(&self.state).members {
+        let mut state = lock(&self.state);
+        state.is_marked = inside;
+        for joined in &state.members {
             joined.member.mark(inside);
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct State<M> {
     pub(super) is_closed: bool,
     /// The source is in the library.
     pub(super) is_inside: bool,
+    /// The library makes a message, as was said of each ring.
+    pub(super) is_marked: bool,
     /// What has come of it, and the library's words.
     pub(super) outcome: Option<(Filled, Option<String>)>,
 }

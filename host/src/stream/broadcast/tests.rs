@@ -354,7 +354,13 @@ fn a_library_that_waits_is_asked_to_return_when_all_are_to_end() {
     let broadcast = Arc::new(Broadcast::of(&*first));
     let rings = [first, ring(2, Policy::Wait, &[])].map(|ring| join(&broadcast, ring));
     let source = run(&broadcast, counts(until_cancelled, true));
-    thread::sleep(Duration::from_millis(20));
+    let marks = |ring: &Reader| ring.member.marks.load(Ordering::Relaxed);
+    while marks(&rings[1]) == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let last = join(&broadcast, ring(2, Policy::Wait, &[]));
+    assert_eq!(marks(&last), 1, "the message that it waits for takes time");
+    let rings: Vec<_> = rings.into_iter().chain([last]).collect();
     for ring in &rings {
         ring.member.leaves.store(true, Ordering::Relaxed);
     }
