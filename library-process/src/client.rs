@@ -21,8 +21,9 @@ use crate::protocol::{Answer, CONFINE, Description, Lane, Operation, VERSION};
 use crate::restarts::Stopped;
 use crate::system::Program;
 
-/// How long the last close may take of a library that several processes use, which the next one of them waits for.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// How long the last close may take of a library that several processes use: whoever uses it next waits for that. A device may
+/// need a moment.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a program that says that a call waits may be silent, before the time is the call's.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -106,7 +106,7 @@ fn a_last_close_that_never_returns_is_not_waited_for() {
     this.close();
     let next = window(&stuck, OPTIONS);
     assert_eq!(next.open().unwrap(), Ok(()));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert!(has_ended(pid) && next.pid() != Some(pid));
     assert_eq!(next.restarts(), 0, "it was ended as nobody used it");
 }
