@@ -194,7 +194,7 @@ impl Symbols {
         let flags = flags.map_or(0, |flags| unsafe { flags() });
         // SAFETY: the header gives the symbol this signature.
         let name: Option<Name> = unsafe { symbol(image, c"exchange_library_name") };
-        // SAFETY: as with the flags.
+        // SAFETY: the version is one whose header has this function, and allows this call now.
         let name = name.map(|name| unsafe { name() });
         Ok(Description {
             // SAFETY: the text is null, or NUL-terminated and static, by the header.

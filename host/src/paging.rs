@@ -141,7 +141,7 @@ fn populate(_memory: &LentMemory<'_>, _from: usize, _to: usize) -> bool {
 
 #[cfg(unix)]
 fn page_size() -> usize {
-    // SAFETY: asks for a constant of the system.
+    // SAFETY: has no precondition: asks for a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).unwrap_or(SMALLEST_PAGE)
 }

@@ -89,7 +89,7 @@ impl Mapping {
     pub(crate) fn copy(&self, offset: u64, len: u64) -> Option<Box<[u8]>> {
         let memory = self.lend(offset, len)?;
         let mut copy = vec![0_u8; memory.len()].into_boxed_slice();
-        // SAFETY: new memory of the same length.
+        // SAFETY: new memory of the same length, which nothing else has.
         unsafe { memory.copy_to(NonNull::from(&mut *copy).cast()) };
         Some(copy)
     }

@@ -62,7 +62,7 @@ impl Uv {
             };
         }
         let handle_size: unsafe extern "C" fn(c_uint) -> usize = function!(c"uv_handle_size");
-        // SAFETY: looks the size up.
+        // SAFETY: the function takes any number of a handle type, and looks its size up.
         let size = unsafe { handle_size(UV_ASYNC) };
         Some(Self {
             layout: Layout::from_size_align(size.max(ALIGN), ALIGN).ok()?,
@@ -159,7 +159,7 @@ impl LoopHandle {
         // SAFETY: this is the loop's thread, and the handle is memory of the size that libuv asks for.
         let status = unsafe { (uv.async_init)(event_loop, handle.as_ptr(), on_wake::<W>) };
         if status != 0 {
-            // SAFETY: allocated above; libuv has refused it.
+            // SAFETY: allocated above, and not in the loop: libuv has refused it.
             unsafe { uv.free(handle.as_ptr()) };
             return None;
         }
@@ -241,7 +241,7 @@ impl Drop for LoopHandle {
 /// Called by libuv on the loop's thread, with an open handle of [`LoopHandle::open`].
 unsafe extern "C" fn on_wake<W: OnWake>(handle: RawHandle) {
     let Some(uv) = Uv::get() else { return };
-    // SAFETY: the handle is open.
+    // SAFETY: the handle is open (this function's contract), and its data was set before anything could wake it.
     let env = unsafe { (uv.handle_get_data)(handle) };
     // SAFETY: the handle's environment is live, as the handle is closed by the environment's cleanup hook at the latest, and
     // this is its thread. `woken` makes no values but in the scope that it is given.

@@ -75,7 +75,7 @@ impl Memory {
 
     fn line<T>(&self, offset: usize) -> &T {
         debug_assert!(size_of::<T>() <= 64 && offset + 64 <= self.layout.data);
-        // SAFETY: within the memory (`new`).
+        // SAFETY: within the memory: all lines come before the data, for which there is room (`new`).
         let line = unsafe { self.start.add(offset) };
         // SAFETY: aligned (`new`, and lines are multiples of 64), there for as long as the memory is lent, and every bit
         // pattern is a T, whose words are all atomic: others may write them at any time.
