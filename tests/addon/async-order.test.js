@@ -40,11 +40,13 @@ describe(`the queue of a library in the ${WHERE} process`, () => {
   it('a synchronous call is refused while an asynchronous call runs, and works afterwards', async () => {
     const log = cameraLog();
     const camera = open('camera');
-    const promise = camera.exchangeDataAsync(cameraRequest(50));
+    const stop = new AbortController();
+    const call = failure(camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stop.signal }));
     await log.until('begin');
     const error = { name: 'Error', code: 'ERR_LIBRARY_BUSY', path: camera.path };
     assert.throws(() => camera.exchangeDataInPlace(cameraRequest(0)), error);
-    await promise;
+    stop.abort();
+    assert.equal((await call).code, 'ABORT_ERR');
     assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64);
   });
 
@@ -129,7 +131,11 @@ describe(`abort in the ${WHERE} process`, () => {
     await log.until('begin');
     call.abort('enough');
     aborted(await call.outcome, call.address, 'enough');
-    assert.deepEqual(log.lines().at(-1), 'end');
+    // The library is told again until the call has returned, also between its last line and that.
+    assert.equal(
+      log.lines().findLast((line) => line !== 'cancel'),
+      'end',
+    );
     assert.ok(log.count('cancel') >= 1);
   });
 
@@ -173,12 +179,20 @@ describe(`abort in the ${WHERE} process`, () => {
   });
 
   it('a library without exchange_cancel: the promise settles when the call has returned', async () => {
-    const log = cameraLog();
-    const call = begin('camera-deaf', 80);
-    await log.until('begin');
-    call.abort('enough');
-    aborted(await call.outcome, call.address, 'enough');
-    assert.equal(log.count('end'), 1);
+    // On a busy machine a short call may have ended before it is aborted, which is another case.
+    for (const milliseconds of [80, 1000, 5000]) {
+      const log = cameraLog();
+      const call = begin('camera-deaf', milliseconds);
+      await log.until('begin');
+      call.abort('enough');
+      if (log.count('end') > 0 && milliseconds < 5000) {
+        await call.outcome.catch(() => {});
+        continue;
+      }
+      aborted(await call.outcome, call.address, 'enough');
+      assert.equal(log.count('end'), 1);
+      return;
+    }
   });
 
   it('aborting one of several running calls does not cancel the others', async () => {

@@ -136,15 +136,16 @@ describe(`a library in a process of its own, in the ${process.type ?? 'Node.js'}
     });
 
     it(`${way}: a call that takes longer than the limit ends the process`, async () => {
+      await open('camera', { timeout: 10_000 })[way](cameraRequest(0)); // one that does not
       const library = open('camera', { timeout: 150 });
-      await library[way](cameraRequest(0));
       const { pid } = /** @type {{ pid: number }} */ (library.process);
+      assert.equal(runs(pid), true);
       const started = Date.now();
       const { code, message } = await failure(() => library[way](cameraRequest(FOR_EVER)));
       const took = Date.now() - started;
       assert.equal(code, 'ERR_LIBRARY_TIMEOUT');
       assert.match(message, /limit of 150 ms/);
-      assert.ok(took >= 150 && took < 1000, `${took} ms`);
+      assert.ok(took >= 150 && took < 10_000, `${took} ms`);
       assert.equal(runs(pid), false);
     });
   }

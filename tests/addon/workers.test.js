@@ -153,7 +153,7 @@ describe('a worker terminated during its calls', () => {
 
   it('a library without exchange_cancel: the worker ends when the running call has returned', async () => {
     const log = cameraLog();
-    const { worker } = cameraWorker({ library: 'camera-deaf', milliseconds: Array(11).fill(300) });
+    const { worker } = cameraWorker({ library: 'camera-deaf', milliseconds: Array(11).fill(1500) });
     await log.until('begin');
     await worker.terminate();
     assert.deepEqual(log.lines(), ['on', 'begin', 'end', 'off']);
@@ -193,17 +193,19 @@ describe('the queue of a library with several environments', () => {
   it('runs calls in the order in which they were submitted', async () => {
     const log = cameraLog();
     const camera = openLibrary(fixtureLibrary('camera'));
-    /** @type {string[]} */
-    const ended = [];
-    const first = camera.exchangeDataAsync(cameraRequest(200)).then(() => ended.push('here'));
+    const [stopFirst, stopLast] = [new AbortController(), new AbortController()];
+    const first = camera.exchangeDataAsync(cameraRequest(FOR_EVER), { signal: stopFirst.signal });
     await log.until('begin');
-    const there = cameraWorker({ library: 'camera', milliseconds: [100] });
-    there.worker.on('message', (message) => message === 64 && ended.push('there'));
+    const there = cameraWorker({ library: 'camera', milliseconds: [0] });
     await there.called();
-    const last = camera.exchangeDataAsync(cameraRequest(100)).then(() => ended.push('here again'));
-    await Promise.all([first, last, there.ended]);
-    assert.deepEqual(ended, ['here', 'there', 'here again']);
+    const last = camera.exchangeDataAsync(cameraRequest(10_000), { signal: stopLast.signal });
+    stopFirst.abort();
+    await assert.rejects(first, { code: 'ABORT_ERR' });
+    await there.ended;
     assert.deepEqual(there.messages, ['called', 64], 'a worker stays alive until its calls have settled');
+    assert.equal(log.count('end'), 2, 'the last call was not made before that of the worker');
+    stopLast.abort();
+    await assert.rejects(last, { code: 'ABORT_ERR' });
   });
 
   it('eight threads at once: never two calls at a time, and each call gets its result', async () => {
@@ -256,21 +258,22 @@ describe('an environment that blocks its thread', () => {
     const log = cameraLog();
     const worker = blockedWorker(`
       for (let call = 0; call < 5; call += 1) camera.exchangeDataAsync(cameraRequest(20)).catch(() => {});
+      parentPort.postMessage('queued');
       block(30_000);`);
-    await log.until('begin');
+    await once(worker, 'message');
     const camera = openLibrary(fixtureLibrary('camera'));
     const started = Date.now();
     await camera.exchangeDataAsync(cameraRequest(0));
     assert.equal(log.count('end'), 6, 'in the order in which they were submitted');
     for (let call = 0; call < 5; call += 1) await camera.exchangeDataAsync(cameraRequest(0));
-    assert.ok(Date.now() - started < 1000, `${Date.now() - started} ms`);
+    assert.ok(Date.now() - started < 10_000, `${Date.now() - started} ms`);
     assert.equal(camera.exchangeDataInPlace(cameraRequest(0)), 64, 'the library accepts a synchronous call');
     await worker.terminate();
   });
 
   it('with a synchronous call: calls that wait for it can be aborted, and their worker terminated', async () => {
     const log = cameraLog();
-    const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(1500));');
+    const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(5000));');
     await log.until('begin');
     const stop = new AbortController();
     const camera = openLibrary(fixtureLibrary('camera'));
