@@ -79,7 +79,9 @@ describe('the port, with messages of a hostile script', () => {
           const { post, next } = rawPort();
           post(${message});
           post([7, 'default', new ArrayBuffer(128), 'main']);
-          return [await next(), await Promise.race([next(), new Promise((resolve) => setTimeout(resolve, 50))])];
+          const answer = await next();
+          const limit = new Promise((resolve) => setTimeout(resolve, ${expected === 'error' ? 10_000 : 50}));
+          return [answer, await Promise.race([next(), limit])];
         })()`);
       const [good, bad] = answer[0] === 7 ? [answer, next] : [next, answer];
       if (expected === 'error') {

