@@ -100,7 +100,7 @@ describe('a page with calls in flight of a library that cannot be cancelled', ()
   it('is reloaded once the running call has returned; the queued ones are not made', async () => {
     const opened = await open();
     try {
-      await start(opened.page, 'camera-deaf', RUNNING_AND_TEN_QUEUED, 700);
+      await start(opened.page, 'camera-deaf', RUNNING_AND_TEN_QUEUED, 2000); // time for the reload to begin
       await opened.log.until('begin');
       await opened.page.reload();
       assertOff(opened.log);
@@ -156,7 +156,8 @@ describe('two windows on one library', () => {
       await app.evaluate(() => /** @type {any} */ (globalThis).openWindow());
       const other = await opening;
       await start(page, 'camera', 1, FOR_EVER);
-      await start(other, 'camera', 2, 300);
+      await start(other, 'camera', 1, 3000); // longer than the reload takes
+      await start(other, 'camera', 1, 1);
       await log.until('begin', 2); // each window has a process of its own, which has the library
       await page.reload();
       await log.until('off');

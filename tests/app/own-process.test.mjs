@@ -8,6 +8,7 @@ import { go, inWindow, pressed, shownError, textOf, violations, windowForAll } f
 
 const require = createRequire(import.meta.url);
 const { temporaryFolder, until } = require('../support/fixtures.js');
+const { libraryPrograms } = require('../support/library-programs.js');
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 const ROOT = path.join(import.meta.dirname, '..', '..');
@@ -38,9 +39,8 @@ function runs(pid) {
 
 /** The processes of libraries that the page has started. @param {Page} page */
 async function programs(page) {
-  const threads = `/proc/${await pagePid(page)}/task`;
-  const children = fs.readdirSync(threads).map((id) => fs.readFileSync(`${threads}/${id}/children`, 'utf8'));
-  return children.join(' ').split(/\s+/).filter(Boolean).map(Number).filter(runs);
+  const starter = await pagePid(page);
+  return libraryPrograms().flatMap(({ pid, parent }) => (parent === starter && runs(pid) ? [pid] : []));
 }
 
 /** @param {Page} page @returns {Promise<number>} */

@@ -34,9 +34,9 @@ describe('the Streams panel', () => {
     await button(/Hold/).click();
     await window.page.locator('#held', { hasText: 'It was held' }).waitFor();
     await until(async () => (await number('lost')) - lost > 600);
-    // A machine that is busy otherwise may have some.
-    assert.ok((await number('underruns')) - empty < 100, await textOf(window.page, 'underruns'));
-    assert.ok((await number('blocks')) - played > 600);
+    // A machine that is busy otherwise may have some: half of the 750 of two seconds, nearly all of which would be missing.
+    assert.ok((await number('underruns')) - empty < 375, await textOf(window.page, 'underruns'));
+    assert.ok((await number('blocks')) - played > 600 - 375);
   });
 
   it('plays what the sliders say, and stops when it is paused or left', async () => {

@@ -314,7 +314,8 @@ describe('the window with a library that crashes', () => {
   ]))
     it(`while it is opened: reopens it automatically after the user has opened it, in ${place}`, async () => {
       const profile = temporaryProfile();
-      await drive('be ended while it opens', { library: 'nap-open', profile });
+      const nap = { NAP_SECONDS: '20' }; // which the end cuts short
+      await drive('be ended while it opens', { library: 'nap-open', profile, environment: nap });
       const asked = await drive('press once, and look', { library: 'nap-open', profile, environment });
       assert.match(asked.pages[0], /This app ended while/);
       assert.match(asked.pages[1], /press 1/);
@@ -400,9 +401,10 @@ describe('the window, when marker files cannot be written', () => {
   });
 });
 
-describe('the window with a library that takes a second', () => {
+describe('the window with a library that takes its time', () => {
   it('is not cancelled by a double click', async () => {
-    const { app, page } = await openWindow({ environment: { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('nap-second') } });
+    const environment = { INPLACE_EXCHANGE_LIBRARY: fixtureLibrary('nap-second'), NAP_SECONDS: '3' };
+    const { app, page } = await openWindow({ environment });
     try {
       await page.getByLabel('On a worker thread').check();
       await page.getByRole('button', { name: 'Exchange Data' }).click();
