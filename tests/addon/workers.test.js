@@ -273,7 +273,7 @@ describe('an environment that blocks its thread', () => {
 
   it('with a synchronous call: calls that wait for it can be aborted, and their worker terminated', async () => {
     const log = cameraLog();
-    const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(5000));');
+    const worker = blockedWorker('camera.exchangeDataInPlace(cameraRequest(4000));');
     await log.until('begin');
     const stop = new AbortController();
     const camera = openLibrary(fixtureLibrary('camera'));
