@@ -5,6 +5,7 @@ import { rowsOf } from './rows.mjs';
 
 const { bench, gc } = /** @type {any} */ (globalThis);
 
+const SETTLE_MS = 100;
 const WIDTH = 4000;
 const HEIGHT = 3000;
 const PIXELS = WIDTH * HEIGHT * 4;
@@ -46,12 +47,17 @@ async function measure(workload, check, checkOther) {
         else if (sums.get(id) !== sum) throw new Error(`${name}: ${id} has another result in round ${round}`);
         sums.set(id, sum);
       }
-      gc(); // what a row leaves behind is collected at no other's cost
+      // What a row leaves behind is collected at no other's cost: V8 gives its memory back in the background.
+      gc();
+      await sleep(SETTLE_MS);
     }
     if (round >= 0) bench.report({ workload: name, round, measured }); // the first round warms up
   }
   bench.report({ workload: name, bytes: { input: input.length, capacity }, notes, versions: bench.versions });
 }
+
+/** @param {number} ms */
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** @template T @param {T[]} list @param {number} by @returns {T[]} */
 const rotated = (list, by) => [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
