@@ -189,13 +189,21 @@ describe('the Live panel’s requests', () => {
 
   it('have the pointer, and ink while it is pressed', async () => {
     const { page } = window;
-    const box = /** @type {{ x: number, y: number, width: number, height: number }} */ (
-      await page.locator('#canvas').boundingBox()
+    const canvas = page.locator('#canvas');
+    const to = async (/** @type {number} */ x, /** @type {number} */ y) => {
+      const box = await canvas.boundingBox(); // anew, as the layout may change while the panel settles
+      if (box) await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+    };
+    let isThere = false;
+    const arriving = requested(({ x, y, ink }) => near(x, 0.25) && near(y, 0.75) && ink === 0).then(
+      () => (isThere = true),
     );
-    const to = (/** @type {number} */ x, /** @type {number} */ y) =>
-      page.mouse.move(box.x + x * box.width, box.y + y * box.height);
-    await to(0.25, 0.75);
-    await requested(({ x, y, ink }) => near(x, 0.25) && near(y, 0.75) && ink === 0);
+    while (!isThere) {
+      await to(0.5, 0.5);
+      await to(0.25, 0.75);
+      await page.waitForTimeout(100);
+    }
+    await arriving;
     await page.mouse.down();
     await requested(({ ink }) => ink === 1);
     let moved = false;
