@@ -47,7 +47,7 @@ async function measure(workload, check, checkOther) {
         else if (sums.get(id) !== sum) throw new Error(`${name}: ${id} has another result in round ${round}`);
         sums.set(id, sum);
       }
-      // What a row leaves behind is collected at no other's cost: V8 gives its memory back in the background.
+      // What a row leaves behind is collected at no other's cost, also what V8 does of that in the background.
       gc();
       await sleep(SETTLE_MS);
     }

@@ -18,7 +18,8 @@
 //! hands them over is the state. `lane.rs` has both sides of that.
 //!
 //! **Trust.** The library has the program, so the app treats every word that the program can write as that of an
-//! attacker: a state that does not follow from the one before ends the program; a count or a status is checked as that
+//! attacker: a state that does not follow from the one before ends the program (`DEAD`, of one that others use, ends this
+//! process's use of it alone); a count or a status is checked as that
 //! of a library in the app's own process; an offset is never read back. Another process may have the memories and
 //! the connection, and outlive the program: what tells the app of the program's end is the death of the process alone. The program checks the app's requests too, so
 //! that a mistake there is an error and no crash here.

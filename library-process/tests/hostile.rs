@@ -256,6 +256,7 @@ fn a_child_that_outlives_its_program_holds_up_nobody() {
         });
         let tasks = format!("/proc/{}/task", client.pid().unwrap());
         while count_if(&tasks, "comm", "exchange\n") < 2 {
+            assert!(started.elapsed() < Duration::from_secs(5));
             thread::sleep(Duration::from_millis(1)); // they are about to call, or call
         }
         thread::sleep(Duration::from_millis(50));

@@ -111,9 +111,8 @@ fn a_library_that_takes_one_call_at_a_time_gets_one_from_all_windows_in_order() 
     let stopping = AtomicBool::new(false);
     thread::scope(|scope| {
         for calls in &calls {
-            let window = window(&counter, OPTIONS);
             scope.spawn(|| {
-                let window = window;
+                let window = window(&counter, OPTIONS);
                 while !stopping.load(Ordering::Relaxed) {
                     let mut bytes = [0; 64];
                     bytes[..4].copy_from_slice(&500u32.to_le_bytes());

@@ -226,8 +226,7 @@ fn the_limit_is_that_of_a_message_and_not_of_the_stream() {
             (53, "counter", true),
             (54, "counter-concurrent", true),
         ] {
-            let takes_longer_in_all = 75; // messages
-            scope.spawn(move || limit_of(test, name, shared, &takes(20_000, 0), takes_longer_in_all));
+            scope.spawn(move || limit_of(test, name, shared, &takes(20_000, 0), 75)); // 1.5 s
         }
         scope.spawn(|| limit_of(52, "pushes", false, &[], 1000));
     });
