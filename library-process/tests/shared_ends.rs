@@ -186,8 +186,7 @@ fn a_stopped_program_keeps_nobody_waiting_once_it_is_left() {
     let this = window(&named, OPTIONS);
     this.start().unwrap();
     let pid = this.pid().unwrap();
-    // SAFETY: has no precondition; the process is this test's.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    stop(pid);
     drop(this);
     let next = window(&named, OPTIONS);
     let begun = Instant::now();
@@ -320,27 +319,16 @@ fn the_calls_of_several_windows_that_were_killed_are_cancelled() {
     until(|| threads_of(pid, "exchange") == 1);
 }
 
-/// Limits the descriptors of a process.
-fn limit_descriptors(pid: i32, most: u64) {
-    let limit = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: 4096,
-    };
-    // SAFETY: reads the limit that is given.
-    let set = unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) };
-    assert_eq!(set, 0);
-}
-
 #[test]
 fn a_program_that_has_no_room_for_another_window_goes_on_for_the_others() {
     let camera = copy_of("camera", "ends-descriptors");
     let (one, other) = (window(&camera, OPTIONS), window(&camera, OPTIONS));
     assert_eq!(picture(&one, 0).unwrap(), 64);
     let pid = one.pid().unwrap();
-    limit_descriptors(pid, 1); // those that are open stay so
+    limit(pid, libc::RLIMIT_NOFILE, 1); // those that are open stay so
     let error = other.start().unwrap_err();
     assert_eq!(error.code(), "ERR_PROCESS_UNAVAILABLE");
     assert_eq!((picture(&one, 0).unwrap(), one.pid()), (64, Some(pid)));
-    limit_descriptors(pid, 4096);
+    limit(pid, libc::RLIMIT_NOFILE, 4096);
     assert_eq!((picture(&other, 0).unwrap(), other.pid()), (64, Some(pid)));
 }

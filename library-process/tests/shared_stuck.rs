@@ -42,11 +42,6 @@ fn programs_of(library: &Path) -> Vec<i32> {
     pids.filter(runs).collect()
 }
 
-fn stop(pid: i32) {
-    // SAFETY: has no precondition; the process is this test's.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
-}
-
 fn starts(window: &Arc<Client>) -> thread::JoinHandle<Result<(), Box<Error>>> {
     let window = Arc::clone(window);
     thread::spawn(move || window.start().map(drop))
@@ -146,20 +141,11 @@ fn a_program_that_has_no_room_for_another_thread_goes_on_for_the_others() {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
-    let limit = |bytes| {
-        let limit = libc::rlimit {
-            rlim_cur: bytes,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: reads the limit that is given.
-        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &raw const limit, std::ptr::null_mut()) };
-        assert_eq!(set, 0);
-    };
-    limit((size << 10) + (1 << 20)); // a thread's stack is larger
+    limit(pid, libc::RLIMIT_AS, (size << 10) + (1 << 20)); // a thread's stack is larger
     let error = picture(&other, 0).unwrap_err();
     assert!(matches!(*error, Error::LibraryCrashed { .. }), "{error}");
     assert_eq!((picture(&this, 0).unwrap(), this.pid()), (64, Some(pid)));
-    limit(libc::RLIM_INFINITY);
+    limit(pid, libc::RLIMIT_AS, libc::RLIM_INFINITY);
     assert_eq!((picture(&other, 0).unwrap(), other.pid()), (64, Some(pid)));
 }
 

@@ -83,6 +83,26 @@ pub fn kill(pid: i32) {
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
 }
 
+pub fn stop(pid: i32) {
+    // SAFETY: has no precondition; the process is this test's.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+}
+
+/// Limits what a process may have of a resource, which can be undone.
+pub fn limit(pid: i32, resource: libc::__rlimit_resource_t, most: u64) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: writes the limit that there is to a place for one.
+    let read = unsafe { libc::prlimit(pid, resource, std::ptr::null(), &raw mut limit) };
+    assert_eq!(read, 0);
+    limit.rlim_cur = most.min(limit.rlim_max);
+    // SAFETY: reads the limit that is given.
+    let set = unsafe { libc::prlimit(pid, resource, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
+}
+
 /// What a test has this program do, started again.
 pub const TASK: &str = "SHARED_TASK";
 pub const LIBRARY: &str = "SHARED_LIBRARY";
